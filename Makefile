@@ -1,0 +1,45 @@
+# make book   everything from nothing: environment, a minute of training, the rendered book
+# make test   every test, every notebook re-run and compared, the book built with warnings as errors
+
+PYTHON ?= python3
+BIN := .venv/bin
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
+
+.PHONY: book html test unit notebooks execute stamp lint clean
+
+book: .venv/installed
+	$(BIN)/facekp demo
+	$(MAKE) html
+
+html: .venv/installed
+	$(BIN)/jupyter-book build . -W -n --keep-going --quiet
+	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
+
+test: .venv/installed lint unit notebooks html
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+
+unit: .venv/installed
+	$(BIN)/python -m pytest tests
+
+notebooks: .venv/installed
+	TQDM_DISABLE=1 $(BIN)/python -m pytest $(NBVAL) book
+
+execute: .venv/installed
+	TQDM_DISABLE=1 $(BIN)/python book/tools/execute.py
+
+stamp: .venv/installed
+	$(BIN)/python book/tools/stamp.py
+
+# The environment is made anew only when what it holds has changed.
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'facekp needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12 $(MAKECMDGOALS)')"
+	$(PYTHON) -m venv .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@echo "Installing PyTorch, Jupyter Book and the rest: some minutes and about 6 GB."
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+clean:
+	rm -rf _build .venv runs demo.png .ruff_cache

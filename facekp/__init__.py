@@ -1,0 +1,12 @@
+"""facekp: facial keypoint detection, small enough to read.
+
+The way of the data, one function per arrow::
+
+    training.csv -> Faces -> split -> device -> augment -> Network -> raw -> Head.decode -> keypoints -> metrics
+
+Importing this package does nothing else: no download, no device, no print. Each room is
+imported by its own name (``from facekp.data import kaggle``), so that a reader sees where a
+function lives.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,47 @@
+"""Where faces come from: Kaggle's files, a folder of images, or the library's own drawings."""
+
+from pathlib import Path
+
+from facekp.data.faces import Faces
+from facekp.errors import InputError
+
+__all__ = ["Faces", "load"]
+
+
+def load(source: str | Path, progress: bool = False) -> Faces:
+    """Faces from whatever ``source`` is.
+
+    Args:
+        source: the word ``sample`` (the faces that ship with facekp); ``generated:2000`` or
+            ``generated:2000:7`` (that many freshly drawn faces, seed 7); an ``.npz`` file of
+            :meth:`Faces.save`; a folder with ``keypoints.csv``; Kaggle's ``training.csv`` or
+            ``training.zip``, or a folder that holds one of them.
+        progress: show a bar where reading takes long.
+
+    Raises:
+        InputError: nothing of that kind is there.
+    """
+    from facekp.data import folder, generated, kaggle  # each source is read only when asked for
+
+    name = str(source)
+    if name == "sample":
+        return generated.sample()
+    if name.startswith("generated:"):
+        return generated.generate(*_numbers(name), kaggle_shaped=True, progress=progress)
+    path = Path(source)
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file or folder. Expected Kaggle's training.csv or .zip, a folder "
+                         "with keypoints.csv, an .npz of facekp, or the word 'sample'.")
+    if path.suffix == ".npz":
+        return Faces.load(path)
+    if (path / "keypoints.csv").is_file():
+        return folder.read_folder(path)
+    return kaggle.read_training(path, progress=progress)
+
+
+def _numbers(name: str) -> list[int]:
+    """``generated:2000:7`` -> [2000, 7]."""
+    parts = name.split(":")[1:]
+    if len(parts) > 2 or not all(p.isdecimal() for p in parts) or int(parts[0]) < 1:
+        raise InputError(f"'{name}': expected generated:N or generated:N:SEED with whole numbers, e.g. generated:2000:7.")
+    return [int(p) for p in parts]

@@ -1,0 +1,199 @@
+"""``Faces``: images and their keypoints, side by side in two arrays.
+
+This is all that the rest of facekp knows of a data set, whether it came from Kaggle, from a
+folder of the user's own or from the library's renderer.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facekp.errors import InputError
+from facekp.files import replacing
+from facekp.keypoints import KAGGLE, Scheme
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """N grey face images with up to K keypoints each.
+
+    Attributes:
+        images: (N, H, W) uint8.
+        keypoints: (N, K, 2) float32, (x, y) in pixels; (0, 0) is the *centre* of the top-left
+            pixel. A point that nobody annotated is (NaN, NaN).
+        scheme: names and left/right pairs of the K points.
+        rows: (N,) int64, where each face stood in its source (0-based), so that a face can be
+            traced back after any selection. Default: 0 .. N-1.
+
+    Raises:
+        InputError: the arrays do not fit each other, or a point has only one of its coordinates.
+    """
+
+    images: np.ndarray
+    keypoints: np.ndarray
+    scheme: Scheme = KAGGLE
+    rows: np.ndarray = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.rows is None:
+            object.__setattr__(self, "rows", np.arange(len(self.images)))
+        n, k = len(self.images), len(self.scheme)
+        found = (f"images {self.images.dtype} {self.images.shape}, keypoints {self.keypoints.dtype} "
+                 f"{self.keypoints.shape}, rows {self.rows.shape}")
+        if self.images.ndim != 3 or self.images.dtype != np.uint8:
+            raise InputError(f"Expected images (N, H, W) uint8; found {found}.")
+        if self.keypoints.shape != (n, k, 2) or self.keypoints.dtype != np.float32 or self.rows.shape != (n,):
+            raise InputError(f"Expected keypoints float32 ({n}, {k}, 2) and rows ({n},); found {found}.")
+        missing = np.isnan(self.keypoints)
+        half = np.argwhere(missing[..., 0] != missing[..., 1])
+        if len(half):
+            i, j = half[0]
+            raise InputError(f"A keypoint needs both coordinates or none: row {self.rows[i]}, "
+                             f"{self.scheme.names[j]} is {tuple(self.keypoints[i, j])}.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        n, h, w = self.images.shape
+        return f"Faces({n} images {h}x{w}, {len(self.scheme)} keypoints '{self.scheme.name}', {self.annotated.sum()} annotated)"
+
+    @property
+    def annotated(self) -> np.ndarray:
+        """(N, K) bool: which keypoints are there."""
+        return ~np.isnan(self.keypoints[..., 0])
+
+    def select(self, index) -> "Faces":
+        """The faces at ``index``: a boolean mask (N,), an array of positions, or a slice."""
+        return replace(self, images=self.images[index], keypoints=self.keypoints[index], rows=self.rows[index])
+
+    def complete(self) -> "Faces":
+        """Only the faces with all K keypoints (2140 of Kaggle's 7049)."""
+        return self.select(self.annotated.all(axis=1))
+
+    def exactly(self, names: tuple[str, ...]) -> "Faces":
+        """Only the faces that carry just these keypoints and no other (4755 with Kaggle's four)."""
+        wanted = np.zeros(len(self.scheme), bool)
+        wanted[self.scheme.index(*names)] = True
+        return self.select((self.annotated == wanted).all(axis=1))
+
+    # ---- duplicates and splits ------------------------------------------------------------
+
+    def duplicates(self) -> np.ndarray:
+        """(N,) int64: a number per distinct image; faces with the same number are pixel-identical."""
+        pixels = self.images.reshape(len(self), -1)
+        hashes = [hashlib.blake2b(p.tobytes(), digest_size=16).digest() for p in pixels]
+        return np.unique(np.array(hashes, dtype="S16") if hashes else np.empty(0, "S16"), return_inverse=True)[1]
+
+    def folds(self, k: int, seed: int = 0, groups: np.ndarray | None = None) -> list[tuple["Faces", "Faces"]]:
+        """``k`` pairs (train, held out); each face is held out exactly once.
+
+        Faces of one group never stand on both sides. Groups are the exact duplicates or, where
+        the caller knows more, ``groups`` (N,): person numbers, say.
+        """
+        groups = self.duplicates() if groups is None else groups
+        if not 2 <= k <= len(np.unique(groups)):
+            raise InputError(f"Expected 2 to {len(np.unique(groups))} folds (the number of distinct images); found {k}.")
+        fold = _deal(groups, np.full(k, len(self) / k), seed)
+        return [(self.select(fold != i), self.select(fold == i)) for i in range(k)]
+
+    def split(self, held_out: float = 0.1, seed: int = 0, groups: np.ndarray | None = None) -> tuple["Faces", "Faces"]:
+        """(train, held out): a share of the faces, whole groups at a time (see :meth:`folds`).
+
+        Raises:
+            InputError: the share leaves one side empty.
+        """
+        n = round(len(self) * held_out)
+        if not 0 < n < len(self):
+            raise InputError(f"A share of {held_out} of {len(self)} faces leaves one side empty; take one between 0 and 1.")
+        groups = self.duplicates() if groups is None else groups
+        fold = _deal(groups, np.array([len(self) - n, n]), seed)
+        return self.select(fold == 0), self.select(fold == 1)
+
+    def dedupe(self) -> "Faces":
+        """One face per distinct image, at the place of its first copy.
+
+        Copies carry labels that differ a little: each keypoint becomes the mean over the copies
+        that have it.
+        """
+        group = self.duplicates()
+        first = np.unique(group, return_index=True)[1]  # (G,) position of each group's first copy
+        there = self.annotated[..., None]
+        total = np.zeros((len(first), *self.keypoints.shape[1:]))
+        count = np.zeros((len(first), len(self.scheme), 1))
+        np.add.at(total, group, np.where(there, self.keypoints, 0.0))
+        np.add.at(count, group, there)
+        mean = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+        order = np.argsort(first)
+        return replace(self, images=self.images[first[order]], keypoints=mean[order], rows=self.rows[first[order]])
+
+    # ---- looking --------------------------------------------------------------------------
+
+    def summary(self) -> pd.DataFrame:
+        """One line per keypoint: how many faces have it, mean and standard deviation of x and y, range."""
+        kp = self.keypoints.astype(np.float64)
+        table = {"annotated": self.annotated.sum(axis=0)}
+        for axis, name in enumerate("xy"):
+            values = pd.DataFrame(kp[..., axis])
+            table[f"{name} mean"], table[f"{name} std"] = values.mean().to_numpy(), values.std(ddof=0).to_numpy()
+            table[f"{name} min"], table[f"{name} max"] = values.min().to_numpy(), values.max().to_numpy()
+        return pd.DataFrame(table, index=pd.Index(self.scheme.names, name="keypoint"))
+
+    def fingerprint(self) -> str:
+        """16 hex digits that change when any pixel or label does: the data's name in a record."""
+        h = hashlib.sha256(json.dumps(self.scheme.to_dict()).encode())
+        for a in (self.images, self.keypoints):
+            h.update(str((a.dtype.str, a.shape)).encode())
+            h.update(np.ascontiguousarray(a).data)
+        return h.hexdigest()[:16]
+
+    # ---- disk -----------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> Path:
+        """Write one ``.npz`` file: images, keypoints, rows and the scheme (as JSON text)."""
+        path = Path(path)
+        with replacing(path) as temporary, open(temporary, "wb") as f:
+            np.savez(f, images=self.images, keypoints=self.keypoints, rows=self.rows,
+                     scheme=np.array(json.dumps(self.scheme.to_dict())))
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Faces":
+        """Read what :meth:`save` wrote; a file with only ``images`` and ``keypoints`` has Kaggle's scheme."""
+        try:
+            with np.load(path, allow_pickle=False) as z:
+                scheme = Scheme.from_dict(json.loads(str(z["scheme"]))) if "scheme" in z else KAGGLE
+                return cls(z["images"], z["keypoints"], scheme, z["rows"] if "rows" in z else None)
+        except FileNotFoundError:
+            raise InputError(f"{path}: there is no such file.") from None
+        except InputError as e:
+            raise InputError(f"{path}: {e}") from None
+        except Exception as e:  # zipfile, numpy and json each have their own family of errors
+            raise InputError(f"{path}: expected an .npz with images (N, H, W) uint8 and keypoints (N, K, 2) "
+                             f"float32; found something else ({type(e).__name__}: {e}).") from None
+
+
+def _deal(groups: np.ndarray, sizes: np.ndarray, seed: int) -> np.ndarray:
+    """(N,) int64: a part for each face, groups whole, part i near ``sizes[i]`` faces.
+
+    Groups are shuffled, then the larger ones are dealt first, each to the part that is emptiest
+    for its size; the many groups of one face even out what is left.
+    """
+    names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-counts[order], kind="stable")]
+    single = counts[order] == 1
+    part_of = np.empty(len(names), np.int64)
+    room = sizes.astype(float).copy()
+    for g in order[~single]:
+        part_of[g] = np.argmax(room / sizes)
+        room[part_of[g]] -= counts[g]
+    # What is left are groups of one: fill each part's room in one go.
+    rest = order[single]
+    ends = np.round(np.cumsum(np.maximum(room, 0)) / max(np.maximum(room, 0).sum(), 1e-9) * len(rest)).astype(int)
+    part_of[rest] = np.searchsorted(ends, np.arange(len(rest)), side="right").clip(max=len(sizes) - 1)
+    return part_of[group]

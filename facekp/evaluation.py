@@ -1,0 +1,123 @@
+"""A trained run, used: tested on held-out faces, asked for points, asked for a submission."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facekp import data, metrics, plots
+from facekp.data import folder, kaggle
+from facekp.data.faces import Faces
+from facekp.errors import InputError
+from facekp.files import replacing
+from facekp.models import KeypointModel, load_model
+from facekp.predict import predict
+from facekp.results import scores
+from facekp.training import pick_device
+
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict]:
+    """The model of a run folder (or a ``.safetensors`` file) and its record ({} where there is none)."""
+    run = Path(run)
+    file = run / "model.safetensors" if run.is_dir() else run
+    record = file.with_name("record.json")
+    try:
+        found = json.loads(record.read_text()) if record.is_file() else {}
+    except ValueError as e:
+        raise InputError(f"{record}: expected a JSON record of 'facekp train'; found something else ({e}).") from None
+    return load_model(file, pick_device(device)), found
+
+
+def fitting(model: KeypointModel, faces: Faces) -> Faces:
+    """``faces``, if they have the model's points and size.
+
+    Raises:
+        InputError: they do not; says what each has.
+    """
+    if faces.scheme.names != model.scheme.names:
+        raise InputError(f"The model finds {len(model.scheme)} points of '{model.scheme.name}', but the data has "
+                         f"{len(faces.scheme)} points of '{faces.scheme.name}'. Use the data it was trained for.")
+    if faces.images.shape[1:] != (model.size, model.size):
+        raise InputError(f"The model takes images of {model.size}x{model.size}; the data has {faces.images.shape[1:]}.")
+    return faces
+
+
+def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
+    """The (train, held out) faces of the run that ``record`` describes.
+
+    Raises:
+        InputError: the record has no split, or ``faces`` are not the data of that run.
+    """
+    split = record.get("split")
+    if split is None:
+        raise InputError("This model has no record of which faces were held out. Add --all to test on every face.")
+    train, test = folder.subset(faces, split["keypoints"]).split(split["held_out"], split["seed"])
+    expected = record["data"]["val"]["fingerprint"]
+    if test.fingerprint() != expected:
+        raise InputError(f"These are not the faces of that training run: its held-out faces have the fingerprint {expected}, "
+                         f"these have {test.fingerprint()}. Give the same data, or add --all to test on every face "
+                         "(then make sure that none of them was trained on).")
+    return train, test
+
+
+def report(run: str | Path, source: str | Path, all_faces: bool = False, picture: Path | None = None, device: str = "auto") -> str:
+    """The metrics of a run in text; on its held-out faces, or on all faces of ``source``."""
+    model, record = open_run(run, device)
+    faces = fitting(model, data.load(source, progress=True))
+    train, test = (faces, faces) if all_faces else held_out(faces, record)
+    if not test.annotated.any():
+        raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
+    points, _ = predict(model, test.images)
+    result = scores(points, test, metrics.mean_face(train.keypoints))
+    lines = [f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
+             f"RMSE       {result['rmse']:7.3f} px per coordinate",
+             f"mean face  {result['mean_face_rmse']:7.3f} px{' (of these same faces)' if all_faces else ''}"]
+    if "nme_inter_ocular" in result:
+        lines.append(f"NME        {100 * result['nme_inter_ocular']:7.2f} % of the distance between the eyes")
+    lines += [""] + [f"{name:28} {'-' if value is None else f'{value:6.3f} px'}"
+                     for name, value in result["rmse_per_keypoint"].items()]
+    if picture:
+        worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
+        plots.faces(test.select(worst), points[worst], count=32).savefig(picture, dpi=120)
+        lines.append(f"\nWrote {picture}: the faces with the largest errors.")
+    return "\n".join(lines)
+
+
+def predict_to_csv(run: str | Path, source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto") -> str:
+    """Points for one image file or for every face of a data set, as a table; what was written, in text."""
+    model, _ = open_run(run, device)
+    source, out = Path(source), Path(out)
+    if source.suffix.lower() in PICTURES:
+        square, back = folder.open_image(source, model.size)
+        faces = Faces(square[None], np.full((1, len(model.scheme), 2), np.nan, np.float32), model.scheme)
+        names, scale = {"file": [source.name]}, back
+    else:
+        faces, scale = data.load(source, progress=True), None
+        names = {"row": faces.rows}
+        faces = fitting(model, faces)
+    points, confidence = predict(model, faces.images)
+    written = points if scale is None else scale(points)
+    table = pd.DataFrame(written.reshape(len(points), -1), columns=model.scheme.columns)
+    for name, value in reversed(names.items()):
+        table.insert(0, name, value)
+    if np.isfinite(confidence).any():
+        table["confidence"] = confidence.mean(axis=1)
+    with replacing(out) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.3f")
+    told = f"Wrote {len(table)} line{'s' if len(table) > 1 else ''} to {out}"
+    if picture:
+        plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2).savefig(picture, dpi=120)
+        told += f" and the picture {picture}"
+    return told + "."
+
+
+def submission(run: str | Path, source: str | Path, out: str | Path, device: str = "auto") -> str:
+    """The competition's file ``RowId,Location`` for the test faces in ``source``; what was written, in text."""
+    model, _ = open_run(run, device)
+    test, lookup = kaggle.read_test(source, progress=True), kaggle.read_lookup(source)
+    points, _ = predict(model, fitting(model, test).images)
+    kaggle.write_submission(points, lookup, out, test.rows)
+    return f"Wrote {len(lookup)} rows to {out}. Upload it on the competition's page, or with the kaggle command."

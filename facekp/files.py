@@ -1,0 +1,63 @@
+"""Files are written to a temporary name, then moved: a file that exists is a whole file."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facekp.errors import InputError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary file name beside ``path``; on success it takes ``path``'s place.
+
+    On any error, an interrupt included, the temporary file goes and the old ``path`` stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes files for their owner only; give what an ordinary open() would have given.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``; on success it becomes ``path``.
+
+    On any error, an interrupt included, nothing is left. A folder of that name may exist only if
+    it is empty.
+
+    Raises:
+        InputError: ``path`` is a file, or a folder that is not empty.
+    """
+    path = Path(path)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        what = "a file" if path.is_file() else "a folder with something in it"
+        raise InputError(f"{path}: expected a new or empty folder; found {what}. Name another, or empty it first.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        os.replace(temporary, path)  # replaces an empty folder too
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """``value`` as indented JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1) + "\n")

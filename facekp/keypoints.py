@@ -1,0 +1,124 @@
+"""Which points a face has: their names, their left/right pairs, the lines that join them.
+
+Nothing else in facekp knows what keypoint number 10 is. A network sees K points; only a
+:class:`Scheme` says that number 10 is the nose tip and that number 0 swaps with number 1 when
+the image is flipped.
+
+"Left" is the subject's left: it lies on the right-hand side of the picture.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from facekp.errors import InputError
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """K named keypoints.
+
+    Attributes:
+        name: what the scheme is called, e.g. ``"kaggle"``.
+        names: the K keypoints, in the order of the arrays' second axis.
+        pairs: (left, right) names of the points that change places when the image is flipped.
+        lines: chains of names to join in a drawing.
+        eyes: the two points whose distance is the unit of the normalised mean error (NME), or
+            None where the scheme has no eyes.
+
+    Raises:
+        InputError: a name twice, or a pair, line or eye that names no keypoint.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    pairs: tuple[tuple[str, str], ...] = ()
+    lines: tuple[tuple[str, ...], ...] = ()
+    eyes: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        twice = {n for n in self.names if self.names.count(n) > 1}
+        if twice:
+            raise InputError(f"Keypoint names must differ; found twice: {sorted(twice)}.")
+        paired = [n for pair in self.pairs for n in pair]
+        used = paired + [n for line in self.lines for n in line] + list(self.eyes or ())
+        unknown = sorted(set(used) - set(self.names))
+        if unknown:
+            raise InputError(f"These names are no keypoints of '{self.name}': {unknown}. Known: {list(self.names)}.")
+        if len(set(paired)) < len(paired):
+            raise InputError(f"A keypoint may stand in one left/right pair only; found {list(self.pairs)}.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def index(self, *names: str) -> list[int]:
+        """Positions of ``names`` on the K axis."""
+        unknown = [n for n in names if n not in self.names]
+        if unknown:
+            raise InputError(f"'{self.name}' has no keypoint {unknown}. Known: {list(self.names)}.")
+        return [self.names.index(n) for n in names]
+
+    @cached_property
+    def swap(self) -> np.ndarray:
+        """(K,) int64: after a flip, point k of the new face is point ``swap[k]`` of the old one.
+
+        Swapping twice changes nothing: ``swap[swap] == arange(K)``.
+        """
+        swap = np.arange(len(self.names))
+        for left, right in self.pairs:
+            i, j = self.index(left, right)
+            swap[i], swap[j] = j, i
+        return swap
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The 2K column names of a table: ``left_eye_center_x, left_eye_center_y, ...``"""
+        return [f"{n}_{axis}" for n in self.names for axis in "xy"]
+
+    def to_dict(self) -> dict:
+        """A plain dictionary, ready for JSON; :meth:`from_dict` reads it back."""
+        return {"name": self.name, "names": list(self.names), "pairs": [list(p) for p in self.pairs],
+                "lines": [list(line) for line in self.lines], "eyes": list(self.eyes) if self.eyes else None}
+
+    @classmethod
+    def from_dict(cls, d: dict) -> "Scheme":
+        """The scheme that :meth:`to_dict` wrote."""
+        eyes = d.get("eyes")
+        return cls(d["name"], tuple(d["names"]), tuple((a, b) for a, b in d["pairs"]),
+                   tuple(tuple(line) for line in d["lines"]), (eyes[0], eyes[1]) if eyes else None)
+
+
+def _sides(*parts: str) -> tuple[tuple[str, str], ...]:
+    return tuple((f"left_{p}", f"right_{p}") for p in parts)
+
+
+KAGGLE = Scheme(
+    name="kaggle",
+    # The order of the columns of the competition's training.csv.
+    names=(
+        "left_eye_center", "right_eye_center",
+        "left_eye_inner_corner", "left_eye_outer_corner",
+        "right_eye_inner_corner", "right_eye_outer_corner",
+        "left_eyebrow_inner_end", "left_eyebrow_outer_end",
+        "right_eyebrow_inner_end", "right_eyebrow_outer_end",
+        "nose_tip",
+        "mouth_left_corner", "mouth_right_corner",
+        "mouth_center_top_lip", "mouth_center_bottom_lip",
+    ),
+    pairs=_sides("eye_center", "eye_inner_corner", "eye_outer_corner", "eyebrow_inner_end", "eyebrow_outer_end")
+    + (("mouth_left_corner", "mouth_right_corner"),),
+    lines=(
+        ("left_eye_inner_corner", "left_eye_center", "left_eye_outer_corner"),
+        ("right_eye_inner_corner", "right_eye_center", "right_eye_outer_corner"),
+        ("left_eyebrow_inner_end", "left_eyebrow_outer_end"),
+        ("right_eyebrow_inner_end", "right_eyebrow_outer_end"),
+        ("mouth_left_corner", "mouth_center_top_lip", "mouth_right_corner", "mouth_center_bottom_lip",
+         "mouth_left_corner"),
+    ),
+    eyes=("left_eye_center", "right_eye_center"),
+)
+"""The 15 points of Kaggle's *Facial Keypoints Detection*."""
+
+KAGGLE_FOUR = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
+"""The four points that most rows of the competition carry."""

@@ -1,0 +1,102 @@
+"""How far off: RMSE, NME, PCK and the cumulative error curve.
+
+All work on (N, K, 2) arrays of points in pixels. The truth's NaN points are left out everywhere.
+Each metric starts from a table with one number per face and keypoint; the mean is the last step.
+"""
+
+import numpy as np
+
+from facekp.errors import InputError
+from facekp.keypoints import Scheme
+
+
+def distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(N, K) Euclidean distances in pixels; NaN where the truth is not annotated."""
+    same_shape(predicted, truth)
+    return np.sqrt(np.square(predicted.astype(np.float64) - truth).sum(-1))
+
+
+def rmse(predicted: np.ndarray, truth: np.ndarray, axis: int | tuple | None = None) -> float | np.ndarray:
+    """Root of the mean squared error over single coordinates, in pixels: the competition's score.
+
+    x and y count separately, so it is 1 / sqrt(2) of the root mean squared *distance*.
+
+    Args:
+        predicted, truth: (N, K, 2).
+        axis: None for one number; 0 for one per keypoint and coordinate; (0, 2) for one per
+            keypoint (K,); (1, 2) for one per face (N,).
+    """
+    same_shape(predicted, truth)
+    squared = np.square(predicted.astype(np.float64) - truth)
+    there = ~np.isnan(squared)
+    total = np.where(there, squared, 0).sum(axis=axis)
+    with np.errstate(invalid="ignore"):
+        value = np.sqrt(total / there.sum(axis=axis))
+    return float(value) if axis is None else value
+
+
+def mean_face(keypoints: np.ndarray) -> np.ndarray:
+    """(K, 2): each keypoint's mean over the faces that have it. The score to beat."""
+    there = ~np.isnan(keypoints)
+    return (np.where(there, keypoints, 0).sum(0, dtype=np.float64) / np.maximum(there.sum(0), 1)).astype(np.float32)
+
+
+def mean_face_rmse(train: np.ndarray, truth: np.ndarray) -> float:
+    """RMSE of answering every face of ``truth`` with the mean face of ``train``."""
+    return rmse(np.broadcast_to(mean_face(train), truth.shape), truth)
+
+
+def normalised_errors(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> np.ndarray:
+    """(N, K) distances divided by the face's own inter-ocular distance (between ``scheme.eyes``).
+
+    A face without both eyes has no unit and gives NaN.
+
+    Raises:
+        InputError: the scheme names no eyes.
+    """
+    if scheme.eyes is None:
+        raise InputError(f"'{scheme.name}' names no eyes, so there is no inter-ocular distance. Give the scheme 'eyes'.")
+    left, right = scheme.index(*scheme.eyes)
+    unit = np.linalg.norm(truth[:, left].astype(np.float64) - truth[:, right], axis=-1)  # (N,)
+    return distances(predicted, truth) / np.where(unit > 0, unit, np.nan)[:, None]
+
+
+def nme_inter_ocular(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -> float:
+    """Normalised mean error: the mean of :func:`normalised_errors`. 0.05 is 5 % of the eye distance."""
+    return float(np.nanmean(normalised_errors(predicted, truth, scheme)))
+
+
+def pck(errors: np.ndarray, threshold: float) -> float:
+    """Percentage of correct keypoints: the share of ``errors`` (any unit, NaN left out) at most ``threshold``."""
+    errors = errors[~np.isnan(errors)]
+    return float((errors <= threshold).mean())
+
+
+def ced(errors: np.ndarray, limit: float, steps: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Cumulative error distribution: for thresholds 0..limit, the share of errors below each.
+
+    Args:
+        errors: one error per face (N,), e.g. the mean of its normalised errors; NaN left out.
+        limit: the largest threshold.
+
+    Returns:
+        thresholds (steps,) and shares (steps,).
+    """
+    thresholds = np.linspace(0, limit, steps)
+    ordered = np.sort(errors[~np.isnan(errors)])
+    return thresholds, np.searchsorted(ordered, thresholds, side="right") / len(ordered)
+
+
+def auc(errors: np.ndarray, limit: float) -> float:
+    """Area under the CED curve up to ``limit``, divided by ``limit``: 1 is perfect.
+
+    Exact: each error e below the limit contributes (limit - e) / limit.
+    """
+    errors = errors[~np.isnan(errors)]
+    return float(np.clip(1 - errors / limit, 0, None).mean())
+
+
+def same_shape(predicted: np.ndarray, truth: np.ndarray) -> None:
+    """Raise InputError unless both are (N, K, 2): broadcasting would hide a mistake."""
+    if predicted.shape != truth.shape or truth.ndim != 3 or truth.shape[-1] != 2:
+        raise InputError(f"Expected two arrays (N, K, 2) of one shape; found {predicted.shape} and {truth.shape}.")

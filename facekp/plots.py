@@ -1,0 +1,118 @@
+"""Pictures. Each function gives a closed matplotlib Figure.
+
+In a notebook, a function as a cell's last line shows its figure once; elsewhere call
+``figure.savefig("name.png")``. Colours are of Okabe and Ito's set, which colour-blind readers can
+tell apart; truth and prediction differ in shape as well.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from facekp import metrics
+from facekp.data.faces import Faces
+from facekp.keypoints import Scheme
+
+TRUTH, PREDICTED, BASELINE = "#009E73", "#D55E00", "#777777"
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+def grid(count: int, columns: int, cell: float) -> tuple[Figure, list[Axes]]:
+    """A closed figure with ``count`` empty panels in rows of ``columns``, each ``cell`` inches wide."""
+    rows = -(-count // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(columns * cell, rows * cell), squeeze=False, layout="constrained")
+    plt.close(figure)
+    for axis in axes.flat:
+        axis.axis("off")
+    return figure, list(axes.flat)[:count]
+
+
+def draw_face(axis: Axes, image: np.ndarray, title: str = "") -> None:
+    """A grey image (H, W), uint8 or [0, 1], with pixel centres at whole numbers."""
+    axis.imshow(image, cmap="gray", vmin=0, vmax=255 if image.dtype == np.uint8 else 1)
+    axis.set_title(title, fontsize=8)
+
+
+def draw_points(axis: Axes, points: np.ndarray, scheme: Scheme, colour: str, marker: str = "o", lines: bool = True) -> None:
+    """Keypoints (K, 2) with the scheme's lines; missing ones are left out."""
+    if lines:
+        for line in scheme.lines:
+            axis.plot(*points[scheme.index(*line)].T, color=colour, lw=0.8, alpha=0.7)
+    face = "none" if marker == "o" else colour
+    axis.scatter(*points.T, s=14, marker=marker, facecolors=face, edgecolors=colour if marker == "o" else None, lw=1.1)
+
+
+def faces(faces: Faces, predicted: np.ndarray | None = None, count: int = 16, columns: int = 8, cell: float = 1.2,
+          titles: Sequence[str] | None = None) -> Figure:
+    """The first ``count`` faces: true points as green rings, predicted ones (N, K, 2) as orange crosses.
+
+    With predictions, each title is the face's own RMSE in pixels.
+    """
+    count = min(count, len(faces))
+    figure, axes = grid(count, min(columns, count), cell)
+    if predicted is not None and titles is None and faces.annotated[:count].any(axis=1).all():
+        titles = [f"{e:.2f} px" for e in metrics.rmse(predicted[:count], faces.keypoints[:count], axis=(1, 2))]
+    for i, axis in enumerate(axes):
+        draw_face(axis, faces.images[i], titles[i] if titles is not None else "")
+        draw_points(axis, faces.keypoints[i], faces.scheme, TRUTH, lines=predicted is None)
+        if predicted is not None:
+            draw_points(axis, predicted[i], faces.scheme, PREDICTED, marker="x", lines=False)
+    return figure
+
+
+def heatmaps(image: np.ndarray, maps: np.ndarray, names: Sequence[str], columns: int = 5, cell: float = 1.5) -> Figure:
+    """One panel per keypoint: its map (K, h, w) as a coloured veil over the image (H, W)."""
+    figure, axes = grid(len(maps), min(columns, len(maps)), cell)
+    H, W = image.shape
+    for axis, one, name in zip(axes, maps, names, strict=True):
+        draw_face(axis, image, name.replace("_", " "))
+        # The extent lays the map's outer edges on the image's: the pixel rule, in a picture.
+        axis.imshow(one, cmap="inferno", alpha=0.6, vmin=0, vmax=max(1e-6, float(one.max())),
+                    extent=(-0.5, W - 0.5, H - 0.5, -0.5), interpolation="nearest")
+    return figure
+
+
+def curves(records: dict[str, dict], title: str = "") -> Figure:
+    """Validation RMSE over the epochs of each named record, with the mean face as a dashed line."""
+    figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    plt.close(figure)
+    for (name, record), colour in zip(records.items(), SERIES, strict=False):
+        curve = record["curve"]
+        axis.plot([p["epoch"] for p in curve], [p["val_rmse"] for p in curve], color=colour, label=name)
+        axis.axhline(curve[0]["mean_face_rmse"], color=BASELINE, ls="--", lw=1)
+    axis.annotate("mean face", (1, curve[0]["mean_face_rmse"]), xycoords=("axes fraction", "data"), ha="right",
+                  va="bottom", color=BASELINE)
+    axis.set(xlabel="epoch", ylabel="RMSE on held-out faces (px)", title=title, yscale="log")
+    ticks = [t for t in (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 40) if axis.get_ylim()[0] <= t <= axis.get_ylim()[1]]
+    axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    axis.minorticks_off()
+    axis.legend(frameon=False)
+    return figure
+
+
+def error_curves(errors: dict[str, np.ndarray], limit: float, xlabel: str) -> Figure:
+    """Cumulative error distributions: the share of faces whose error (N,) is below each threshold."""
+    figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    plt.close(figure)
+    for (name, values), colour in zip(errors.items(), SERIES, strict=False):
+        axis.plot(*metrics.ced(values, limit), color=colour, label=f"{name} (AUC {metrics.auc(values, limit):.2f})")
+    axis.set(xlabel=xlabel, ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
+    axis.legend(frameon=False)
+    return figure
+
+
+def keypoint_errors(errors: dict[str, np.ndarray], scheme: Scheme) -> Figure:
+    """Horizontal bars: the RMSE (K,) of each keypoint, one colour per name."""
+    figure, axis = plt.subplots(figsize=(7, 0.28 * len(scheme) * max(1, len(errors) * 0.7) + 1), layout="constrained")
+    plt.close(figure)
+    height = 0.8 / len(errors)
+    for i, ((name, values), colour) in enumerate(zip(errors.items(), SERIES, strict=False)):
+        axis.barh(np.arange(len(scheme)) + i * height, values, height, color=colour, label=name)
+    axis.set_yticks(np.arange(len(scheme)) + 0.4 - height / 2, [n.replace("_", " ") for n in scheme.names])
+    axis.invert_yaxis()
+    axis.set(xlabel="RMSE (px)")
+    axis.legend(frameon=False)
+    return figure

@@ -1,0 +1,42 @@
+"""From images to keypoints with a trained model."""
+
+import numpy as np
+import torch
+
+from facekp.errors import InputError
+from facekp.models import KeypointModel
+
+
+def to_float(images: torch.Tensor) -> torch.Tensor:
+    """(B, H, W) uint8 -> (B, 1, H, W) float32 in [0, 1]; the one place where grey values are scaled."""
+    return images[:, None].float() / 255
+
+
+@torch.inference_mode()
+def predict(model: KeypointModel, images: np.ndarray, batch_size: int = 128) -> tuple[np.ndarray, np.ndarray]:
+    """The keypoints of each face, on the device where the model is.
+
+    Args:
+        model: in eval mode or not; it is left as it was.
+        images: (N, H, W) uint8, with H = W = ``model.size``.
+        batch_size: faces per forward pass; only speed and memory depend on it.
+
+    Returns:
+        points (N, K, 2) float32 in pixels, and confidence (N, K): see the model's head.
+
+    Raises:
+        InputError: images of another shape or type.
+    """
+    if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1:] != (model.size, model.size):
+        raise InputError(f"Expected images (N, {model.size}, {model.size}) uint8; found {images.shape} {images.dtype}.")
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    points = np.empty((len(images), len(model.scheme), 2), np.float32)
+    confidence = np.empty(points.shape[:2], np.float32)
+    for start in range(0, len(images), batch_size):
+        batch = torch.from_numpy(images[start : start + batch_size]).to(device)
+        p, c = model.head.decode(model(to_float(batch)))
+        points[start : start + batch_size], confidence[start : start + batch_size] = p.cpu(), c.cpu()
+    model.train(was_training)
+    return points, confidence

@@ -1,0 +1,95 @@
+"""Records: what a run was and what came of it, as one JSON file that the book's tables read."""
+
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import facekp
+from facekp import metrics
+from facekp.data.faces import Faces
+from facekp.models import KeypointModel
+
+
+def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:
+    """All metrics of predicted ``points`` (N, K, 2) on ``faces``, with the mean face (K, 2) as the baseline.
+
+    Returns:
+        ``rmse`` and ``mean_face_rmse`` (pixels per coordinate), ``rmse_per_keypoint`` (a
+        dictionary by name; None where nobody annotated it) and, where the scheme has eyes,
+        ``nme_inter_ocular``, ``pck_0.1`` and ``auc_0.1`` (all relative to the eye distance).
+    """
+    truth = faces.keypoints
+    per_keypoint = metrics.rmse(points, truth, axis=(0, 2))
+    out = {
+        "rmse": metrics.rmse(points, truth),
+        "mean_face_rmse": metrics.rmse(np.broadcast_to(mean_face, truth.shape), truth),
+        "rmse_per_keypoint": {n: None if np.isnan(v) else float(v)
+                              for n, v in zip(faces.scheme.names, per_keypoint, strict=True)},
+    }
+    if faces.scheme.eyes is not None:
+        errors = metrics.normalised_errors(points, truth, faces.scheme)  # (N, K)
+        if not np.isnan(errors).all():
+            whole = errors[~np.isnan(errors).all(axis=1)]
+            out |= {"nme_inter_ocular": float(np.nanmean(errors)), "pck_0.1": metrics.pck(errors, 0.1),
+                    "auc_0.1": metrics.auc(np.nanmean(whole, axis=1), 0.1)}
+    return out
+
+
+def environment() -> dict:
+    """The machine and the versions, so that a figure can be traced to where it was measured."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+            "facekp": facekp.__version__, "gpu": gpu, "threads": torch.get_num_threads(), "machine": platform.machine()}
+
+
+def commit() -> str | None:
+    """The commit of the checkout that facekp runs from; None for an installed package."""
+    here = Path(facekp.__file__).parent
+    if not (here.parent / ".git").exists():
+        return None
+    git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return git.stdout.strip() or None
+
+
+def peak_memory_mb() -> float | None:
+    """Most memory so far: of the GPU where one is used, else of this process (None on Windows)."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
+    if sys.platform == "win32":
+        return None
+    import resource  # not on Windows
+
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used / 1e6 if sys.platform == "darwin" else used / 1e3  # bytes on macOS, kilobytes on Linux
+
+
+def record(model: KeypointModel, train: Faces, val: Faces, config: dict, curve: list[dict], final: dict) -> dict:
+    """The record of a training run, in plain JSON values.
+
+    Args:
+        model: the trained model.
+        train, val: the faces; the record keeps their fingerprints and sizes, not the faces.
+        config: the training config as a dictionary.
+        curve: one dictionary per epoch.
+        final: the metrics of the model as it was saved.
+    """
+    return {
+        "format": 1,
+        "model": model.config(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "seed": config["seed"],
+        "config": config,
+        "data": {"train": {"fingerprint": train.fingerprint(), "faces": len(train)},
+                 "val": {"fingerprint": val.fingerprint(), "faces": len(val)}},
+        "environment": environment(),
+        "commit": commit(),
+        "curve": curve,
+        "metrics": final,
+        "images_per_second": float(np.median([line["images_per_second"] for line in curve])),
+        "duration_s": curve[-1]["seconds"],
+        "peak_memory_mb": peak_memory_mb(),
+    }

@@ -1,0 +1,80 @@
+"""Image and points move together: a blob drawn at a point is found where the point went."""
+
+import pytest
+import torch
+
+from facekp.augment import Augment, augment, random_matrices, warp_images, warp_points
+from facekp.keypoints import KAGGLE
+
+GEOMETRY = {"flip": dict(flip=1.0), "rotation": dict(rotation=45.0), "scale": dict(scale=0.3), "shear": dict(shear=15.0),
+            "shift": dict(shift=8.0), "all": dict(flip=0.5, rotation=30.0, scale=0.2, shear=8.0, shift=6.0)}
+NONE = dict(flip=0.0, rotation=0.0, scale=0.0, shear=0.0, shift=0.0, brightness=0.0, contrast=0.0, noise=0.0)
+SWAP = torch.from_numpy(KAGGLE.swap)
+
+
+def blobs(points: torch.Tensor, size: tuple[int, int], sigma: float = 3.0) -> torch.Tensor:
+    """(B, 1, H, W): one Gaussian at each of the points (B, 2)."""
+    y, x = torch.meshgrid(torch.arange(size[0]), torch.arange(size[1]), indexing="ij")
+    square = (x - points[:, 0, None, None]) ** 2 + (y - points[:, 1, None, None]) ** 2
+    return torch.exp(-square / (2 * sigma**2))[:, None]
+
+
+def centroids(images: torch.Tensor) -> torch.Tensor:
+    """(B, 2): the centre of mass of images (B, 1, H, W)."""
+    images = images[:, 0].double()
+    y, x = torch.meshgrid(torch.arange(images.shape[1]), torch.arange(images.shape[2]), indexing="ij")
+    mass = images.sum(dim=(1, 2))
+    return torch.stack([(images * x).sum(dim=(1, 2)) / mass, (images * y).sum(dim=(1, 2)) / mass], -1)
+
+
+@pytest.mark.parametrize("size", [(96, 96), (80, 120)])
+@pytest.mark.parametrize("kind", GEOMETRY)
+def test_points_move_with_their_pixels(kind, size):
+    generator = torch.Generator().manual_seed(1)
+    points = torch.tensor(size[::-1]) / 2 + (torch.rand(200, 1, 2, generator=generator) - 0.5) * 24
+    matrix, _ = random_matrices(200, size, Augment(**(NONE | GEOMETRY[kind])), generator)
+    found = centroids(warp_images(blobs(points[:, 0], size), matrix))
+    assert (found - warp_points(points, matrix)[:, 0]).abs().max() < 0.02
+
+
+def test_a_flip_is_w_minus_1_minus_x_with_the_sides_swapped():
+    generator = torch.Generator().manual_seed(0)
+    images, points = torch.rand(4, 1, 96, 96, generator=generator), torch.rand(4, 15, 2, generator=generator) * 95
+    new, moved = augment(images, points, SWAP, Augment(**(NONE | {"flip": 1.0})), generator)
+    torch.testing.assert_close(new, images.flip(-1), atol=1e-4, rtol=0)
+    left, right = KAGGLE.index("left_eye_center", "right_eye_center")
+    torch.testing.assert_close(moved[:, left, 0], 95 - points[:, right, 0])
+    again, back = augment(new, moved, SWAP, Augment(**(NONE | {"flip": 1.0})), generator)
+    torch.testing.assert_close(back, points, atol=1e-4, rtol=0)
+    torch.testing.assert_close(again, images, atol=1e-4, rtol=0)
+
+
+def test_missing_points_stay_missing_on_the_other_side_of_a_flip():
+    points = torch.rand(2, 15, 2) * 95
+    left, right = KAGGLE.index("mouth_left_corner", "mouth_right_corner")
+    points[:, left] = torch.nan
+    _, moved = augment(torch.rand(2, 1, 96, 96), points, SWAP, Augment(**(NONE | {"flip": 1.0})), torch.Generator())
+    assert moved[:, right].isnan().all() and not moved[:, left].isnan().any()
+
+
+def test_a_point_that_leaves_the_picture_is_missing_not_clipped():
+    points = torch.full((64, 15, 2), 94.0)
+    _, moved = augment(torch.rand(64, 1, 96, 96), points, SWAP, Augment(**(NONE | {"shift": 10.0})), torch.Generator().manual_seed(0))
+    inside = ~moved[..., 0].isnan()
+    assert 0 < inside.sum() < inside.numel()
+    assert (moved[inside] <= 95.5).all()
+
+
+def test_grey_values_change_per_face_and_stay_in_range():
+    generator = torch.Generator().manual_seed(0)
+    images = torch.full((32, 1, 96, 96), 0.5)
+    images[..., :48] = 0.2
+    new, points = augment(images, torch.full((32, 15, 2), 40.0), SWAP, Augment(**(NONE | dict(brightness=0.3, contrast=0.5))), generator)
+    assert (points == 40).all() and 0 <= new.min() and new.max() <= 1
+    assert new.mean(dim=(1, 2, 3)).std() > 0.05 and (new[..., 60] - new[..., 10]).flatten(1).mean(1).std() > 0.02
+
+
+def test_one_seed_one_result():
+    images, points = torch.rand(8, 1, 96, 96), torch.rand(8, 15, 2) * 95
+    a, b, c = (augment(images, points, SWAP, Augment(), torch.Generator().manual_seed(s))[0] for s in (3, 3, 4))
+    assert torch.equal(a, b) and not torch.equal(a, c)
