@@ -24,7 +24,7 @@ unit: .venv/installed
 	$(BIN)/python -m pytest tests
 
 notebooks: .venv/installed
-	TQDM_DISABLE=1 $(BIN)/python -m pytest $(NBVAL) book
+	TQDM_DISABLE=1 FACEKP_KAGGLE= $(BIN)/python -m pytest $(NBVAL) book
 
 execute: .venv/installed
 	TQDM_DISABLE=1 $(BIN)/python book/tools/execute.py

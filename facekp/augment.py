@@ -37,8 +37,9 @@ class Augment:
     noise: float = 0.03
 
 
-
-def augment(images: Tensor, keypoints: Tensor, swap: Tensor, config: Augment, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def augment(
+    images: Tensor, keypoints: Tensor, swap: Tensor, config: Augment, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """A random view of each face.
 
     Args:
@@ -62,7 +63,9 @@ def augment(images: Tensor, keypoints: Tensor, swap: Tensor, config: Augment, ge
     return images, torch.where(inside, keypoints, torch.full_like(keypoints, torch.nan))
 
 
-def random_matrices(B: int, size: tuple[int, int], config: Augment, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def random_matrices(
+    B: int, size: tuple[int, int], config: Augment, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """(B, 2, 3) matrices that take old pixel positions to new ones, and (B,) bool: which of them flip.
 
     All turn about the image's centre, ((W - 1) / 2, (H - 1) / 2), so that a flip is ``W - 1 - x``.
@@ -79,7 +82,9 @@ def random_matrices(B: int, size: tuple[int, int], config: Augment, generator: t
     sx = torch.where(flipped, -scale, scale)
     cos, sin = angle.cos(), angle.sin()
     # rotation @ [[sx, shear * scale], [0, scale]]
-    linear = torch.stack([cos * sx, scale * (cos * shear - sin), sin * sx, scale * (sin * shear + cos)], -1).view(B, 2, 2)
+    linear = torch.stack([cos * sx, scale * (cos * shear - sin), sin * sx, scale * (sin * shear + cos)], -1).view(
+        B, 2, 2
+    )
     centre = torch.tensor([(W - 1) / 2, (H - 1) / 2], device=device)
     shift = torch.stack([uniform(config.shift), uniform(config.shift)], -1)
     offset = centre + shift - linear @ centre

@@ -13,22 +13,39 @@ import typer
 from facekp.errors import InputError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Facial keypoint detection, small enough to read.\n\n"
-         "A first tour:\n\n"
-         "  facekp demo                                  train for a minute on drawn faces\n\n"
-         "  facekp download data/kaggle                  Kaggle's files, with your own account\n\n"
-         "  facekp inspect data/kaggle                   what is in them\n\n"
-         "  facekp extract data/kaggle data/faces        the 2140 complete faces as images\n\n"
-         "  facekp train data/faces runs/first           train a network\n\n"
-         "  facekp evaluate runs/first data/faces        how far off is it?\n\n"
-         "  facekp submit runs/first data/kaggle submission.csv")
+    "A first tour:\n\n"
+    "  facekp demo                                  train for a minute on drawn faces\n\n"
+    "  facekp download data/kaggle                  Kaggle's files, with your own account\n\n"
+    "  facekp inspect data/kaggle                   what is in them\n\n"
+    "  facekp extract data/kaggle data/faces        the 2140 complete faces as images\n\n"
+    "  facekp train data/faces runs/first           train a network\n\n"
+    "  facekp evaluate runs/first data/faces        how far off is it?\n\n"
+    "  facekp submit runs/first data/kaggle submission.csv",
+)
 
-Source = Annotated[Path, typer.Argument(metavar="DATA", help="Kaggle's training.csv, .zip or folder; an extracted "
-                                        "folder; an .npz; 'sample'; or generated:N[:SEED].")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that 'facekp train' wrote, or a .safetensors file.")]
-Which = Annotated[str, typer.Option("--keypoints", help="Which faces: 15 = all points annotated (for your own data too), "
-                                    "4 = exactly Kaggle's four, any = at least one.")]
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="Kaggle's training.csv, .zip or folder; an extracted folder; an .npz; 'sample'; or generated:N[:SEED].",
+    ),
+]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", help="The folder that 'facekp train' wrote, or a .safetensors file.")
+]
+Which = Annotated[
+    str,
+    typer.Option(
+        "--keypoints",
+        help="Which faces: 15 = all points annotated (for your own data too), "
+        "4 = exactly Kaggle's four, any = at least one.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
@@ -57,8 +74,10 @@ def fail(message: str) -> None:
 
 
 @app.command()
-def demo(out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
-         seconds: Annotated[float, typer.Option(help="About how long to train.")] = 60.0) -> None:
+def demo(
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
+    seconds: Annotated[float, typer.Option(help="About how long to train.")] = 60.0,
+) -> None:
     """Train the compact hourglass on drawn faces for a minute and show what it learnt."""
     from facekp import demo as d
 
@@ -74,7 +93,9 @@ def download(folder: Annotated[Path, typer.Argument(help="Where to put the files
 
 
 @app.command()
-def inspect(data: Source, picture: Annotated[Path | None, typer.Option(help="Write a sheet of faces here.")] = None) -> None:
+def inspect(
+    data: Source, picture: Annotated[Path | None, typer.Option(help="Write a sheet of faces here.")] = None
+) -> None:
     """Count what is in a data set: keypoints, complete faces, regimes, duplicates."""
     from facekp import data as d
     from facekp import plots
@@ -88,8 +109,11 @@ def inspect(data: Source, picture: Annotated[Path | None, typer.Option(help="Wri
 
 
 @app.command()
-def extract(data: Source, out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
-            keypoints: Which = "15") -> None:
+def extract(
+    data: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
+    keypoints: Which = "15",
+) -> None:
     """Save each face of a subset as PNG, with keypoints.csv, pairs.csv and manifest.json beside them."""
     from facekp import data as d
     from facekp.data import folder
@@ -101,10 +125,14 @@ def extract(data: Source, out: Annotated[Path, typer.Argument(metavar="OUT_DIR",
 
 
 @app.command()
-def generate(n: Annotated[int, typer.Argument(min=1, help="How many faces to draw.")],
-             out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
-             seed: int = 0, kaggle_shaped: Annotated[bool, typer.Option(help="With two regimes, missing points and "
-                                                                        "duplicates, as in Kaggle's files.")] = False) -> None:
+def generate(
+    n: Annotated[int, typer.Argument(min=1, help="How many faces to draw.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
+    seed: int = 0,
+    kaggle_shaped: Annotated[
+        bool, typer.Option(help="With two regimes, missing points and duplicates, as in Kaggle's files.")
+    ] = False,
+) -> None:
     """Draw faces with exact keypoints."""
     from facekp.data import folder
     from facekp.data.generated import generate as draw
@@ -121,20 +149,28 @@ def models() -> None:
 
     for name in MODELS:
         model = create_model(name)
-        print(f"{name:14} {sum(p.numel() for p in model.parameters()) / 1e6:7.2f} M parameters   {type(model.head).__name__}")
+        millions = sum(p.numel() for p in model.parameters()) / 1e6
+        print(f"{name:14} {millions:7.2f} M parameters   {type(model.head).__name__}")
 
 
 @app.command()
-def train(data: Source, run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder to write to.")],
-          model: Annotated[str, typer.Option(help="A name from 'facekp models'.")] = "hourglass-s",
-          keypoints: Which = "15",
-          epochs: int = 40, batch_size: int = 32, lr: float = 2e-3, seed: int = 0,
-          held_out: Annotated[float, typer.Option(help="Share of the faces kept for testing.")] = 0.1,
-          augment: Annotated[bool, typer.Option(help="Show each face from a new view in every epoch.")] = True,
-          device: Device = "auto", precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
-          option: Annotated[list[str] | None, typer.Option(help="A network option, e.g. stacks=2. May be repeated.")] = None,
-          head: Annotated[list[str] | None, typer.Option(help="A head option, e.g. sigma=2. May be repeated.")] = None,
-          resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False) -> None:
+def train(
+    data: Source,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder to write to.")],
+    model: Annotated[str, typer.Option(help="A name from 'facekp models'.")] = "hourglass-s",
+    keypoints: Which = "15",
+    epochs: int = 40,
+    batch_size: int = 32,
+    lr: float = 2e-3,
+    seed: int = 0,
+    held_out: Annotated[float, typer.Option(help="Share of the faces kept for testing.")] = 0.1,
+    augment: Annotated[bool, typer.Option(help="Show each face from a new view in every epoch.")] = True,
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    option: Annotated[list[str] | None, typer.Option(help="A network option, e.g. stacks=2. May be repeated.")] = None,
+    head: Annotated[list[str] | None, typer.Option(help="A head option, e.g. sigma=2. May be repeated.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
+) -> None:
     """Train a network and write its weights and its record.
 
     The held-out faces share no image with the training faces: exact copies stay together.
@@ -147,34 +183,47 @@ def train(data: Source, run: Annotated[Path, typer.Argument(metavar="RUN", help=
     from facekp.data.folder import subset
     from facekp.models import create_model
 
+    if resume and (run / "record.json").exists():
+        raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
     if not resume and run.is_dir() and any(run.iterdir()):
         raise InputError(f"{run}: expected a new or empty folder; found files. Name another, or add --resume to go on.")
     faces = subset(d.load(data, progress=True), keypoints)
     learn, test = faces.split(held_out, seed)
-    config = training.TrainConfig(epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device,
-                                  precision=precision, augment=Augment() if augment else None)
+    config = training.TrainConfig(
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        seed=seed,
+        device=device,
+        precision=precision,
+        augment=Augment() if augment else None,
+    )
     torch.manual_seed(seed)
     network = create_model(model, faces.scheme, faces.images.shape[1], options(head), **options(option))
     print(f"{model} on {len(learn)} faces, tested on {len(test)} others, on {training.pick_device(device)}")
-    run.mkdir(parents=True, exist_ok=True)
-    try:
-        record = training.fit(network, learn, test, config, run, resume, on_epoch=None if sys.stderr.isatty() else line)
-    except KeyboardInterrupt:
-        saved = (run / "resume.pt").exists()
-        print(f"\nInterrupted. {'The last whole epoch is kept: the same command with --resume goes on.' if saved else 'No epoch was finished.'}",
-              file=sys.stderr)
-        raise SystemExit(130) from None
     split = {"keypoints": keypoints, "held_out": held_out, "seed": seed}
-    training.write_json(run / "record.json", record | {"split": split})
+    each_epoch = None if sys.stderr.isatty() else line
+    try:
+        record = training.fit(network, learn, test, config, run, resume, on_epoch=each_epoch, notes={"split": split})
+    except KeyboardInterrupt:
+        kept = "The last whole epoch is kept: the same command with --resume goes on."
+        saved = (run / "resume.pt").exists()
+        print(f"\nInterrupted. {kept if saved else 'No epoch was finished.'}", file=sys.stderr)
+        raise SystemExit(130) from None
     m = record["metrics"]
-    print(f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
-          f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}")
+    print(
+        f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
+        f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}"
+    )
 
 
 def line(point: dict) -> None:
     """One line per epoch, for logs without a progress bar."""
-    print(f"epoch {point['epoch']:4}  loss {point['loss']:8.4f}  val RMSE {point['val_rmse']:7.3f} px  "
-          f"(mean face {point['mean_face_rmse']:.3f})  {point['images_per_second']:6.0f} images/s", flush=True)
+    print(
+        f"epoch {point['epoch']:4}  loss {point['loss']:8.4f}  val RMSE {point['val_rmse']:7.3f} px  "
+        f"(mean face {point['mean_face_rmse']:.3f})  {point['images_per_second']:6.0f} images/s",
+        flush=True,
+    )
 
 
 def options(pairs: list[str] | None) -> dict:
@@ -192,10 +241,13 @@ def options(pairs: list[str] | None) -> dict:
 
 
 @app.command()
-def evaluate(run: RunFolder, data: Source,
-             all_faces: Annotated[bool, typer.Option("--all", help="Test on all faces, not only on those held out.")] = False,
-             picture: Annotated[Path | None, typer.Option(help="Draw the faces with the largest errors here.")] = None,
-             device: Device = "auto") -> None:
+def evaluate(
+    run: RunFolder,
+    data: Source,
+    all_faces: Annotated[bool, typer.Option("--all", help="Test on all faces, not only on those held out.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw the faces with the largest errors here.")] = None,
+    device: Device = "auto",
+) -> None:
     """Measure a trained network on the faces that its training held out."""
     from facekp import evaluation
 
@@ -203,11 +255,15 @@ def evaluate(run: RunFolder, data: Source,
 
 
 @app.command()
-def predict(run: RunFolder,
-            source: Annotated[Path, typer.Argument(metavar="INPUT", help="An image file, or DATA as for 'train'.")],
-            out: Annotated[Path, typer.Argument(metavar="OUT.csv", help="One line per face: file or row, x and y of each point.")],
-            picture: Annotated[Path | None, typer.Option(help="Draw the faces with their points here.")] = None,
-            device: Device = "auto") -> None:
+def predict(
+    run: RunFolder,
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="An image file, or DATA as for 'train'.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.csv", help="One line per face: file or row, x and y of each point.")
+    ],
+    picture: Annotated[Path | None, typer.Option(help="Draw the faces with their points here.")] = None,
+    device: Device = "auto",
+) -> None:
     """Find the keypoints in an image, or in every face of a data set."""
     from facekp import evaluation
 
@@ -215,9 +271,14 @@ def predict(run: RunFolder,
 
 
 @app.command()
-def submit(run: RunFolder, data: Annotated[Path, typer.Argument(metavar="DATA", help="Kaggle's folder or zip, with test.csv and "
-                                                                 "IdLookupTable.csv.")],
-           out: Annotated[Path, typer.Argument(metavar="OUT.csv")] = Path("submission.csv"), device: Device = "auto") -> None:
+def submit(
+    run: RunFolder,
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Kaggle's folder or zip, with test.csv and IdLookupTable.csv.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT.csv")] = Path("submission.csv"),
+    device: Device = "auto",
+) -> None:
     """Write the competition's submission file."""
     from facekp import evaluation
 

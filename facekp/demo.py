@@ -25,7 +25,10 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     model = create_model("hourglass-s")
     epochs = epochs_for(seconds, model, train)
     parameters = sum(p.numel() for p in model.parameters())
-    print(f"Training a stacked hourglass with {parameters:,} weights on {len(train)} of them for {epochs} epochs ...", flush=True)
+    print(
+        f"Training a stacked hourglass with {parameters:,} weights on {len(train)} of them for {epochs} epochs ...",
+        flush=True,
+    )
     record = fit(model, train, test, TrainConfig(epochs=epochs, batch_size=16, lr=3e-3))
 
     began = time.perf_counter()
@@ -34,8 +37,10 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     with replacing(out) as temporary:
         picture(record, test, points).savefig(temporary, dpi=110, format=out.suffix.lstrip(".") or "png")
     m = record["metrics"]
-    print(f"On {len(test)} faces it never saw it is {m['rmse']:.2f} px off (RMSE per coordinate); "
-          f"always answering with the mean face is {m['mean_face_rmse']:.2f} px off.")
+    print(
+        f"On {len(test)} faces it never saw it is {m['rmse']:.2f} px off (RMSE per coordinate); "
+        f"always answering with the mean face is {m['mean_face_rmse']:.2f} px off."
+    )
     print(f"It finds the points of {speed:.0f} faces per second on this machine. See {out}")
     return record
 
@@ -43,7 +48,9 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
 def epochs_for(seconds: float, model: torch.nn.Module, train: Faces) -> int:
     """How many epochs fit into ``seconds``: a short run on a copy of the weights tells this machine's speed."""
     before = {k: v.clone() for k, v in model.state_dict().items()}
-    trial = fit(model, train.select(slice(64)), train.select(slice(16)), TrainConfig(epochs=2, batch_size=16), progress=False)
+    trial = fit(
+        model, train.select(slice(64)), train.select(slice(16)), TrainConfig(epochs=2, batch_size=16), progress=False
+    )
     model.load_state_dict(before)
     per_epoch = len(train) / trial["curve"][-1]["images_per_second"]
     return max(2, round(seconds / per_epoch))
@@ -58,11 +65,18 @@ def picture(record: dict, test: Faces, points: np.ndarray) -> Figure:
     curve = record["curve"]
     axis.plot([p["epoch"] for p in curve], [p["val_rmse"] for p in curve], color=plots.SERIES[0], marker="o", ms=3)
     axis.axhline(curve[0]["mean_face_rmse"], color=plots.BASELINE, ls="--")
-    axis.text(curve[-1]["epoch"], curve[0]["mean_face_rmse"], "mean face", ha="right", va="bottom", color=plots.BASELINE)
-    axis.set(xlabel="epoch", ylabel="RMSE on held-out faces (px)", yscale="log",
-             title=f"{record['metrics']['rmse']:.2f} px after {record['duration_s']:.0f} s")
+    axis.text(
+        curve[-1]["epoch"], curve[0]["mean_face_rmse"], "mean face", ha="right", va="bottom", color=plots.BASELINE
+    )
+    axis.set(
+        xlabel="epoch",
+        ylabel="RMSE on held-out faces (px)",
+        title=f"{record['metrics']['rmse']:.2f} px after {record['duration_s']:.0f} s",
+    )
+    plots.log_scale(axis)
     errors = metrics.rmse(points, test.keypoints, axis=(1, 2))
-    for i, panel in zip(np.argsort(errors)[:: max(1, len(test) // 18)], right.subplots(3, 6).flat, strict=False):
+    shown = np.argsort(errors)[np.linspace(0, len(test) - 1, 18).round().astype(int)]
+    for i, panel in zip(shown, right.subplots(3, 6).flat, strict=True):
         plots.draw_face(panel, test.images[i], f"{errors[i]:.2f} px")
         plots.draw_points(panel, test.keypoints[i], test.scheme, plots.TRUTH, lines=False)
         plots.draw_points(panel, points[i], test.scheme, plots.PREDICTED, marker="x", lines=False)

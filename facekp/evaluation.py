@@ -38,8 +38,10 @@ def fitting(model: KeypointModel, faces: Faces) -> Faces:
         InputError: they do not; says what each has.
     """
     if faces.scheme.names != model.scheme.names:
-        raise InputError(f"The model finds {len(model.scheme)} points of '{model.scheme.name}', but the data has "
-                         f"{len(faces.scheme)} points of '{faces.scheme.name}'. Use the data it was trained for.")
+        raise InputError(
+            f"The model finds {len(model.scheme)} points of '{model.scheme.name}', but the data has "
+            f"{len(faces.scheme)} points of '{faces.scheme.name}'. Use the data it was trained for."
+        )
     if faces.images.shape[1:] != (model.size, model.size):
         raise InputError(f"The model takes images of {model.size}x{model.size}; the data has {faces.images.shape[1:]}.")
     return faces
@@ -57,13 +59,17 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
     train, test = folder.subset(faces, split["keypoints"]).split(split["held_out"], split["seed"])
     expected = record["data"]["val"]["fingerprint"]
     if test.fingerprint() != expected:
-        raise InputError(f"These are not the faces of that training run: its held-out faces have the fingerprint {expected}, "
-                         f"these have {test.fingerprint()}. Give the same data, or add --all to test on every face "
-                         "(then make sure that none of them was trained on).")
+        raise InputError(
+            f"These are not the faces of that training run: its held-out faces have the fingerprint {expected}, "
+            f"these have {test.fingerprint()}. Give the same data, or add --all to test on every face "
+            "(then make sure that none of them was trained on)."
+        )
     return train, test
 
 
-def report(run: str | Path, source: str | Path, all_faces: bool = False, picture: Path | None = None, device: str = "auto") -> str:
+def report(
+    run: str | Path, source: str | Path, all_faces: bool = False, picture: Path | None = None, device: str = "auto"
+) -> str:
     """The metrics of a run in text; on its held-out faces, or on all faces of ``source``."""
     model, record = open_run(run, device)
     faces = fitting(model, data.load(source, progress=True))
@@ -72,13 +78,17 @@ def report(run: str | Path, source: str | Path, all_faces: bool = False, picture
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
     points, _ = predict(model, test.images)
     result = scores(points, test, metrics.mean_face(train.keypoints))
-    lines = [f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
-             f"RMSE       {result['rmse']:7.3f} px per coordinate",
-             f"mean face  {result['mean_face_rmse']:7.3f} px{' (of these same faces)' if all_faces else ''}"]
+    lines = [
+        f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
+        f"RMSE       {result['rmse']:7.3f} px per coordinate",
+        f"mean face  {result['mean_face_rmse']:7.3f} px{' (of these same faces)' if all_faces else ''}",
+    ]
     if "nme_inter_ocular" in result:
         lines.append(f"NME        {100 * result['nme_inter_ocular']:7.2f} % of the distance between the eyes")
-    lines += [""] + [f"{name:28} {'-' if value is None else f'{value:6.3f} px'}"
-                     for name, value in result["rmse_per_keypoint"].items()]
+    lines += [""] + [
+        f"{name:28} {'-' if value is None else f'{value:6.3f} px'}"
+        for name, value in result["rmse_per_keypoint"].items()
+    ]
     if picture:
         worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
         plots.faces(test.select(worst), points[worst], count=32).savefig(picture, dpi=120)
@@ -86,7 +96,9 @@ def report(run: str | Path, source: str | Path, all_faces: bool = False, picture
     return "\n".join(lines)
 
 
-def predict_to_csv(run: str | Path, source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto") -> str:
+def predict_to_csv(
+    run: str | Path, source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto"
+) -> str:
     """Points for one image file or for every face of a data set, as a table; what was written, in text."""
     model, _ = open_run(run, device)
     source, out = Path(source), Path(out)

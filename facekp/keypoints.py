@@ -106,8 +106,10 @@ KAGGLE = Scheme(
         "mouth_left_corner", "mouth_right_corner",
         "mouth_center_top_lip", "mouth_center_bottom_lip",
     ),
-    pairs=_sides("eye_center", "eye_inner_corner", "eye_outer_corner", "eyebrow_inner_end", "eyebrow_outer_end")
-    + (("mouth_left_corner", "mouth_right_corner"),),
+    pairs=(
+        *_sides("eye_center", "eye_inner_corner", "eye_outer_corner", "eyebrow_inner_end", "eyebrow_outer_end"),
+        ("mouth_left_corner", "mouth_right_corner"),
+    ),
     lines=(
         ("left_eye_inner_corner", "left_eye_center", "left_eye_outer_corner"),
         ("right_eye_inner_corner", "right_eye_center", "right_eye_outer_corner"),

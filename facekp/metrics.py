@@ -55,7 +55,9 @@ def normalised_errors(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) 
         InputError: the scheme names no eyes.
     """
     if scheme.eyes is None:
-        raise InputError(f"'{scheme.name}' names no eyes, so there is no inter-ocular distance. Give the scheme 'eyes'.")
+        raise InputError(
+            f"'{scheme.name}' names no eyes, so there is no inter-ocular distance. Give the scheme 'eyes'."
+        )
     left, right = scheme.index(*scheme.eyes)
     unit = np.linalg.norm(truth[:, left].astype(np.float64) - truth[:, right], axis=-1)  # (N,)
     return distances(predicted, truth) / np.where(unit > 0, unit, np.nan)[:, None]

@@ -23,7 +23,9 @@ SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 def grid(count: int, columns: int, cell: float) -> tuple[Figure, list[Axes]]:
     """A closed figure with ``count`` empty panels in rows of ``columns``, each ``cell`` inches wide."""
     rows = -(-count // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(columns * cell, rows * cell), squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(columns * cell, rows * cell), squeeze=False, layout="constrained"
+    )
     plt.close(figure)
     for axis in axes.flat:
         axis.axis("off")
@@ -34,9 +36,12 @@ def draw_face(axis: Axes, image: np.ndarray, title: str = "") -> None:
     """A grey image (H, W), uint8 or [0, 1], with pixel centres at whole numbers."""
     axis.imshow(image, cmap="gray", vmin=0, vmax=255 if image.dtype == np.uint8 else 1)
     axis.set_title(title, fontsize=8)
+    axis.autoscale(False)  # a point outside the image must not shrink it
 
 
-def draw_points(axis: Axes, points: np.ndarray, scheme: Scheme, colour: str, marker: str = "o", lines: bool = True) -> None:
+def draw_points(
+    axis: Axes, points: np.ndarray, scheme: Scheme, colour: str, marker: str = "o", lines: bool = True
+) -> None:
     """Keypoints (K, 2) with the scheme's lines; missing ones are left out."""
     if lines:
         for line in scheme.lines:
@@ -45,8 +50,14 @@ def draw_points(axis: Axes, points: np.ndarray, scheme: Scheme, colour: str, mar
     axis.scatter(*points.T, s=14, marker=marker, facecolors=face, edgecolors=colour if marker == "o" else None, lw=1.1)
 
 
-def faces(faces: Faces, predicted: np.ndarray | None = None, count: int = 16, columns: int = 8, cell: float = 1.2,
-          titles: Sequence[str] | None = None) -> Figure:
+def faces(
+    faces: Faces,
+    predicted: np.ndarray | None = None,
+    count: int = 16,
+    columns: int = 8,
+    cell: float = 1.2,
+    titles: Sequence[str] | None = None,
+) -> Figure:
     """The first ``count`` faces: true points as green rings, predicted ones (N, K, 2) as orange crosses.
 
     With predictions, each title is the face's own RMSE in pixels.
@@ -70,8 +81,15 @@ def heatmaps(image: np.ndarray, maps: np.ndarray, names: Sequence[str], columns:
     for axis, one, name in zip(axes, maps, names, strict=True):
         draw_face(axis, image, name.replace("_", " "))
         # The extent lays the map's outer edges on the image's: the pixel rule, in a picture.
-        axis.imshow(one, cmap="inferno", alpha=0.6, vmin=0, vmax=max(1e-6, float(one.max())),
-                    extent=(-0.5, W - 0.5, H - 0.5, -0.5), interpolation="nearest")
+        axis.imshow(
+            one,
+            cmap="inferno",
+            alpha=0.6,
+            vmin=0,
+            vmax=max(1e-6, float(one.max())),
+            extent=(-0.5, W - 0.5, H - 0.5, -0.5),
+            interpolation="nearest",
+        )
     return figure
 
 
@@ -83,14 +101,27 @@ def curves(records: dict[str, dict], title: str = "") -> Figure:
         curve = record["curve"]
         axis.plot([p["epoch"] for p in curve], [p["val_rmse"] for p in curve], color=colour, label=name)
         axis.axhline(curve[0]["mean_face_rmse"], color=BASELINE, ls="--", lw=1)
-    axis.annotate("mean face", (1, curve[0]["mean_face_rmse"]), xycoords=("axes fraction", "data"), ha="right",
-                  va="bottom", color=BASELINE)
-    axis.set(xlabel="epoch", ylabel="RMSE on held-out faces (px)", title=title, yscale="log")
-    ticks = [t for t in (0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 40) if axis.get_ylim()[0] <= t <= axis.get_ylim()[1]]
-    axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
-    axis.minorticks_off()
+    axis.annotate(
+        "mean face",
+        (1, curve[0]["mean_face_rmse"]),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        color=BASELINE,
+    )
+    axis.set(xlabel="epoch", ylabel="RMSE on held-out faces (px)", title=title)
+    log_scale(axis)
     axis.legend(frameon=False)
     return figure
+
+
+def log_scale(axis: Axes) -> None:
+    """A logarithmic y axis of pixels, with plain numbers at its ticks."""
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    ticks = [t for t in (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 40) if low <= t <= high]
+    axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    axis.minorticks_off()
 
 
 def error_curves(errors: dict[str, np.ndarray], limit: float, xlabel: str) -> Figure:

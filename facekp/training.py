@@ -60,7 +60,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
-            raise InputError(f"Expected at least 1 epoch and batches of at least 2; found {self.epochs} and {self.batch_size}.")
+            raise InputError(
+                f"Expected at least 1 epoch and batches of at least 2; found {self.epochs} and {self.batch_size}."
+            )
         if self.precision not in ("auto", "fp32", "bf16", "fp16"):
             raise InputError(f"Expected precision auto, fp32, bf16 or fp16; found '{self.precision}'.")
 
@@ -75,7 +77,9 @@ def pick_device(name: str = "auto") -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(name.split(":")[0]):
-        raise InputError(f"There is no device '{name}' here. Take one of: {', '.join(n for n, ok in there.items() if ok)}.")
+        raise InputError(
+            f"There is no device '{name}' here. Take one of: {', '.join(n for n, ok in there.items() if ok)}."
+        )
     return torch.device(name)
 
 
@@ -122,10 +126,17 @@ class Run:
     curve: list[dict] = field(default_factory=list)
 
     def state(self) -> dict:
-        return {"model": self.model.state_dict(), "ema": self.ema.model.state_dict(), "ema_steps": self.ema.steps,
-                "optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict(),
-                "scaler": self.scaler.state_dict(), "generator": self.generator.get_state(),
-                "torch": torch.get_rng_state(), "curve": self.curve}
+        return {
+            "model": self.model.state_dict(),
+            "ema": self.ema.model.state_dict(),
+            "ema_steps": self.ema.steps,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "generator": self.generator.get_state(),
+            "torch": torch.get_rng_state(),
+            "curve": self.curve,
+        }
 
     def load_state(self, state: dict) -> None:
         self.model.load_state_dict(state["model"])
@@ -146,8 +157,10 @@ def start(model: KeypointModel, config: TrainConfig, steps: int) -> Run:
     model = model.to(device, memory_format=torch.channels_last)
     matrices = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     vectors = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": config.weight_decay},
-                                   {"params": vectors, "weight_decay": 0.0}], lr=config.lr)
+    optimizer = torch.optim.AdamW(
+        [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=config.lr,
+    )
     warmup = max(1, round(config.warmup * steps))
 
     def rate(step: int) -> float:
@@ -155,9 +168,15 @@ def start(model: KeypointModel, config: TrainConfig, steps: int) -> Run:
             return (step + 1) / (warmup + 1)
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
-    return Run(model, optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, rate),
-               torch.amp.GradScaler(device.type, enabled=dtype == torch.float16), EMA(model, config.ema),
-               torch.Generator(device).manual_seed(config.seed), dtype)
+    return Run(
+        model,
+        optimizer,
+        torch.optim.lr_scheduler.LambdaLR(optimizer, rate),
+        torch.amp.GradScaler(device.type, enabled=dtype == torch.float16),
+        EMA(model, config.ema),
+        torch.Generator(device).manual_seed(config.seed),
+        dtype,
+    )
 
 
 def to_device(faces: Faces, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -202,8 +221,10 @@ def train_epoch(run: Run, images: Tensor, keypoints: Tensor, config: TrainConfig
             bar.update()
     mean = total.item() / len(batches)  # the only wait for the device in an epoch
     if not math.isfinite(mean):
-        raise FloatingPointError(f"The loss became {mean} in epoch {len(run.curve) + 1} at learning rate "
-                                 f"{run.optimizer.param_groups[0]['lr']:.2g}. Try a smaller one.")
+        raise FloatingPointError(
+            f"The loss became {mean} in epoch {len(run.curve) + 1} at learning rate "
+            f"{run.optimizer.param_groups[0]['lr']:.2g}. Try a smaller one."
+        )
     return mean
 
 
@@ -231,8 +252,17 @@ def evaluate(model: KeypointModel, faces: Faces, mean_face: np.ndarray) -> dict:
     return results.scores(points, faces, mean_face)
 
 
-def fit(model: KeypointModel, train: Faces, val: Faces, config: TrainConfig | None = None, folder: str | Path | None = None,
-        resume: bool = False, progress: bool = True, on_epoch: Callable[[dict], None] | None = None) -> dict:
+def fit(
+    model: KeypointModel,
+    train: Faces,
+    val: Faces,
+    config: TrainConfig | None = None,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    on_epoch: Callable[[dict], None] | None = None,
+    notes: dict | None = None,
+) -> dict:
     """Train ``model`` on ``train`` and watch it on ``val``.
 
     The model ends on its device, in eval mode, with the averaged weights of the last epoch. No
@@ -248,6 +278,7 @@ def fit(model: KeypointModel, train: Faces, val: Faces, config: TrainConfig | No
             of an undisturbed run.
         progress: show a bar.
         on_epoch: called with each epoch's line of the curve.
+        notes: further entries for the record, e.g. how the data were split.
 
     Returns:
         The record of the run: a dictionary of plain JSON values, see :mod:`facekp.results`.
@@ -256,24 +287,23 @@ def fit(model: KeypointModel, train: Faces, val: Faces, config: TrainConfig | No
     folder = Path(folder) if folder else None
     steps = len(train) // min(config.batch_size, len(train))
     run = start(model, config, steps * config.epochs)
-    identity = {"config": asdict(config), "model": model.config(), "train": train.fingerprint(), "val": val.fingerprint()}
+    identity = {"config": asdict(config), "model": model.config()}
+    identity |= {"train": train.fingerprint(), "val": val.fingerprint()}
     if resume and folder and (folder / "resume.pt").exists():
         load_resume(run, folder / "resume.pt", identity)
     images, keypoints = to_device(train, pick_device(config.device))
     mean = metrics.mean_face(train.keypoints)
-    began, earlier = time.perf_counter(), run.curve[-1]["seconds"] if run.curve else 0.0
 
     with progress_bar(config.epochs * steps, len(run.curve) * steps, enabled=progress) as bar:
-        for epoch in range(len(run.curve) + 1, config.epochs + 1):
-            clock = time.perf_counter()
+        for _ in range(len(run.curve), config.epochs):
+            began = time.perf_counter()
             loss = train_epoch(run, images, keypoints, config, bar)
-            speed = steps * min(config.batch_size, len(train)) / (time.perf_counter() - clock)
-            scores = evaluate(run.ema.model, val, mean)
-            line = {"epoch": epoch, "loss": loss, "val_rmse": scores["rmse"], "mean_face_rmse": scores["mean_face_rmse"],
-                    "lr": run.optimizer.param_groups[0]["lr"], "images_per_second": speed,
-                    "seconds": earlier + time.perf_counter() - began}
+            trained = time.perf_counter() - began
+            line = {"loss": loss, "images_per_second": steps * min(config.batch_size, len(train)) / trained}
+            line |= watch(run, val, mean, began)
+            told = "loss {loss:.3f}, val RMSE {val_rmse:.2f} px (mean face {mean_face_rmse:.2f})"
+            bar.set_postfix_str(told.format(**line))
             run.curve.append(line)
-            bar.set_postfix_str(f"loss {loss:.3f}, val RMSE {scores['rmse']:.2f} px (mean face {scores['mean_face_rmse']:.2f})")
             if folder:
                 save_resume(run, folder, identity)
             if on_epoch:
@@ -282,11 +312,25 @@ def fit(model: KeypointModel, train: Faces, val: Faces, config: TrainConfig | No
     model.load_state_dict(run.ema.model.state_dict())
     model.eval()
     record = results.record(model, train, val, asdict(config), run.curve, evaluate(model, val, mean))
+    record |= notes or {}
     if folder:
         save_model(model, folder / "model.safetensors")
         write_json(folder / "record.json", record)
         (folder / "resume.pt").unlink(missing_ok=True)
     return record
+
+
+def watch(run: Run, val: Faces, mean_face: np.ndarray, began: float) -> dict:
+    """How the averaged model does on ``val`` after an epoch that began at the clock's ``began``."""
+    scores = evaluate(run.ema.model, val, mean_face)
+    earlier = run.curve[-1]["seconds"] if run.curve else 0.0
+    return {
+        "epoch": len(run.curve) + 1,
+        "val_rmse": scores["rmse"],
+        "mean_face_rmse": scores["mean_face_rmse"],
+        "lr": run.optimizer.param_groups[0]["lr"],
+        "seconds": earlier + time.perf_counter() - began,
+    }
 
 
 def progress_bar(total: int, done: int, enabled: bool):
@@ -310,11 +354,15 @@ def load_resume(run: Run, path: Path, identity: dict) -> None:
         saved = torch.load(path, map_location=run.generator.device, weights_only=True)
         before, state = json.loads(saved["identity"]), saved["state"]
     except Exception as e:  # a cut file can fail in zip, pickle or torch
-        raise InputError(f"{path}: expected the resume file of a training run; found something else "
-                         f"({type(e).__name__}). Train without --resume, into a new folder.") from None
+        raise InputError(
+            f"{path}: expected the resume file of a training run; found something else "
+            f"({type(e).__name__}). Train without --resume, into a new folder."
+        ) from None
     now = json.loads(json.dumps(identity))
     changed = [k for k in now if now[k] != before.get(k)]
     if changed:
-        raise InputError(f"{path}: this run was started with another {' and '.join(changed)}. "
-                         "Resume with the same data and options, or train into a new folder.")
+        raise InputError(
+            f"{path}: this run was started with another {' and '.join(changed)}. "
+            "Resume with the same data and options, or train into a new folder."
+        )
     run.load_state(state)

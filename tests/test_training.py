@@ -80,7 +80,15 @@ def test_resuming_with_other_data_or_options_is_refused(faces, tmp_path):
     with pytest.raises(InputError, match="another train"):
         fit(small(), val, val, CONFIG, tmp_path, resume=True, progress=False)
     with pytest.raises(InputError, match="another config"):
-        fit(small(), train, val, TrainConfig(epochs=5, batch_size=9, device="cpu"), tmp_path, resume=True, progress=False)
+        fit(
+            small(),
+            train,
+            val,
+            TrainConfig(epochs=5, batch_size=9, device="cpu"),
+            tmp_path,
+            resume=True,
+            progress=False,
+        )
     (tmp_path / "resume.pt").write_bytes((tmp_path / "resume.pt").read_bytes()[:1000])
     with pytest.raises(InputError, match=r"resume\.pt: expected the resume file"):
         fit(small(), train, val, CONFIG, tmp_path, resume=True, progress=False)
@@ -92,7 +100,9 @@ def test_a_run_leaves_a_model_and_a_record_that_agree(faces, tmp_path):
     record = fit(model, train, val, CONFIG, tmp_path, progress=False)
     assert json.loads((tmp_path / "record.json").read_text()) == record
     assert record["data"]["val"] == {"fingerprint": val.fingerprint(), "faces": len(val)}
-    assert [p["epoch"] for p in record["curve"]] == [1, 2, 3, 4] and record["curve"][-1]["lr"] == pytest.approx(0, abs=1e-6)
+    assert [p["epoch"] for p in record["curve"]] == [1, 2, 3, 4] and record["curve"][-1]["lr"] == pytest.approx(
+        0, abs=1e-6
+    )
     back = load_model(tmp_path / "model.safetensors")
     np.testing.assert_allclose(predict(back, val.images)[0], predict(model, val.images)[0], atol=1e-4)
     assert record["metrics"]["rmse"] == pytest.approx(record["curve"][-1]["val_rmse"])
@@ -126,15 +136,21 @@ def test_batches_are_whole_and_show_each_face_at_most_once():
     assert [len(b) for b in shuffled_batches(5, 16, torch.Generator())] == [5]
 
 
-@pytest.mark.parametrize(("wrong", "message"), [(dict(epochs=0), "at least 1 epoch"), (dict(batch_size=1), "batches of at least 2"),
-                                                (dict(precision="int3"), "found 'int3'")])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "at least 1 epoch"),
+        ({"batch_size": 1}, "batches of at least 2"),
+        ({"precision": "int3"}, "found 'int3'"),
+    ],
+)
 def test_a_wrong_config_is_refused(wrong, message):
     with pytest.raises(InputError, match=message):
         TrainConfig(**wrong)
 
 
 def test_a_device_that_is_not_there_is_refused():
-    with pytest.raises(InputError, match="no device 'tpu'.*cpu"):
+    with pytest.raises(InputError, match=r"no device 'tpu'.*cpu"):
         pick_device("tpu")
 
 

@@ -1,11 +1,15 @@
 """Where faces come from: Kaggle's files, a folder of images, or the library's own drawings."""
 
+import os
 from pathlib import Path
 
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 
-__all__ = ["Faces", "load"]
+__all__ = ["Faces", "find_kaggle", "load"]
+
+PLACES = ("data/kaggle", "../data/kaggle", "/content/drive/MyDrive/facekp", "/kaggle/input/facial-keypoints-detection")
+"""Where Kaggle's files are looked for: this repository, its book folder, Google Drive in Colab, a Kaggle notebook."""
 
 
 def load(source: str | Path, progress: bool = False) -> Faces:
@@ -30,8 +34,10 @@ def load(source: str | Path, progress: bool = False) -> Faces:
         return generated.generate(*_numbers(name), kaggle_shaped=True, progress=progress)
     path = Path(source)
     if not path.exists():
-        raise InputError(f"{path}: there is no such file or folder. Expected Kaggle's training.csv or .zip, a folder "
-                         "with keypoints.csv, an .npz of facekp, or the word 'sample'.")
+        raise InputError(
+            f"{path}: there is no such file or folder. Expected Kaggle's training.csv or .zip, a folder "
+            "with keypoints.csv, an .npz of facekp, or the word 'sample'."
+        )
     if path.suffix == ".npz":
         return Faces.load(path)
     if (path / "keypoints.csv").is_file():
@@ -39,9 +45,25 @@ def load(source: str | Path, progress: bool = False) -> Faces:
     return kaggle.read_training(path, progress=progress)
 
 
+def find_kaggle() -> Path | None:
+    """The folder with Kaggle's training.csv or training.zip, or None.
+
+    The environment variable ``FACEKP_KAGGLE`` names it; set but empty, it says that there is none.
+    Without it, each of ``PLACES`` is tried.
+    """
+    named = os.environ.get("FACEKP_KAGGLE")
+    places = PLACES if named is None else [named] if named else []
+    for place in map(Path, places):
+        if any((place / f).is_file() for f in ("training.csv", "training.zip", "facial-keypoints-detection.zip")):
+            return place
+    return None
+
+
 def _numbers(name: str) -> list[int]:
     """``generated:2000:7`` -> [2000, 7]."""
     parts = name.split(":")[1:]
     if len(parts) > 2 or not all(p.isdecimal() for p in parts) or int(parts[0]) < 1:
-        raise InputError(f"'{name}': expected generated:N or generated:N:SEED with whole numbers, e.g. generated:2000:7.")
+        raise InputError(
+            f"'{name}': expected generated:N or generated:N:SEED with whole numbers, e.g. generated:2000:7."
+        )
     return [int(p) for p in parts]

@@ -42,8 +42,10 @@ class Faces:
         if self.rows is None:
             object.__setattr__(self, "rows", np.arange(len(self.images)))
         n, k = len(self.images), len(self.scheme)
-        found = (f"images {self.images.dtype} {self.images.shape}, keypoints {self.keypoints.dtype} "
-                 f"{self.keypoints.shape}, rows {self.rows.shape}")
+        found = (
+            f"images {self.images.dtype} {self.images.shape}, keypoints {self.keypoints.dtype} "
+            f"{self.keypoints.shape}, rows {self.rows.shape}"
+        )
         if self.images.ndim != 3 or self.images.dtype != np.uint8:
             raise InputError(f"Expected images (N, H, W) uint8; found {found}.")
         if self.keypoints.shape != (n, k, 2) or self.keypoints.dtype != np.float32 or self.rows.shape != (n,):
@@ -52,15 +54,18 @@ class Faces:
         half = np.argwhere(missing[..., 0] != missing[..., 1])
         if len(half):
             i, j = half[0]
-            raise InputError(f"A keypoint needs both coordinates or none: row {self.rows[i]}, "
-                             f"{self.scheme.names[j]} is {tuple(self.keypoints[i, j])}.")
+            raise InputError(
+                f"A keypoint needs both coordinates or none: row {self.rows[i]}, "
+                f"{self.scheme.names[j]} is {tuple(self.keypoints[i, j])}."
+            )
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __repr__(self) -> str:
         n, h, w = self.images.shape
-        return f"Faces({n} images {h}x{w}, {len(self.scheme)} keypoints '{self.scheme.name}', {self.annotated.sum()} annotated)"
+        points = f"{len(self.scheme)} keypoints '{self.scheme.name}', {self.annotated.sum()} annotated"
+        return f"Faces({n} images {h}x{w}, {points})"
 
     @property
     def annotated(self) -> np.ndarray:
@@ -97,7 +102,9 @@ class Faces:
         """
         groups = self.duplicates() if groups is None else groups
         if not 2 <= k <= len(np.unique(groups)):
-            raise InputError(f"Expected 2 to {len(np.unique(groups))} folds (the number of distinct images); found {k}.")
+            raise InputError(
+                f"Expected 2 to {len(np.unique(groups))} folds (the number of distinct images); found {k}."
+            )
         fold = _deal(groups, np.full(k, len(self) / k), seed)
         return [(self.select(fold != i), self.select(fold == i)) for i in range(k)]
 
@@ -109,7 +116,9 @@ class Faces:
         """
         n = round(len(self) * held_out)
         if not 0 < n < len(self):
-            raise InputError(f"A share of {held_out} of {len(self)} faces leaves one side empty; take one between 0 and 1.")
+            raise InputError(
+                f"A share of {held_out} of {len(self)} faces leaves one side empty; take one between 0 and 1."
+            )
         groups = self.duplicates() if groups is None else groups
         fold = _deal(groups, np.array([len(self) - n, n]), seed)
         return self.select(fold == 0), self.select(fold == 1)
@@ -157,8 +166,13 @@ class Faces:
         """Write one ``.npz`` file: images, keypoints, rows and the scheme (as JSON text)."""
         path = Path(path)
         with replacing(path) as temporary, open(temporary, "wb") as f:
-            np.savez(f, images=self.images, keypoints=self.keypoints, rows=self.rows,
-                     scheme=np.array(json.dumps(self.scheme.to_dict())))
+            np.savez(
+                f,
+                images=self.images,
+                keypoints=self.keypoints,
+                rows=self.rows,
+                scheme=np.array(json.dumps(self.scheme.to_dict())),
+            )
         return path
 
     @classmethod
@@ -167,14 +181,16 @@ class Faces:
         try:
             with np.load(path, allow_pickle=False) as z:
                 scheme = Scheme.from_dict(json.loads(str(z["scheme"]))) if "scheme" in z else KAGGLE
-                return cls(z["images"], z["keypoints"], scheme, z["rows"] if "rows" in z else None)
+                return cls(z["images"], z["keypoints"], scheme, z.get("rows", None))
         except FileNotFoundError:
             raise InputError(f"{path}: there is no such file.") from None
         except InputError as e:
             raise InputError(f"{path}: {e}") from None
         except Exception as e:  # zipfile, numpy and json each have their own family of errors
-            raise InputError(f"{path}: expected an .npz with images (N, H, W) uint8 and keypoints (N, K, 2) "
-                             f"float32; found something else ({type(e).__name__}: {e}).") from None
+            raise InputError(
+                f"{path}: expected an .npz with images (N, H, W) uint8 and keypoints (N, K, 2) "
+                f"float32; found something else ({type(e).__name__}: {e})."
+            ) from None
 
 
 def _deal(groups: np.ndarray, sizes: np.ndarray, seed: int) -> np.ndarray:

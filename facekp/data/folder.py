@@ -1,0 +1,345 @@
+"""Faces as a folder of images with a table of keypoints: Kaggle's, extracted, or the user's own.
+
+::
+
+    folder/
+      keypoints.csv    file, row, <name>_x, <name>_y, ...   one line per image; empty = not annotated
+      images/          the files that keypoints.csv names
+      pairs.csv        left, right     names that change places in a mirror (optional)
+      manifest.json    what wrote the folder, and a fingerprint of it (optional)
+
+:func:`extract` writes all of it and :func:`read_folder` reads it back bit for bit. A folder made by
+hand needs ``keypoints.csv`` (without ``row``, if you like) and the images, of any size.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path, PureWindowsPath
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from facekp.data.faces import Faces
+from facekp.data.pixels import number
+from facekp.errors import InputError
+from facekp.files import new_folder, write_json
+from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme
+
+FORMAT = 1
+
+
+# ---- writing ------------------------------------------------------------------------------------
+
+
+def subset(faces: Faces, which: str) -> Faces:
+    """``"15"``: the faces with all keypoints; ``"4"``: with exactly Kaggle's four; ``"any"``: with at least one."""
+    if which == "15":
+        return faces.complete()
+    if which == "4":
+        return faces.exactly(KAGGLE_FOUR)
+    if which == "any":
+        return faces.select(faces.annotated.any(axis=1))
+    raise InputError(f"Expected the subset '15', '4' or 'any'; found '{which}'.")
+
+
+def extract(faces: Faces, folder: str | Path, source: str | dict | None = None, progress: bool = False) -> Path:
+    """Write ``faces`` as a folder of PNG images with their labels; the whole folder or nothing.
+
+    Args:
+        faces: image number n of the source becomes ``images/0000n.png``.
+        folder: a new or empty folder.
+        source: where the faces come from, for the manifest: a name, or a dictionary of your own.
+        progress: show a bar.
+
+    Raises:
+        InputError: the folder is not empty or cannot be written, or two faces have the same row.
+    """
+    folder = Path(folder)
+    _check_writable(faces)
+    try:
+        with new_folder(folder) as temporary:
+            files = [f"{row:05d}.png" for row in faces.rows]
+            (temporary / "images").mkdir()
+            for file, image in zip(_watched(files, progress), faces.images, strict=True):
+                # Level 4: as small as the default 6, a little faster.
+                Image.fromarray(image).save(temporary / "images" / file, compress_level=4)
+            _write_table(temporary / "keypoints.csv", ["file", "row", *faces.scheme.columns],
+                         ([f, int(r), *map(_text, p.ravel())]
+                          for f, r, p in zip(files, faces.rows, faces.keypoints, strict=True)))
+            _write_table(temporary / "pairs.csv", ["left", "right"], faces.scheme.pairs)
+            write_json(temporary / "manifest.json", _manifest(faces, source))
+    except OSError as e:
+        raise InputError(f"{folder}: cannot be written ({e.strerror or e}); nothing is left of it. "
+                         "Make room, or name another folder.") from None
+    return folder
+
+
+def _check_writable(faces: Faces) -> None:
+    """InputError for faces that would not read back as they are."""
+    if not len(faces):
+        raise InputError("Expected at least one face to write; found none. Choose another subset.")
+    if len(np.unique(faces.rows)) < len(faces) or (faces.rows < 0).any():
+        raise InputError("Expected faces whose rows differ, as each names a file; found one twice, or a negative one. "
+                         "Write each set to a folder of its own.")
+    if np.isinf(faces.keypoints).any():
+        raise InputError("Expected finite keypoints, NaN where not annotated; found an infinite one. Remove it first.")
+    odd = [name for name in faces.scheme.names if not name or name != name.strip()]
+    if odd:
+        raise InputError(f"Expected keypoint names without spaces at their ends; found '{odd[0]}'. Rename it.")
+
+
+def _manifest(faces: Faces, source: str | dict | None) -> dict:
+    full, any_point = faces.annotated.all(axis=1), faces.annotated.any(axis=1)
+    return {
+        "format": FORMAT,
+        "count": len(faces),
+        "subset": f"{full.sum()} faces with all {len(faces.scheme)} keypoints, {(any_point & ~full).sum()} with some, "
+                  f"{(~any_point).sum()} with none",
+        "source": {"name": source} if isinstance(source, str) else source,
+        "image_size": list(faces.images.shape[1:]),
+        "scheme": faces.scheme.to_dict(),
+        "fingerprint": faces.fingerprint(),
+    }
+
+
+def _text(value: np.float32) -> str:
+    """The shortest text that reads back to the same float32; empty for NaN."""
+    if np.isnan(value):
+        return ""
+    text = str(value)
+    # Reading goes through float64; should that ever round to the neighbour, write all digits.
+    return text if np.float32(float(text)) == value else repr(float(value))
+
+
+def _write_table(path: Path, header: list[str], rows) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as f:
+        writer = csv.writer(f, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> Faces:
+    """The faces of a folder that :func:`extract` wrote or that the user made (see the module's head).
+
+    Files are looked for in the folder, then in its ``images`` folder. Images become grey and
+    upright (EXIF). One that is not ``size`` x ``size`` already is first made square, its last
+    column or row repeated at the right or bottom, then resampled; its keypoints, given in pixels
+    of the upright file, move along: ``p' = (p + 0.5) * s - 0.5``.
+
+    The scheme is the manifest's; without one, Kaggle's if the names are Kaggle's, else one that
+    bears the folder's name and has the pairs of ``pairs.csv``. The manifest's fingerprint is
+    compared where its images have the size asked for.
+
+    Raises:
+        InputError: naming the file, row and column of what cannot be read, or saying that the
+            folder is not as its manifest says.
+    """
+    folder = Path(folder).expanduser()
+    table = folder / "keypoints.csv"
+    if not table.is_file():
+        what = "no such file in it" if folder.is_dir() else "no such folder"
+        raise InputError(f"{folder}: expected a folder with keypoints.csv; there is {what}. Its columns are: file, "
+                         "then <name>_x and <name>_y for each keypoint.")
+    header, cells = _read_table(table)
+    if not cells:
+        raise InputError(f"{table}: expected a line for each image below the header; found none.")
+    names = _names(header, table)
+    manifest = _read_manifest(folder / "manifest.json", len(cells))
+    scheme = _scheme(folder, names, manifest)
+    rows = np.array([_row_number(c, i, table) for i, c in enumerate(cells)], np.int64)
+    keypoints = np.array([_points(c, i, scheme, table) for i, c in enumerate(cells)], np.float64)
+    keypoints = keypoints.reshape(-1, len(scheme), 2)
+    images = np.empty((len(cells), size, size), np.uint8)
+    for i, c in enumerate(_watched(cells, progress)):
+        pixels = _load(folder, c["file"], f"{table}, row {i + 1}")
+        images[i], scale = _resample(pixels, size)
+        if scale != 1:
+            keypoints[i] = (keypoints[i] + 0.5) * scale - 0.5
+    faces = Faces(images, keypoints.astype(np.float32), scheme, rows)
+    if manifest and manifest["image_size"] == [size, size] and manifest["fingerprint"] != faces.fingerprint():
+        raise InputError(f"{folder}: expected the images and labels that manifest.json describes; found that some were "
+                         "changed. Extract them again; if the change is yours, delete manifest.json.")
+    return faces
+
+
+def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """(column names, one dictionary per row); empty lines are passed over."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as f:
+            lines = [[cell.strip() for cell in line] for line in csv.reader(f) if line]
+    except (OSError, ValueError, csv.Error) as e:
+        raise InputError(f"{path}: expected a CSV file in UTF-8; found something else ({e}).") from None
+    if not lines:
+        raise InputError(f"{path}: expected a line of column names; found an empty file.")
+    header, *rows = lines
+    for i, row in enumerate(rows):
+        if len(row) != len(header):
+            raise InputError(f"{path}, row {i + 1}: expected {len(header)} cells, as the header has; found {len(row)}.")
+    return header, [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def _names(header: list[str], path: Path) -> list[str]:
+    """The keypoints' names, in the order of their x columns."""
+    twice = sorted({c for c in header if header.count(c) > 1})
+    other = [c for c in header if c not in ("file", "row") and not (c[-2:] in ("_x", "_y") and c[:-2])]
+    names = [c[:-2] for c in header if c[-2:] == "_x"]
+    alone = sorted(set(names) ^ {c[:-2] for c in header if c[-2:] == "_y"})
+    form = "file, row (or not), and <name>_x with <name>_y for each keypoint"
+    if twice:
+        raise InputError(f"{path}: expected each column once; found twice: {', '.join(twice)}.")
+    if "file" not in header or other or not names:
+        found = f"'{other[0]}'" if other else "no column 'file'" if "file" not in header else "no keypoint"
+        raise InputError(f"{path}: expected the columns {form}; found {found}. Rename or remove it.")
+    if alone:
+        raise InputError(f"{path}: expected both {alone[0]}_x and {alone[0]}_y; found only one of them. Add the other.")
+    return names
+
+
+def _read_manifest(path: Path, count: int) -> dict | None:
+    """The manifest, or None if there is none."""
+    if not path.exists():
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if manifest["format"] > FORMAT:
+            raise InputError(f"{path}: expected format {FORMAT}; found {manifest['format']}. Update facekp.")
+        manifest["scheme"] = Scheme.from_dict(manifest["scheme"])
+        manifest = {k: manifest[k] for k in ("count", "scheme", "image_size", "fingerprint")}
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        raise InputError(f"{path}: expected the manifest that facekp wrote; found something else ({e!r}). "
+                         "Delete it to read the folder without.") from None
+    if manifest["count"] != count:
+        raise InputError(f"{path}: expected {manifest['count']} faces, as the manifest says; found {count} rows in "
+                         "keypoints.csv. Extract them again; if the change is yours, delete manifest.json.")
+    return manifest
+
+
+def _scheme(folder: Path, names: list[str], manifest: dict | None) -> Scheme:
+    """The manifest's scheme, or Kaggle's, or a new one; the pairs are always those of pairs.csv, if it is there."""
+    pairs = _read_pairs(folder / "pairs.csv", names)
+    if manifest is None and sorted(names) == sorted(KAGGLE.names):
+        return KAGGLE
+    if manifest is None:
+        eyes = KAGGLE.eyes if set(KAGGLE.eyes) <= set(names) else None
+        scheme = Scheme(folder.resolve().name, tuple(names), eyes=eyes)
+    else:
+        scheme = manifest["scheme"]
+        if sorted(scheme.names) != sorted(names):
+            raise InputError(f"{folder}: expected the keypoints {', '.join(scheme.names)}, as manifest.json says; "
+                             f"found {', '.join(names)}. If the change is yours, delete manifest.json.")
+    try:
+        return scheme if pairs is None else replace(scheme, pairs=pairs)
+    except InputError as e:
+        raise InputError(f"{folder / 'pairs.csv'}: {e}") from None
+
+
+def _read_pairs(path: Path, names: list[str]) -> tuple[tuple[str, str], ...] | None:
+    """(left, right) names, or None if there is no such file."""
+    if not path.exists():
+        return None
+    header, rows = _read_table(path)
+    if sorted(header) != ["left", "right"]:
+        raise InputError(f"{path}: expected the columns left, right; found {', '.join(header)}.")
+    for i, row in enumerate(rows):
+        unknown = [n for n in row.values() if n not in names]
+        if unknown:
+            raise InputError(f"{path}, row {i + 1}: expected names of keypoints.csv ({', '.join(names)}); "
+                             f"found '{unknown[0]}'. Use one of these.")
+    return tuple((row["left"], row["right"]) for row in rows)
+
+
+def _row_number(cells: dict[str, str], i: int, path: Path) -> int:
+    text = cells.get("row", str(i))
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{path}, row {i + 1}, column 'row': expected a whole number; found '{text}'.") from None
+
+
+def _points(cells: dict[str, str], i: int, scheme: Scheme, path: Path) -> list[float]:
+    """2K numbers in the scheme's order."""
+    numbers = []
+    for column in scheme.columns:
+        where = f"{path}, row {i + 1}, column '{column}'"
+        try:
+            numbers.append(number(cells[column].encode()))
+        except ValueError:
+            raise InputError(f"{where}: expected a number, or nothing where the point is not annotated; "
+                             f"found '{cells[column]}'.") from None
+        if len(numbers) % 2 == 0 and np.isnan(numbers[-1]) != np.isnan(numbers[-2]):
+            raise InputError(f"{where}: expected both coordinates of a keypoint or none; only one is there. "
+                             "Fill in the other, or empty both.")
+    return numbers
+
+
+def _load(folder: Path, file: str, where: str) -> np.ndarray:
+    """(H, W) uint8: the image that a row names, which may not lie outside the folder."""
+    path = PureWindowsPath(file)  # knows both / and \\, and drive letters
+    if not file or path.drive or path.root or ".." in path.parts:
+        raise InputError(f"{where}, column 'file': expected a name within the folder; found '{file}'.")
+    places = [folder / path.as_posix(), folder / "images" / path.as_posix()]
+    found = next((p for p in places if p.is_file()), None)
+    if found is None:
+        raise InputError(f"{where}, column 'file': expected the image '{file}' in the folder or its images folder; "
+                         "there is none. Put it there, or remove the row.")
+    return _open(found, where)
+
+
+def open_image(path: str | Path, size: int) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """One picture as :func:`read_folder` would read it: (size, size) uint8, and the way back.
+
+    The way back takes points (..., 2) on the square to the same points on the upright file.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise InputError(f"{path}: expected an image file; there is no such file. Check the path.")
+    square, scale = _resample(_open(path, "the picture"), size)
+    return square, lambda points: (points + 0.5) / scale - 0.5
+
+
+def _open(path: Path, where: str) -> np.ndarray:
+    """(H, W) uint8: the image, grey and upright."""
+    try:
+        with Image.open(path) as image:
+            image.load()
+            return _grey(ImageOps.exif_transpose(image))
+    except (Image.UnidentifiedImageError, Image.DecompressionBombError) as e:
+        raise InputError(f"{where}: {path.name} is not an image that can be read ({e}). Replace it.") from None
+    except Exception as e:  # Pillow's decoders raise whatever comes
+        raise InputError(f"{where}: {path.name} is damaged or cut off ({e}). Replace it.") from None
+
+
+def _grey(image: Image.Image) -> np.ndarray:
+    """(H, W) uint8. Pillow would clip 16-bit pixels at 255 instead of scaling them."""
+    if image.mode.startswith("I"):
+        return (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
+    return np.asarray(image.convert("L"))
+
+
+def _resample(pixels: np.ndarray, size: int) -> tuple[np.ndarray, float]:
+    """(size, size) uint8 and the factor from the file's pixels to these."""
+    h, w = pixels.shape
+    side = max(h, w)
+    if h == w == size:
+        return pixels, 1.0
+    square = np.pad(pixels, ((0, side - h), (0, side - w)), mode="edge")
+    # Pillow's BILINEAR averages all the pixels that a new one covers and leaves everything in its place. Its BOX
+    # takes whole pixels only: from 100 to 96 it moves a spot by 0.15 pixel.
+    resized = Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(resized), size / side
+
+
+def _watched(items: list, progress: bool) -> Iterator:
+    """The items, with a bar if asked for; silent where the output is no terminal."""
+    if not progress:
+        return iter(items)
+    from tqdm.auto import tqdm
+
+    return iter(tqdm(items, disable=None))

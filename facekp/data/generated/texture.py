@@ -1,0 +1,29 @@
+"""Random hills: skin, strands of hair, clouds behind a head."""
+
+import numpy as np
+from PIL import Image
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, int]) -> np.ndarray:
+    """``shape`` float32 in 0..1: smooth random hills, ``cells`` = how many down and across."""
+    small = Image.fromarray(rng.random(cells, dtype=np.float32))
+    return np.clip(np.asarray(small.resize(shape[::-1], Image.Resampling.BICUBIC)), 0, 1)
+
+
+def mottles(seed: int) -> np.ndarray:
+    """(256, 256) skin texture in 0..1: coarse and fine hills."""
+    rng = np.random.default_rng([seed, 1])
+    return sum(w * noise(rng, (256, 256), (n, n)) for n, w in ((8, 0.45), (24, 0.3), (80, 0.25)))
+
+
+def strands(seed: int) -> np.ndarray:
+    """(256, 256) hair texture in 0..1: long downwards, thin across."""
+    rng = np.random.default_rng([seed, 2])
+    return sum(w * noise(rng, (256, 256), (n, 8 * n)) for n, w in ((4, 0.5), (10, 0.3), (22, 0.2)))
+
+
+def look_up(table: np.ndarray, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The texture at points of the surface, each nearest pixel."""
+    i = ((theta + 2.4) * (255 / 4.8)).astype(np.int64).clip(0, 255)
+    j = ((y + 2.2) * (255 / 4.8)).astype(np.int64).clip(0, 255)
+    return table[j, i]

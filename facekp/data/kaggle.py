@@ -1,0 +1,311 @@
+"""Kaggle's *Facial Keypoints Detection*: its files read, its submission written.
+
+A path may be a CSV, the zip that holds it, the competition's own zip of zips, or a folder with
+any of these; nothing is unpacked to disk. Fetch the files with :mod:`facekp.data.download`.
+"""
+
+import csv
+import io
+import lzma
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from facekp.data.cache import remembered
+from facekp.data.faces import Faces
+from facekp.data.pixels import AGAIN, read_header, read_rows
+from facekp.errors import InputError
+from facekp.files import replacing
+from facekp.keypoints import KAGGLE
+
+COMPETITION = "facial-keypoints-detection"
+COLUMNS = {
+    "training": [*KAGGLE.columns, "Image"],
+    "test": ["ImageId", "Image"],
+    "IdLookupTable": ["RowId", "ImageId", "FeatureName", "Location"],
+    "SampleSubmission": ["RowId", "Location"],
+}
+"""The columns of each of the competition's files."""
+
+PARSER = 1  # part of the cache's key: add one whenever the same file would be read as something else
+MAX_MEMBER = 2 << 30  # bytes that a zip's member may claim: training.csv has 240 MB
+MAX_INNER_ZIP = 512 << 20  # a zip within a zip is held in memory: training.zip has 60 MB
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def read_training(path: str | Path, cache: bool = True, progress: bool = False, size: int = 96) -> Faces:
+    """The faces of ``training.csv``: 7049 of them, 2140 with all 15 keypoints.
+
+    Args:
+        path: ``training.csv``, ``training.zip``, the competition's zip, or a folder with one of them.
+        cache: keep what was read (see :mod:`facekp.data.cache`), and use it if it is there.
+        progress: show a bar while reading.
+        size: height and width of the images.
+
+    Raises:
+        InputError: naming the file, row and column of what cannot be read.
+    """
+    def read(file: Path) -> Faces:
+        columns, numbers, images, name = _read_csv(file, "training", progress, size)
+        keypoints = numbers[:, [columns.index(c) for c in KAGGLE.columns]].astype(np.float32)
+        return Faces(images, _whole_points(keypoints.reshape(-1, len(KAGGLE), 2), name))
+
+    return _read(path, "training", read, cache, size)
+
+
+def read_test(path: str | Path, cache: bool = True, progress: bool = False, size: int = 96) -> Faces:
+    """The 1783 faces of ``test.csv``: no keypoint is annotated, ``rows`` are the ImageIds (1-based).
+
+    Arguments and errors as in :func:`read_training`.
+    """
+    def read(file: Path) -> Faces:
+        _, numbers, images, name = _read_csv(file, "test", progress, size)
+        ids = _image_ids(numbers[:, 0], name)
+        return Faces(images, np.full((len(ids), len(KAGGLE), 2), np.nan, np.float32), rows=ids)
+
+    return _read(path, "test", read, cache, size)
+
+
+def read_lookup(path: str | Path) -> pd.DataFrame:
+    """``IdLookupTable.csv``: which coordinate of which test image each line of a submission asks for.
+
+    Columns RowId and ImageId (int64), FeatureName (one of Kaggle's 30 columns), Location (empty).
+    """
+    file = _find(path, "IdLookupTable")
+    with _opened(file, "IdLookupTable") as source:
+        header = read_header(source.stream, source.name)
+        _check_columns(header, "IdLookupTable", source.name)
+        lines = iter(lambda: source.stream.readline(1 << 16), b"")
+        try:
+            rows = [row for row in csv.reader(line.decode() for line in lines) if row]
+        except (ValueError, csv.Error) as e:
+            raise InputError(f"{source.name}: expected a CSV file; found something else ({e}). {AGAIN}") from None
+    for i, row in enumerate(rows):
+        if len(row) != len(header):
+            raise InputError(f"{source.name}, row {i + 1}: expected {len(header)} columns; found {len(row)}. {AGAIN}")
+    return _check_lookup(pd.DataFrame(rows, columns=header), source.name)
+
+
+def _whole_points(keypoints: np.ndarray, name: str) -> np.ndarray:
+    """(N, K, 2) ``keypoints`` as they are; InputError where only one coordinate of a point is there."""
+    missing = np.isnan(keypoints)
+    half = np.argwhere(missing[..., 0] != missing[..., 1])
+    if len(half):
+        i, k = half[0]
+        column = f"{KAGGLE.names[k]}_{'y' if missing[i, k, 1] else 'x'}"
+        raise InputError(f"{name}, row {i + 1}, column '{column}': expected both coordinates of a keypoint or none; "
+                         "this one is empty, the other is not. Fill it in, or empty both.")
+    return keypoints
+
+
+def _image_ids(numbers: np.ndarray, name: str) -> np.ndarray:
+    """(N,) int64: the same ``numbers``; InputError unless they are 1 .. N in some order."""
+    n = len(numbers)
+    wrong = np.isnan(numbers) | (numbers % 1 != 0) | (numbers < 1) | (numbers > n)
+    wrong |= pd.Series(numbers).duplicated().to_numpy()
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise InputError(f"{name}, row {i + 1}, column 'ImageId': expected each whole number from 1 to {n} once; found "
+                         f"{numbers[i]:g}{' again' if numbers[i] in numbers[:i] else ''}. {AGAIN}")
+    return numbers.astype(np.int64)
+
+
+def _read(path: str | Path, stem: str, read: Callable[[Path], Faces], cache: bool, size: int) -> Faces:
+    file = _find(path, stem)
+    return remembered(file, f"{stem}-{size}-v{PARSER}", lambda: read(file)) if cache else read(file)
+
+
+def _read_csv(file: Path, stem: str, progress: bool, size: int) -> tuple[list[str], np.ndarray, np.ndarray, str]:
+    """(columns, numbers (N, C), images (N, size, size), name for messages) of ``stem``.csv in ``file``."""
+    with _opened(file, stem) as source:
+        columns = read_header(source.stream, source.name)
+        _check_columns(columns, stem, source.name)
+        if columns[-1] != "Image":
+            raise InputError(f"{source.name}: expected 'Image' as the last column; found '{columns[-1]}' there. "
+                             "Move 'Image' to the end.")
+        numbers, images = read_rows(source.stream, source.name, columns, size, source.size if progress else None)
+        return columns, numbers, images, source.name
+
+
+def _check_columns(columns: list[str], stem: str, name: str) -> None:
+    """Any order will do, but each column once, and none besides."""
+    expected = COLUMNS[stem]
+    if sorted(columns) == sorted(expected):
+        return
+    for other, theirs in COLUMNS.items():
+        if sorted(columns) == sorted(theirs):
+            raise InputError(f"{name}: expected the competition's {stem}.csv; found its {other}.csv. "
+                             f"Name {stem}.csv instead.")
+    problems = [(word, sorted(found)) for word, found in (
+        ("missing", set(expected) - set(columns)),
+        ("unknown", set(columns) - set(expected)),
+        ("twice", {c for c in columns if columns.count(c) > 1})) if found]
+    found = "; ".join(f"{word}: {', '.join(names)[:400]}" for word, names in problems)
+    raise InputError(f"{name}: expected the columns {', '.join(expected)}; found {found}. "
+                     f"Check that this is the competition's {stem}.csv.")
+
+
+# ---- files, zips and folders ----------------------------------------------------------------------
+
+
+class Source(NamedTuple):
+    stream: BinaryIO
+    name: str  # for messages: "kaggle.zip/training.zip/training.csv"
+    size: int  # bytes
+
+
+def _find(path: str | Path, stem: str) -> Path:
+    """``path`` itself or, of a folder, the file in it that holds ``stem``.csv."""
+    path = Path(path).expanduser()
+    if path.is_dir():
+        names = [f"{stem}.csv", f"{stem}.zip", f"{COMPETITION}.zip"]
+        for name in names:
+            if (path / name).is_file():
+                return path / name
+        found = sorted(p.name for p in path.iterdir())
+        raise InputError(f"{path}: expected {names[0]}, {names[1]} or {names[2]} in this folder; found "
+                         f"{_listed(found)}. Put the competition's files there.")
+    if not path.exists():
+        raise InputError(f"{path}: expected {stem}.csv, a zip or a folder with it; there is no such file. "
+                         "Check the path, or fetch the competition's files first.")
+    return path
+
+
+@contextmanager
+def _opened(file: Path, stem: str) -> Iterator[Source]:
+    """The bytes of ``stem``.csv in ``file``, a CSV or a zip, which its first bytes tell."""
+    try:
+        with ExitStack() as stack:
+            stream = stack.enter_context(open(file, "rb", buffering=1 << 20))
+            if stream.peek(4)[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+                yield _member(stack, stream, file.name, (f"{stem}.csv", f"{stem}.zip"))
+            else:
+                yield Source(stream, file.name, file.stat().st_size)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as e:
+        raise InputError(f"{file}: expected a whole zip file; found a damaged one ({e}). Fetch it again.") from None
+    except OSError as e:
+        raise InputError(f"{file}: cannot be read ({e.strerror or e}).") from None
+
+
+def _member(stack: ExitStack, stream: BinaryIO, name: str, wanted: tuple[str, ...]) -> Source:
+    """The first of ``wanted`` in the zip ``stream``; of a zip in it, the CSV in that."""
+    archive = stack.enter_context(zipfile.ZipFile(stream))
+    infos = {PurePosixPath(i.filename.replace("\\", "/")).name: i for i in archive.infolist()
+             if not i.is_dir() and not i.filename.startswith("__MACOSX/")}
+    choice = next((w for w in wanted if w in infos), None)
+    if choice is None:
+        raise InputError(f"{name}: expected {' or '.join(wanted)} in this zip; found {_listed(sorted(infos))}. "
+                         "Name the zip that holds it.")
+    info, name = infos[choice], f"{name}/{choice}"
+    limit = MAX_INNER_ZIP if choice.endswith(".zip") else MAX_MEMBER
+    if info.file_size > limit:
+        raise InputError(f"{name}: expected at most {limit >> 20} MB; it claims {info.file_size >> 20} MB, so it is "
+                         "not the competition's file. Fetch it again.")
+    try:
+        member = stack.enter_context(archive.open(info))
+    except (RuntimeError, NotImplementedError) as e:  # a password, or a method that Python does not know
+        raise InputError(f"{name}: cannot be unpacked ({e}). Unpack it by hand and name the CSV.") from None
+    if choice.endswith(".zip"):
+        inner = io.BytesIO()
+        shutil.copyfileobj(member, inner, 1 << 20)
+        return _member(stack, inner, name, wanted[:1])
+    return Source(io.BufferedReader(member, 1 << 20), name, info.file_size)
+
+
+def _listed(names: list[str]) -> str:
+    return "nothing" if not names else ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+# ---- what the labels say ------------------------------------------------------------------------
+
+
+def regime(faces: Faces) -> np.ndarray:
+    """(N,) int64: which of the competition's two sources a row comes from, told by its labels alone.
+
+    0 is the fifteen-point source, 1 the four-point source, which marks the nose tip and the bottom
+    lip at other places. A row belongs to the second exactly when it has at most four points: on
+    Kaggle's labels that holds for all 4765 rows from 2284 on (4755 with four points, 10 with
+    three) and for none of the 2284 rows before, which have five to fifteen.
+    """
+    return (faces.annotated.sum(axis=1) <= 4).astype(np.int64)
+
+
+def outside(faces: Faces) -> int:
+    """How many keypoints lie outside [0, width] x [0, height]. They are kept as they are."""
+    height, width = faces.images.shape[1:]
+    with np.errstate(invalid="ignore"):
+        return int(((faces.keypoints < 0) | (faces.keypoints > (width, height))).any(axis=2).sum())
+
+
+# ---- the submission -----------------------------------------------------------------------------
+
+
+def write_submission(keypoints: np.ndarray, lookup: pd.DataFrame, path: str | Path, image_ids: np.ndarray) -> Path:
+    """The CSV that Kaggle scores: ``RowId,Location`` in the order of RowId, clipped to [0, 96].
+
+    Args:
+        keypoints: (N, 15, 2) predictions in pixels, one for each test image.
+        lookup: what :func:`read_lookup` gave.
+        path: the file to write.
+        image_ids: (N,) the ImageId of each prediction: ``rows`` of :func:`read_test`'s faces.
+
+    Raises:
+        InputError: shapes that do not fit, a NaN, or an ImageId asked for that was not predicted.
+    """
+    keypoints, image_ids = np.asarray(keypoints, np.float64), np.asarray(image_ids)
+    if image_ids.ndim != 1 or keypoints.shape != (len(image_ids), len(KAGGLE), 2):
+        raise InputError(f"Expected keypoints (N, {len(KAGGLE)}, 2) and image_ids (N,); "
+                         f"found {keypoints.shape} and {image_ids.shape}.")
+    place = {int(image_id): i for i, image_id in enumerate(image_ids)}
+    if len(place) < len(image_ids):
+        raise InputError("Expected each ImageId once; found one that is predicted twice.")
+    lookup = _check_lookup(lookup, "lookup").sort_values("RowId")
+    unknown = sorted(set(lookup["ImageId"]) - set(place))
+    if unknown:
+        raise InputError(f"The lookup asks for {len(unknown)} images that were not predicted, ImageId "
+                         f"{_listed([str(u) for u in unknown])}. Predict all of test.csv.")
+    rows = lookup["ImageId"].map(place).to_numpy()
+    columns = lookup["FeatureName"].map({c: i for i, c in enumerate(KAGGLE.columns)}).to_numpy()
+    location = keypoints.reshape(len(keypoints), -1)[rows, columns]
+    bad = np.flatnonzero(~np.isfinite(location))
+    if len(bad):
+        row = lookup.iloc[bad[0]]
+        raise InputError(f"Expected a finite number everywhere; ImageId {row['ImageId']}, {row['FeatureName']} is "
+                         f"{location[bad[0]]}, and {len(bad) - 1} more are not finite. Predict those points too.")
+    table = pd.DataFrame({"RowId": lookup["RowId"].to_numpy(), "Location": location.clip(0, 96)})
+    path = Path(path)
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.5f", lineterminator="\n")
+    return path
+
+
+def _check_lookup(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The same table with whole numbers for RowId and ImageId, known feature names, each RowId once."""
+    _check_columns(list(table.columns), "IdLookupTable", name)
+    if table.empty:
+        raise InputError(f"{name}: expected rows below the header; found none. {AGAIN}")
+
+    def refuse(wrong: pd.Series, column: str, expected: str) -> None:
+        if wrong.any():
+            i = int(np.argmax(wrong.to_numpy()))
+            raise InputError(f"{name}, row {i + 1}, column '{column}': expected {expected}; found "
+                             f"'{table[column].iloc[i]}'. {AGAIN}")
+
+    table = table[COLUMNS["IdLookupTable"]].copy()
+    for column in ("RowId", "ImageId"):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        refuse(~numbers.between(1, 1e9) | (numbers % 1 != 0), column, "a whole number from 1 on")
+        table[column] = numbers.astype(np.int64)
+    refuse(table["RowId"].duplicated(), "RowId", "each number once")
+    refuse(~table["FeatureName"].isin(KAGGLE.columns), "FeatureName", "a column of training.csv, like 'nose_tip_x'")
+    table["Location"] = pd.to_numeric(table["Location"], errors="coerce")
+    return table

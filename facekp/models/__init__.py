@@ -1,0 +1,134 @@
+"""The networks of the book, by name.
+
+``MODELS`` is a plain dictionary: a name, and a function of (number of keypoints, image size,
+options) that gives a network and the head that reads it. ``create_model`` joins the two.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from facekp.errors import InputError
+from facekp.files import replacing
+from facekp.heads import HEADS, known
+from facekp.keypoints import KAGGLE, Scheme
+from facekp.models.fcn import fcn8
+from facekp.models.hourglass import hourglass
+from facekp.models.lgcn import lgcn
+from facekp.models.model import KeypointModel
+from facekp.models.parts import parts
+from facekp.models.reference import cnn3, fcn24
+from facekp.models.resnet import resnet
+from facekp.models.unet import unet
+from facekp.models.vgg import vgg16
+
+MODELS: dict[str, Callable[..., tuple[nn.Module, Any]]] = {
+    # reference rows
+    "cnn3": cnn3,
+    "fcn24": fcn24,
+    # direct regression
+    "vgg16": vgg16,
+    "resnet18": partial(resnet, depth=18),
+    "resnet34": partial(resnet, depth=34),
+    "resnet50": partial(resnet, depth=50),
+    # heatmap regression
+    "fcn8": fcn8,
+    "unet": unet,
+    "hourglass-s": partial(hourglass, stacks=1, channels=64),
+    "hourglass-1": partial(hourglass, stacks=1),
+    "hourglass-2": partial(hourglass, stacks=2),
+    "hourglass-4": partial(hourglass, stacks=4),
+    "hourglass-8": partial(hourglass, stacks=8),
+    "parts-s": partial(parts, depth=18, layers=2, channels=32),
+    "parts": parts,
+    "lgcn-s": partial(lgcn, channels=32, layers=(2, 4, 4), stride=2, sigmas=(1, 2, 4)),
+    "lgcn": lgcn,
+}
+
+
+def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict | None = None,
+                 **options) -> KeypointModel:
+    """The network called ``name`` with fresh weights, on the CPU.
+
+    Args:
+        name: a key of ``MODELS``.
+        scheme: which points it shall find.
+        size: image height and width in pixels.
+        head: changes to the network's own head, e.g. ``{"sigma": 2.0, "decoder": "dark"}``; or, with
+            ``{"kind": "dsnt"}``, another head of ``HEADS`` that reads the same raw output.
+        options: changes to the network itself, e.g. ``stacks=2``.
+
+    Raises:
+        InputError: an unknown name or option.
+    """
+    if name not in MODELS:
+        raise InputError(f"There is no network '{name}'. Known: {', '.join(MODELS)}.")
+    try:
+        network, default_head = MODELS[name](len(scheme), size=size, **options)
+        changed = change_head(default_head, head or {})
+    except TypeError as e:
+        raise InputError(f"'{name}' was given an option that it does not have: {e}.") from None
+    return KeypointModel(network, changed, scheme, name, size, options)
+
+
+def change_head(head: Any, changes: dict) -> Any:
+    """``head`` with other settings; or one of another ``"kind"``, at the same stride.
+
+    Raises:
+        InputError: there is no such kind, or it cannot read what the network puts out.
+    """
+    changes = dict(changes)
+    kind = changes.pop("kind", None)
+    if kind is not None:
+        known("head", kind, HEADS)
+    if kind is None or HEADS[kind] is type(head):
+        return dataclasses.replace(head, **changes)
+    if not head.reads.endswith(HEADS[kind].reads):
+        raise InputError(f"The head '{kind}' reads {HEADS[kind].reads}; this network puts out {head.reads}.")
+    return HEADS[kind](**{"stride": head.stride, **changes})
+
+
+def save_model(model: KeypointModel, path: str | Path) -> Path:
+    """Weights and config in one ``.safetensors`` file (no pickle: opening it runs no code)."""
+    path = Path(path)
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    with replacing(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary, metadata={"facekp": json.dumps(model.config())})
+    return path
+
+
+def load_model(path: str | Path, device: str | torch.device = "cpu") -> KeypointModel:
+    """The model that :func:`save_model` wrote, in eval mode.
+
+    Raises:
+        InputError: no such file, not a facekp model, or weights that do not fit the named network.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file. Expected a model written by 'facekp train'.")
+    try:
+        with safetensors.safe_open(path, framework="pt") as f:
+            config = json.loads((f.metadata() or {})["facekp"])
+            tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 (not a dict)
+        scheme = Scheme.from_dict(config["scheme"])
+        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in config["head"].items()}
+        options = config["options"]
+        # The weights are in the file: no need to fetch any that the training began with.
+        fresh = {k: False if k == "pretrained" else v for k, v in options.items()}
+        model = create_model(config["model"], scheme, config["size"], settings, **fresh)
+        model.options = options
+        model.load_state_dict(tensors)
+    except InputError as e:
+        raise InputError(f"{path}: {e}") from None
+    except Exception as e:  # safetensors, json and torch each have their own family of errors
+        raise InputError(f"{path}: expected a model written by 'facekp train'; found something else "
+                         f"({type(e).__name__}: {e}).") from None
+    return model.to(device).eval()

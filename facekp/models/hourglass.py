@@ -1,0 +1,103 @@
+"""Stacked hourglass: Newell, Yang and Deng, *Stacked Hourglass Networks for Human Pose Estimation*, ECCV 2016.
+
+An hourglass looks at the face at every scale, 48 pixels wide down to 3, and adds what it saw back
+together at full resolution. A second hourglass sees the first one's heatmaps and may correct them.
+
+Deviations from the paper, and why:
+    stem without pooling    the paper goes from 256 to 64 pixels (stride 4); 96 / 4 = 24 pixels are too
+                            few to place a point. ``stem_pool=False`` keeps stride 2: 48x48 maps.
+    one grey channel in     the data is grey (``in_channels=3`` gives the paper's stem).
+    compact size            ``hourglass-s``: one stack, 64 instead of 256 channels.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facekp.heads import HeatmapHead
+
+
+class Residual(nn.Module):
+    """Pre-activation bottleneck: (B, c_in, H, W) -> (B, c_out, H, W); 1x1, 3x3, 1x1 at half the width."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        mid = c_out // 2
+        self.body = nn.Sequential(
+            nn.BatchNorm2d(c_in), nn.ReLU(), nn.Conv2d(c_in, mid, 1),
+            nn.BatchNorm2d(mid), nn.ReLU(), nn.Conv2d(mid, mid, 3, padding=1),
+            nn.BatchNorm2d(mid), nn.ReLU(), nn.Conv2d(mid, c_out, 1),
+        )
+        self.skip = nn.Identity() if c_in == c_out else nn.Conv2d(c_in, c_out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.skip(x) + self.body(x)
+
+
+class Hourglass(nn.Module):
+    """(B, c, H, W) -> same shape: halve ``depth`` times, double back, add the skip at each scale."""
+
+    def __init__(self, depth: int, channels: int) -> None:
+        super().__init__()
+        self.skip = Residual(channels, channels)
+        self.before = Residual(channels, channels)
+        self.inner = Hourglass(depth - 1, channels) if depth > 1 else Residual(channels, channels)
+        self.after = Residual(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = self.before(F.max_pool2d(x, 2))  # (B, c, H/2, W/2)
+        low = self.after(self.inner(low))
+        return self.skip(x) + F.interpolate(low, scale_factor=2, mode="nearest")
+
+
+class StackedHourglass(nn.Module):
+    """(B, in_channels, H, W) -> list of ``stacks`` heatmaps (B, K, H/stride, W/stride)."""
+
+    def __init__(self, num_keypoints: int, stacks: int, channels: int, depth: int, in_channels: int,
+                 stem_pool: bool) -> None:
+        super().__init__()
+        c = channels
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, c // 4, 7, stride=2, padding=3), nn.BatchNorm2d(c // 4), nn.ReLU(),
+            Residual(c // 4, c // 2),
+            nn.MaxPool2d(2) if stem_pool else nn.Identity(),
+            Residual(c // 2, c // 2), Residual(c // 2, c),
+        )
+        self.hourglasses = nn.ModuleList(nn.Sequential(
+            Hourglass(depth, c), Residual(c, c), nn.Conv2d(c, c, 1), nn.BatchNorm2d(c), nn.ReLU(),
+        ) for _ in range(stacks))
+        self.heads = nn.ModuleList(nn.Conv2d(c, num_keypoints, 1) for _ in range(stacks))
+        for head in self.heads:  # start from empty maps: most of a target is empty
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
+        # Between two stacks, features and heatmaps are both fed back in (1x1 convolutions).
+        self.feed_features = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(stacks - 1))
+        self.feed_maps = nn.ModuleList(nn.Conv2d(num_keypoints, c, 1) for _ in range(stacks - 1))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x = self.stem(images)  # (B, c, H/stride, W/stride)
+        stacks = []
+        for i, (hourglass, head) in enumerate(zip(self.hourglasses, self.heads, strict=True)):
+            features = hourglass(x)
+            maps = head(features)  # (B, K, H/stride, W/stride)
+            stacks.append(maps)
+            if i < len(self.feed_maps):
+                x = x + self.feed_features[i](features) + self.feed_maps[i](maps)
+        return stacks
+
+
+def hourglass(num_keypoints: int, size: int = 96, stacks: int = 2, channels: int = 256, depth: int = 4,
+              in_channels: int = 1, stem_pool: bool = False) -> tuple[nn.Module, HeatmapHead]:
+    """A stacked hourglass and its heatmap head.
+
+    Args:
+        num_keypoints: K.
+        size: image height and width in pixels; must be a multiple of stride * 2^depth (32).
+        stacks: how many hourglasses one after another; the paper uses 8, 2 is common.
+        channels: width of the network; the paper uses 256.
+        depth: how often an hourglass halves its input; the paper uses 4.
+        in_channels: 1 for grey.
+        stem_pool: the paper's second halving in the stem.
+    """
+    stride = 4 if stem_pool else 2
+    network = StackedHourglass(num_keypoints, stacks, channels, depth, in_channels, stem_pool)
+    return network, HeatmapHead(stride=stride, sigma=1.5, decoder="local_mean")

@@ -1,0 +1,181 @@
+"""Part heatmaps: Bulat and Tzimiropoulos, *Human Pose Estimation via Convolutional Part Heatmap Regression*, ECCV 2016.
+
+Two networks, one after the other. The *detector* says for every pixel whether it lies on a part: one
+map of probabilities per keypoint, trained on discs with cross entropy. The *regressor*, an hourglass, sees
+the image and these maps and draws the Gaussians. Where a part is hidden the detector's map stays dark;
+that darkness is information, and the regressor places the point from the other parts.
+
+Training has three stages, see :func:`set_stage`: the detector alone; the regressor on the finished
+detector; both together.
+
+The layers follow the paper's released weights (detector) and a later network built on the paper's
+regressor. Deviations for 96x96, and why:
+    detector at stride 4   the paper's ResNet-152 ends at stride 16: 6x6 pixels. Ours is a ResNet-50
+                           without the stem's pooling, whose last two stages do not halve: 24x24.
+    regressor at stride 2  the paper's stem has stride 4. Our hourglass works at 48x48 down to 3x3, the
+                           paper's at 64x64 down to 4x4.
+    one grey channel in    the data is grey.
+    compact size           ``parts-s``: two stages of a ResNet-18, and an hourglass of 32 channels.
+
+The paper's sizes, for 256x256: ``depth=152, detector_stride=16, stem_pool=True`` with the head's
+``disc=10, sigma=5``. The paper's VGG variant is not here.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from facekp.errors import InputError
+from facekp.heads import PartHead
+from facekp.models.hourglass import Residual
+from facekp.models.resnet import resnet_trunk
+
+STAGES = ("detector", "regressor", "joint")
+
+
+class Detector(nn.Module):
+    """(B, 1, H, W) -> part logits (B, K, H, W): a ResNet that stops halving at ``stride``, then one upsampling."""
+
+    def __init__(self, num_keypoints: int, depth: int, layers: int, stride: int, stem_pool: bool,
+                 pretrained: bool) -> None:
+        super().__init__()
+        resnet = resnet_trunk(depth, pretrained=pretrained)
+        pool = resnet.maxpool if stem_pool else nn.Identity()
+        self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, pool)
+        self.layers = nn.Sequential(*[resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4][:layers])
+        now = 4 if stem_pool else 2
+        for layer in self.layers[1:]:  # torchvision lets each of them halve the picture
+            if now < stride:
+                now *= 2
+            else:
+                keep_size(layer)
+        last = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)][-1]
+        self.score = nn.Conv2d(last.out_channels, num_keypoints, 1)
+        self.up = nn.ConvTranspose2d(num_keypoints, num_keypoints, now, stride=now)
+        repeat_pixels(self.up)
+        nn.init.zeros_(self.score.weight)  # begin by saying "no" (2 %) everywhere: right for nearly all pixels
+        nn.init.constant_(self.score.bias, -4.0)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.layers(self.stem(images))  # (B, 2048, H/4, W/4)
+        return self.up(self.score(x))
+
+
+def repeat_pixels(up: nn.ConvTranspose2d) -> None:
+    """Let a transposed convolution of stride s begin by repeating each pixel s x s times, channel by channel.
+
+    Where its kernel is 2s wide, each new pixel is the mean of four old ones.
+    """
+    with torch.no_grad():
+        overlap = up.kernel_size[0] / up.stride[0]
+        up.weight.copy_(torch.eye(up.in_channels)[:, :, None, None].expand_as(up.weight) / overlap**2)
+        up.bias.zero_()
+
+
+def keep_size(layer: nn.Sequential) -> None:
+    """Take the stride out of a stage of torchvision's ResNet: only its first block has one."""
+    for module in layer[0].modules():
+        if isinstance(module, nn.Conv2d):
+            module.stride = (1, 1)
+
+
+class WideningHourglass(nn.Module):
+    """(B, c, H, W) -> (B, 2c, H, W): as :class:`facekp.models.hourglass.Hourglass`, with three residuals where
+    that has one, twice the channels on the way up, and a learnt upsampling.
+    """
+
+    def __init__(self, depth: int, channels: int) -> None:
+        super().__init__()
+        c = channels
+        self.skip = nn.Sequential(Residual(c, c), Residual(c, c), Residual(c, 2 * c))
+        self.before = nn.Sequential(Residual(c, c), Residual(c, c), Residual(c, c))
+        self.inner = WideningHourglass(depth - 1, c) if depth > 1 else Residual(c, 2 * c)
+        self.after = Residual(2 * c, 2 * c)
+        self.up = nn.ConvTranspose2d(2 * c, 2 * c, 2, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = self.before(F.max_pool2d(x, 2))  # (B, c, H/2, W/2)
+        low = self.after(self.inner(low))  # (B, 2c, H/2, W/2)
+        return self.skip(x) + self.up(low)
+
+
+def regressor(num_keypoints: int, channels: int, depth: int, stem_pool: bool) -> nn.Sequential:
+    """(B, 1 + K, H, W), image and part probabilities -> maps (B, K, H, W)."""
+    K, c, stride = num_keypoints, channels, 4 if stem_pool else 2
+    score, up = nn.Conv2d(c, K, 1), nn.ConvTranspose2d(K, K, 4, stride=stride, padding=(4 - stride) // 2)
+    nn.init.zeros_(score.weight)  # begin with empty maps
+    nn.init.zeros_(score.bias)
+    repeat_pixels(up)
+    return nn.Sequential(
+        nn.Conv2d(1 + K, c // 4, 7, stride=2, padding=3), nn.BatchNorm2d(c // 4), nn.ReLU(),
+        Residual(c // 4, c // 2), nn.MaxPool2d(2) if stem_pool else nn.Identity(),
+        Residual(c // 2, c // 2), Residual(c // 2, c // 2), Residual(c // 2, c),
+        WideningHourglass(depth, c),  # (B, 2c, H/2, W/2)
+        nn.Conv2d(2 * c, 2 * c, 1), nn.BatchNorm2d(2 * c), nn.ReLU(),
+        nn.Conv2d(2 * c, c, 1), nn.BatchNorm2d(c), nn.ReLU(),
+        score, up,  # (B, K, H, W)
+    )
+
+
+class PartHeatmaps(nn.Module):
+    """(B, 1, H, W) -> [part logits, maps], both (B, K, H, W); in the stage "detector" [part logits] alone."""
+
+    def __init__(self, detector: nn.Module, regressor: nn.Module, stage: str) -> None:
+        super().__init__()
+        self.detector, self.regressor = detector, regressor
+        self.set_stage(stage)
+
+    def set_stage(self, stage: str) -> None:
+        """Which of the two networks learns; the other gets no gradient."""
+        if stage not in STAGES:
+            raise InputError(f"Expected one of the stages {', '.join(STAGES)}; found '{stage}'.")
+        self.stage = stage
+        self.detector.requires_grad_(stage != "regressor")
+        self.regressor.requires_grad_(stage != "detector")
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "PartHeatmaps":
+        """As always, except that a frozen detector keeps its batch-norm statistics too."""
+        super().train(mode)
+        if self.stage == "regressor":
+            self.detector.eval()
+        return self
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        logits = self.detector(images)
+        if self.stage == "detector":
+            return [logits]
+        return [logits, self.regressor(torch.cat([images, logits.sigmoid()], dim=1))]
+
+
+def set_stage(model: nn.Module, stage: str) -> None:
+    """Go to another stage of training: "detector", "regressor" or "joint". Weights stay as they are.
+
+    Args:
+        model: from ``create_model("parts", stage="detector")``, say, and trained.
+        stage: what shall learn next.
+    """
+    model.network.set_stage(stage)
+    model.options = {**model.options, "stage": stage}
+
+
+def parts(num_keypoints: int, size: int = 96, stage: str = "joint", depth: int = 50, layers: int = 4,
+          detector_stride: int = 4, channels: int = 256, hourglass_depth: int = 4, stem_pool: bool = False,
+          pretrained: bool = False) -> tuple[nn.Module, PartHead]:
+    """Detector, regressor and their head.
+
+    Args:
+        num_keypoints: K.
+        size: image height and width in pixels; a multiple of 2^(hourglass_depth + 1), i.e. 32.
+        stage: what learns: "detector", "regressor" or "joint".
+        depth: of the detector's ResNet; the paper has 152.
+        layers: how many of the ResNet's four stages the detector has.
+        detector_stride: image pixels per pixel of the detector's last stage; the paper has 16.
+        channels: of the regressor; the paper has 256.
+        hourglass_depth: how often the regressor's hourglass halves its input.
+        stem_pool: pool in both stems, as in the paper.
+        pretrained: start the detector from ImageNet weights.
+    """
+    detector = Detector(num_keypoints, depth, layers, detector_stride, stem_pool, pretrained)
+    network = PartHeatmaps(detector, regressor(num_keypoints, channels, hourglass_depth, stem_pool), stage)
+    return network, PartHead()

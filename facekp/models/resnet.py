@@ -1,0 +1,80 @@
+"""ResNet for direct regression: He et al., *Deep Residual Learning for Image Recognition*, CVPR 2016.
+
+torchvision's network, 96 -> 48 -> 24 -> 12 -> 6 -> 3 pixels wide; the mean over the last 3x3 places goes into one
+linear layer.
+
+Deviations from the paper, and why:
+    one grey channel in     the data is grey; a first layer for RGB would see three equal channels.
+    2K outputs, no softmax  we ask for coordinates, not for a class.
+    last layer starts at 0  the first prediction is the middle of the image, not a random place.
+"""
+
+import torch
+import torchvision
+from torch import nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
+
+from facekp.errors import InputError
+from facekp.heads import CoordinateHead
+
+# depth: the kind of block, how many in each of the four stages, torchvision's name
+DEPTHS = {
+    18: (BasicBlock, (2, 2, 2, 2), "resnet18"),
+    34: (BasicBlock, (3, 4, 6, 3), "resnet34"),
+    50: (Bottleneck, (3, 4, 6, 3), "resnet50"),
+    101: (Bottleneck, (3, 4, 23, 3), "resnet101"),
+    152: (Bottleneck, (3, 8, 36, 3), "resnet152"),
+}
+
+
+def resnet(num_keypoints: int, size: int = 96, depth: int = 18, blocks: tuple[int, ...] | None = None,
+           pretrained: bool = False) -> tuple[nn.Module, CoordinateHead]:
+    """A ResNet with a linear layer of 2K units.
+
+    Args:
+        num_keypoints: K.
+        size: image height and width in pixels; any, since the last pooling averages over all places.
+        depth: 18, 34, 50, 101 or 152.
+        blocks: residual blocks in each of the four stages; None for the depth's own.
+        pretrained: start from ImageNet weights (downloaded by torchvision, about 45 MB for 18).
+
+    Returns:
+        The network, (B, 1, H, W) -> (B, 2K), and its head.
+    """
+    network = resnet_trunk(depth, blocks, pretrained)
+    head = CoordinateHead((size, size))
+    network.fc = nn.Linear(network.fc.in_features, head.outputs(num_keypoints))
+    nn.init.zeros_(network.fc.weight)
+    nn.init.zeros_(network.fc.bias)
+    return network, head
+
+
+def resnet_trunk(depth: int, blocks: tuple[int, ...] | None = None,
+                 pretrained: bool = False) -> torchvision.models.ResNet:
+    """torchvision's ResNet with a grey first layer, still with its classifier ``fc``."""
+    if depth not in DEPTHS:
+        raise InputError(f"Expected a ResNet depth of {', '.join(map(str, DEPTHS))}; found {depth}.")
+    block, standard, name = DEPTHS[depth]
+    network = torchvision.models.ResNet(block, list(blocks or standard))
+    if pretrained:
+        if tuple(blocks or standard) != standard:
+            raise InputError(f"There are ImageNet weights for blocks={standard} only; found {tuple(blocks)}.")
+        weights = torchvision.models.get_model_weights(name).DEFAULT
+        network.load_state_dict(weights.get_state_dict(progress=False, check_hash=True))
+    network.conv1 = grey_stem(network.conv1, keep=pretrained)
+    return network
+
+
+def grey_stem(conv: nn.Conv2d, keep: bool) -> nn.Conv2d:
+    """The same convolution for one grey channel, with the RGB weights summed if ``keep``.
+
+    A grey photo in RGB has three equal channels, so summing the three kernels gives the very same
+    output as the RGB network on that photo: nothing of the pre-training is lost.
+    """
+    grey = nn.Conv2d(1, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=conv.bias is not None)
+    if keep:
+        with torch.no_grad():
+            grey.weight.copy_(conv.weight.sum(dim=1, keepdim=True))
+            if conv.bias is not None:
+                grey.bias.copy_(conv.bias)
+    return grey

@@ -1,0 +1,94 @@
+"""VGG-16 for direct regression: Simonyan and Zisserman, *Very Deep Convolutional Networks*, ICLR 2015.
+
+Thirteen 3x3 convolutions in five blocks; each block ends by halving the picture, 96 -> 48 -> 24 -> 12 -> 6 -> 3.
+What is left, 512 numbers at each of 3x3 places, is laid out in a row for two linear layers. Unlike
+ResNet's average over all places, the row still says *where* something was seen.
+
+Deviations from the paper, and why:
+    batch norm              after each convolution (torchvision's ``vgg16_bn``); without it, sixteen
+                            layers from scratch hardly learn.
+    one grey channel in     the data is grey; see :func:`facekp.models.resnet.grey_stem`.
+    one hidden layer of 512 the paper has two of 4096, for 7x7 places and 1000 classes: 120 M weights
+                            that 2000 faces cannot fill.
+    2K outputs, no softmax  we ask for coordinates; they start at 0, the middle of the image.
+"""
+
+import torchvision
+from torch import Tensor, nn
+
+from facekp.heads import CoordinateHead
+from facekp.models.resnet import grey_stem
+
+BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+
+class VGGTrunk(nn.Module):
+    """(B, 1, H, W) -> list of the five blocks' outputs, (B, c_i, H / 2^i, W / 2^i) for i = 1..5."""
+
+    def __init__(self, width: float = 1.0, pretrained: bool = False) -> None:
+        super().__init__()
+        layers, self.blocks = [], nn.ModuleList()
+        c_in = 3 if pretrained else 1
+        for block in BLOCKS:
+            for c in block:
+                c_out = round(c * width)
+                layers += [nn.Conv2d(c_in, c_out, 3, padding=1), nn.BatchNorm2d(c_out), nn.ReLU(inplace=True)]
+                c_in = c_out
+            self.blocks.append(nn.Sequential(*layers, nn.MaxPool2d(2)))
+            layers = []
+        self.channels = [block[-4].out_channels for block in self.blocks]
+        if pretrained:
+            load_imagenet(self)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        outputs, x = [], images
+        for block in self.blocks:
+            x = block(x)
+            outputs.append(x)
+        return outputs
+
+
+def load_imagenet(trunk: VGGTrunk) -> None:
+    """Copy torchvision's ImageNet weights (a download of 528 MB) into ``trunk``, and give it a grey first layer.
+
+    Both are the same layers in the same order, so their tensors match one by one.
+    """
+    source = torchvision.models.vgg16_bn(weights="DEFAULT").features.state_dict()
+    trunk.load_state_dict(dict(zip(trunk.state_dict(), source.values(), strict=True)))
+    trunk.blocks[0][0] = grey_stem(trunk.blocks[0][0], keep=True)
+
+
+def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 512, dropout: float = 0.5,
+          pretrained: bool = False) -> tuple[nn.Module, CoordinateHead]:
+    """VGG-16 with batch norm and a linear layer of 2K units.
+
+    Args:
+        num_keypoints: K.
+        size: image height and width in pixels; a multiple of 32.
+        width: factor on the number of channels of every convolution.
+        hidden: units of the one hidden linear layer.
+        dropout: share of its inputs and outputs that are switched off in training.
+        pretrained: start from ImageNet weights; only with ``width=1``.
+
+    Returns:
+        The network, (B, 1, H, W) -> (B, 2K), and its head.
+    """
+    head = CoordinateHead((size, size))
+    trunk = VGGTrunk(width, pretrained)
+    places = (size // 32) ** 2  # 3x3 at 96
+    last = nn.Linear(hidden, head.outputs(num_keypoints))
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    network = nn.Sequential(
+        trunk, Last(), nn.Flatten(),  # (B, 512 * 3 * 3)
+        nn.Dropout(dropout), nn.Linear(trunk.channels[-1] * places, hidden), nn.ReLU(),
+        nn.Dropout(dropout), last,
+    )
+    return network, head
+
+
+class Last(nn.Module):
+    """The last of a list of outputs."""
+
+    def forward(self, outputs: list[Tensor]) -> Tensor:
+        return outputs[-1]

@@ -1,0 +1,155 @@
+"""The drawn faces: labels that sit where the surface is, mirror symmetry, Kaggle's statistics, the shipped sample."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facekp.data import generated
+from facekp.data.generated import head as head_module
+from facekp.data.generated import paint, people, render
+from facekp.data.generated.head import Head, landmarks
+from facekp.errors import InputError
+from facekp.keypoints import KAGGLE, KAGGLE_FOUR
+
+# Mean x, mean y, std x, std y of the 2140 complete rows of Kaggle's training.csv.
+KAGGLE_POINTS = np.array([
+    [66.2, 36.8, 2.1, 2.3], [29.6, 37.1, 2.1, 2.2], [59.3, 37.9, 2.0, 2.0], [73.4, 37.6, 2.7, 2.7],
+    [36.6, 37.9, 1.8, 2.0], [22.4, 38.0, 2.8, 2.7], [56.1, 29.2, 2.8, 2.9], [79.6, 29.7, 3.3, 3.6],
+    [39.3, 29.4, 2.6, 2.8], [15.8, 30.5, 3.3, 3.6], [48.0, 57.3, 3.3, 4.5], [63.4, 75.9, 3.6, 4.4],
+    [33.0, 76.1, 3.6, 4.3], [48.1, 72.7, 2.7, 5.1], [48.1, 82.6, 3.0, 4.8],
+])
+
+
+def heads(n: int, **changes) -> list[Head]:
+    """Random heads with some of their numbers fixed."""
+    return [replace(people.random_head(np.random.default_rng([4, i])), **changes) for i in range(n)]
+
+
+def test_face_depends_on_seed_and_number_only():
+    ten, four = generated.generate(10, seed=3), generated.generate(4, seed=3)
+    assert np.array_equal(ten.images[:4], four.images) and np.array_equal(ten.keypoints[:4], four.keypoints)
+    assert not np.array_equal(generated.generate(4, seed=4).images, four.images)
+    assert len(np.unique(ten.duplicates())) == 10
+    assert ten.annotated.all() and ten.scheme == KAGGLE
+
+
+def test_nobody_and_negative_numbers():
+    assert generated.generate(0).images.shape == (0, 96, 96)
+    for bad in ({"n": -1}, {"n": 1, "seed": -1}):
+        with pytest.raises(InputError, match="0 or more"):
+            generated.generate(**bad)
+
+
+@pytest.mark.parametrize("yaw", [-8.0, 0.0, 8.0])
+def test_a_dot_painted_on_the_surface_lies_under_its_keypoint(yaw):
+    """Paint each landmark as a small dot on the surface, average down to 96 x 96: its centroid is the label."""
+    rows, columns = np.mgrid[:96, :96]
+    off = []
+    for h in heads(5, yaw=yaw, bald=True):
+        pixels, where = render.rasterise(h), render.keypoints(h)
+        for name, (theta, y) in landmarks(h).items():
+            large = np.zeros((192, 192))
+            large.ravel()[pixels.where] = np.exp(-((pixels.theta - theta) ** 2 + (pixels.y - y) ** 2) / (2 * 0.015**2))
+            dot = large.reshape(96, 2, 96, 2).mean((1, 3))
+            off.append(np.array([(dot * columns).sum(), (dot * rows).sum()]) / dot.sum() - where[name])
+    # A dot on a curved spot (tip of the nose, edge of the temple) is drawn a little lopsided.
+    assert np.abs(off).max() < 0.3 and np.abs(off).mean() < 0.04
+
+
+def test_a_mirrored_head_gives_the_mirrored_picture(monkeypatch):
+    for module in (paint, head_module):  # texture is random, so it has no mirror image
+        monkeypatch.setattr(module, "look_up", lambda table, theta, y: np.full(np.broadcast(theta, y).shape, 0.5))
+
+    def picture(h: Head) -> np.ndarray:
+        pixels, large = render.rasterise(h), np.full((192, 192), 0.3)
+        large.ravel()[pixels.where] = paint.shade(h, pixels)
+        return paint.glasses(h, large)
+
+    for h in heads(6, glasses=(0.33, 0.25)):
+        mirrored = replace(h, yaw=-h.yaw, roll=-h.roll, skew=-h.skew, part=-h.part, gaze=(-h.gaze[0], h.gaze[1]),
+                           light=(-h.light[0], *h.light[1:]), eyes_at=(95 - h.eyes_at[0], h.eyes_at[1]))
+        points, other = (np.stack([render.keypoints(p)[n] for n in KAGGLE.names]) for p in (h, mirrored))
+        assert np.allclose(other[KAGGLE.swap], points * [-1, 1] + [95, 0], atol=1e-6)
+        # Along the hair's ragged edge a few pixels may show the other of two surfaces.
+        difference = np.abs(picture(mirrored)[:, ::-1] - picture(h))
+        assert difference.mean() < 4e-3 and (difference > 0.1).mean() < 0.015
+        assert np.abs(picture(h)[:, ::-1] - picture(h)).mean() > 0.02  # without the mirror it would show
+
+
+def test_statistics_are_near_kaggles():
+    points = np.array([[render.keypoints(h)[n] for n in KAGGLE.names] for h in heads(400)])
+    assert np.abs(points.mean(0) - KAGGLE_POINTS[:, :2]).max() < 2.0
+    assert np.abs(points.std(0) - KAGGLE_POINTS[:, 2:]).max() < 1.8
+
+
+def test_pictures_show_a_face_at_the_keypoints():
+    """Eyes and brows are darker than the skin between and below them, on average and on most faces."""
+    faces = generated.generate(60, seed=9)
+
+    def at(p, i: int) -> int:
+        x, y = np.clip(np.round(p), 0, 95).astype(int)
+        return faces.images[i, y, x]
+
+    eyes, cheeks = [], []
+    for i, p in enumerate(faces.keypoints):
+        left, right, nose = p[KAGGLE.index("left_eye_center", "right_eye_center", "nose_tip")]
+        eyes.append(min(at(left, i), at(right, i)))
+        cheeks.append(max(at([left[0], nose[1]], i), at([right[0], nose[1]], i)))
+    assert np.mean(np.array(eyes) < np.array(cheeks)) > 0.8
+    assert faces.images.std((1, 2)).min() > 8  # no blank picture
+
+
+def test_kaggle_shaped_has_two_regimes_gaps_and_copies():
+    """The shape alone, on as many rows as Kaggle has, with stand-ins for the pictures."""
+    n, k = 7049, len(KAGGLE)
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (n, 3, 4), dtype=np.uint8)
+    points = rng.uniform(0, 95, (n, k + 2, 2))
+    images, labels = generated._like_kaggle(pictures.copy(), points, np.random.default_rng(1))
+    annotated = ~np.isnan(labels[..., 0])
+    four = np.isin(np.arange(k), KAGGLE.index(*KAGGLE_FOUR))
+    assert (annotated[2284:] == four).all() and not (annotated[:2284] == four).all(1).any()
+    assert abs(annotated.all(1).sum() - 2140) < 40 and annotated[:2284].sum(1).min() == 11
+    # The second regime's nose tip is the nose's base, its lower lip the mouth's middle; noise is small.
+    own = (images == pictures).all((1, 2))
+    meant = points[:, :k].copy()
+    meant[2284:, KAGGLE.index("nose_tip", "mouth_center_bottom_lip")] = points[2284:, k:]
+    assert np.nanstd((labels - meant)[own]) == pytest.approx(generated.LABEL_NOISE, rel=0.03)
+    # A copy shows a picture of its own regime, with labels that differ a little.
+    assert 0.01 < (~own).mean() < 0.03
+    for row in np.flatnonzero(~own):
+        twin = np.flatnonzero((images[:row] == images[row]).all((1, 2)))[0]
+        assert (twin < 2284) == (row < 2284) and 0 < np.nanmax(np.abs(labels[row] - labels[twin])) < 5
+
+
+def test_kaggle_shaped_faces_keep_their_pictures():
+    shaped, plain = generated.generate(40, 5, kaggle_shaped=True), generated.generate(40, 5)
+    own = (shaped.images == plain.images).all((1, 2))
+    assert own.mean() > 0.85
+    shift = (shaped.keypoints - plain.keypoints)[own & (np.arange(40) >= 13)][..., 1].mean(0)
+    nose, lip, eye = KAGGLE.index("nose_tip", "mouth_center_bottom_lip", "left_eye_center")
+    assert shift[nose] > 4 and shift[lip] < -3 and abs(shift[eye]) < 0.3  # y points down
+
+
+def test_shipped_sample_is_what_the_code_draws():
+    faces = generated.sample()
+    assert len(faces) == generated.SAMPLE_SIZE and len(faces.complete()) > 0.25 * len(faces)
+    assert len(np.unique(faces.duplicates())) < len(faces)
+    first = np.unique(faces.duplicates(), return_index=True)[1]
+    for i in np.sort(first)[::25][:10]:  # not the copies: their number's own face was replaced
+        image, _ = generated.draw_face(generated.SAMPLE_SEED, int(i))
+        difference = np.abs(image.astype(int) - faces.images[i])
+        # Another processor may round a few pixels the other way.
+        assert difference.max() <= 1 and (difference > 0).mean() < 0.005
+
+
+def test_a_written_sample_is_read_back(tmp_path, monkeypatch):
+    faces = generated.write_sample(tmp_path / "facekp" / "data" / "sample", n=20, seed=1)
+    monkeypatch.setattr(generated, "__file__", str(tmp_path / "facekp" / "data" / "generated" / "__init__.py"))
+    read = generated.sample()
+    assert np.array_equal(read.images, faces.images)
+    assert np.allclose(read.keypoints, faces.keypoints, atol=1e-3, equal_nan=True)
+    (tmp_path / "facekp" / "data" / "sample" / "faces.png").unlink()
+    with pytest.raises(InputError, match="shipped sample"):
+        generated.sample()
