@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
 
-.PHONY: book html test unit notebooks execute stamp lint clean
+.PHONY: book html test lint unit notebooks rendered execute stamp clean
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -15,13 +15,16 @@ html: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going --quiet
 	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
 
-test: .venv/installed lint unit notebooks html
+test: .venv/installed lint unit notebooks html rendered
 
 lint: .venv/installed
 	$(BIN)/ruff check .
 
 unit: .venv/installed
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest tests --ignore tests/test_rendered.py
+
+rendered: .venv/installed
+	$(BIN)/python -m pytest tests/test_rendered.py -rs
 
 notebooks: .venv/installed
 	TQDM_DISABLE=1 FACEKP_KAGGLE= $(BIN)/python -m pytest $(NBVAL) book
@@ -31,6 +34,7 @@ execute: .venv/installed
 
 stamp: .venv/installed
 	$(BIN)/python book/tools/stamp.py
+	$(BIN)/python book/tools/tables.py
 
 # The environment is made anew only when what it holds has changed.
 .venv/installed: requirements.txt pyproject.toml

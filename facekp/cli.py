@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 something in the input is not as expected (one message say
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -145,12 +146,13 @@ def generate(
 @app.command()
 def models() -> None:
     """List the networks."""
-    from facekp.models import MODELS, create_model
+    from facekp.models.count import table
 
-    for name in MODELS:
-        model = create_model(name)
-        millions = sum(p.numel() for p in model.parameters()) / 1e6
-        print(f"{name:14} {millions:7.2f} M parameters   {type(model.head).__name__}")
+    for row in table():
+        print(
+            f"{row['network']:14} {row['parameters'] / 1e6:7.2f} M parameters "
+            f"{row['macs'] / 1e9:7.2f} G MACs   {row['head']}"
+        )
 
 
 @app.command()
@@ -161,7 +163,7 @@ def train(
     keypoints: Which = "15",
     epochs: int = 40,
     batch_size: int = 32,
-    lr: float = 2e-3,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate; default: the network's own.")] = None,
     seed: int = 0,
     held_out: Annotated[float, typer.Option(help="Share of the faces kept for testing.")] = 0.1,
     augment: Annotated[bool, typer.Option(help="Show each face from a new view in every epoch.")] = True,
@@ -179,9 +181,9 @@ def train(
 
     from facekp import data as d
     from facekp import training
-    from facekp.augment import Augment
     from facekp.data.folder import subset
     from facekp.models import create_model
+    from facekp.recipes import recipe
 
     if resume and (run / "record.json").exists():
         raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
@@ -189,15 +191,11 @@ def train(
         raise InputError(f"{run}: expected a new or empty folder; found files. Name another, or add --resume to go on.")
     faces = subset(d.load(data, progress=True), keypoints)
     learn, test = faces.split(held_out, seed)
-    config = training.TrainConfig(
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        seed=seed,
-        device=device,
-        precision=precision,
-        augment=Augment() if augment else None,
+    config = recipe(
+        model, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, precision=precision
     )
+    if not augment:
+        config = replace(config, augment=None)
     torch.manual_seed(seed)
     network = create_model(model, faces.scheme, faces.images.shape[1], options(head), **options(option))
     print(f"{model} on {len(learn)} faces, tested on {len(test)} others, on {training.pick_device(device)}")
@@ -295,6 +293,20 @@ def bench_reader(path: Annotated[Path, typer.Argument(help="Kaggle's training.cs
     from facekp import bench as b
 
     print(json.dumps(b.reader(path), indent=1))
+
+
+@bench.command("networks")
+def bench_networks(
+    data: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="One JSON record per network; those there are kept.")],
+    seconds: Annotated[float, typer.Option(help="About how long to train each.")] = 180.0,
+    name: Annotated[list[str] | None, typer.Option(help="Only this network. May be repeated.")] = None,
+) -> None:
+    """Train every network for the same short time on the complete faces, and compare."""
+    from facekp import data as d
+    from facekp.survey import survey, table
+
+    print(table(survey(d.load(data, progress=True).complete(), seconds, out, name)))
 
 
 if __name__ == "__main__":

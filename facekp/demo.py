@@ -1,6 +1,7 @@
 """The first minute: draw faces, train the compact hourglass on them, show what it learnt."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,29 +12,29 @@ from matplotlib.figure import Figure
 from facekp import metrics, plots
 from facekp.data.faces import Faces
 from facekp.data.generated import generate
-from facekp.files import replacing
+from facekp.files import replacing, write_json
 from facekp.models import create_model
 from facekp.predict import predict
-from facekp.training import TrainConfig, fit
+from facekp.training import TrainConfig, epochs_for, fit
 
 
 def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
-    """Train for about ``seconds`` on ``count`` drawn faces, write the picture ``out``; gives the run's record."""
+    """Train for about ``seconds`` on ``count`` drawn faces; write the picture ``out`` and, beside it, its record."""
     print(f"Drawing {count} faces, each with the exact place of its 15 keypoints ...", flush=True)
     train, test = generate(count, seed=1, progress=True).split(0.1)
     torch.manual_seed(0)
     model = create_model("hourglass-s")
-    epochs = epochs_for(seconds, model, train)
+    config = TrainConfig(batch_size=16, lr=3e-3)
+    config = replace(config, epochs=max(2, epochs_for(seconds, model, train, config)))
     parameters = sum(p.numel() for p in model.parameters())
-    print(
-        f"Training a stacked hourglass with {parameters:,} weights on {len(train)} of them for {epochs} epochs ...",
-        flush=True,
-    )
-    record = fit(model, train, test, TrainConfig(epochs=epochs, batch_size=16, lr=3e-3))
+    print(f"Training a stacked hourglass with {parameters:,} weights on {len(train)} of them:", end=" ")
+    print(f"{config.epochs} epochs ...", flush=True)
+    record = fit(model, train, test, config)
 
     began = time.perf_counter()
     points, _ = predict(model, test.images)
     speed = len(test) / (time.perf_counter() - began)
+    write_json(out.with_suffix(".json"), record | {"faces_per_second": speed})
     with replacing(out) as temporary:
         picture(record, test, points).savefig(temporary, dpi=110, format=out.suffix.lstrip(".") or "png")
     m = record["metrics"]
@@ -43,17 +44,6 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     )
     print(f"It finds the points of {speed:.0f} faces per second on this machine. See {out}")
     return record
-
-
-def epochs_for(seconds: float, model: torch.nn.Module, train: Faces) -> int:
-    """How many epochs fit into ``seconds``: a short run on a copy of the weights tells this machine's speed."""
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    trial = fit(
-        model, train.select(slice(64)), train.select(slice(16)), TrainConfig(epochs=2, batch_size=16), progress=False
-    )
-    model.load_state_dict(before)
-    per_epoch = len(train) / trial["curve"][-1]["images_per_second"]
-    return max(2, round(seconds / per_epoch))
 
 
 def picture(record: dict, test: Faces, points: np.ndarray) -> Figure:

@@ -96,6 +96,7 @@ def _placed(rows: Tensor, half: int, centre: Tensor, n: int) -> Tensor:
 
 
 # ---- decoders: (B, K, h, w) -> (B, K, 2) heatmap pixels ---------------------------------------
+# They want float32 or float64, and the heads see to it: a sum of bfloat16s has two or three digits.
 
 
 def peak(maps: Tensor) -> Tensor:
@@ -111,12 +112,15 @@ def argmax(maps: Tensor) -> Tensor:
 
 
 def quarter_offset(maps: Tensor) -> Tensor:
-    """The brightest pixel, moved a quarter pixel towards its brighter neighbour (Newell et al. 2016)."""
+    """The brightest pixel, moved a quarter pixel towards its brighter neighbour (Newell et al. 2016).
+
+    On the border there is only one neighbour, which says nothing: no move across it.
+    """
     p = argmax(maps)
     v = _window(maps, p, radius=1)  # (B, K, 3, 3)
     dx = v[..., 1, 2] - v[..., 1, 0]
     dy = v[..., 2, 1] - v[..., 0, 1]
-    return p + 0.25 * torch.stack([dx.sign(), dy.sign()], dim=-1)
+    return p + 0.25 * torch.stack([dx.sign(), dy.sign()], dim=-1) * (_room(maps, p) > 0)
 
 
 def local_mean(maps: Tensor, radius: int = 3) -> Tensor:
@@ -134,10 +138,8 @@ def local_mean(maps: Tensor, radius: int = 3) -> Tensor:
     p = argmax(maps)
     v = _window(maps, p, radius)  # (B, K, d, d)
     v = (v - v.amin(dim=(-2, -1), keepdim=True)).clamp_min(0)
-    h, w = maps.shape[-2:]
     step = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
-    room = torch.minimum(p, p.new_tensor([w - 1, h - 1]) - p)  # (B, K, 2): pixels to the nearer border
-    inside = step.abs() <= room[..., None]  # (B, K, 2, d)
+    inside = step.abs() <= _room(maps, p)[..., None]  # (B, K, 2, d)
     v = v * (inside[..., 1, :, None] & inside[..., 0, None, :])
     mass = v.sum(dim=(-2, -1)).clamp_min(1e-12)
     dx = (v.sum(dim=-2) * step).sum(-1) / mass
@@ -156,9 +158,17 @@ def dark(maps: Tensor, blur: float = 0.0) -> Tensor:
         maps: (B, K, h, w).
         blur: sigma of a Gaussian blur before the step; predicted maps are not as smooth as targets.
             Against pixel noise nothing beats the peak's own sigma (0.02 px where local_mean has 0.06).
+            Peaks so near the border that the blur would have to make up what lies beyond go without.
     """
-    if blur > 0:
-        maps = _blur(maps, blur)
+    top = _top_of_log(maps)
+    if blur == 0:
+        return top
+    near = (_room(maps, argmax(maps)) < 2 * blur + 1).any(-1, keepdim=True)  # (B, K, 1)
+    return torch.where(near, top, _top_of_log(_blur(maps, blur)))
+
+
+def _top_of_log(maps: Tensor) -> Tensor:
+    """(B, K, 2): one Newton step on the logarithm of each map, from its brightest pixel."""
     h, w = maps.shape[-2:]
     p = argmax(maps)
     inner = torch.minimum(p, p.new_tensor([w - 2, h - 2])).clamp_min(1)
@@ -171,8 +181,8 @@ def dark(maps: Tensor, blur: float = 0.0) -> Tensor:
     det = hxx * hyy - hxy * hxy
     step = torch.stack([hyy * gx - hxy * gy, hxx * gy - hxy * gx], dim=-1) / -det[..., None]
     # Only a true top (negative definite Hessian) has somewhere to go, and never further than a pixel.
-    top = ((det > 1e-12) & (hxx < 0))[..., None]
-    return p + torch.where(top, inner + step - p, torch.zeros_like(p)).clamp(-1, 1)
+    is_top = ((det > 1e-12) & (hxx < 0))[..., None]
+    return p + torch.where(is_top, inner + step - p, torch.zeros_like(p)).clamp(-1, 1)
 
 
 def softmax(maps: Tensor, temperature: float = 1.0) -> Tensor:
@@ -181,7 +191,12 @@ def softmax(maps: Tensor, temperature: float = 1.0) -> Tensor:
 
 
 def soft_argmax(maps: Tensor, temperature: float = 1.0) -> Tensor:
-    """The mean position under ``softmax(maps / temperature)``: differentiable, no argmax inside."""
+    """The mean position under ``softmax(maps / temperature)``: differentiable, no argmax inside.
+
+    At temperature 1 it reads maps that were trained through it (:class:`facekp.heads.DSNTHead`), whose peaks rise
+    far above 1. On a Gaussian of height 1 the whole background outweighs the peak, and the answer is
+    the middle of the map: that needs about 0.05.
+    """
     return _mean_position(softmax(maps, temperature))
 
 
@@ -205,6 +220,12 @@ def _mean_position(p: Tensor) -> Tensor:
     x = torch.arange(w, device=p.device, dtype=p.dtype)
     y = torch.arange(h, device=p.device, dtype=p.dtype)
     return torch.stack([(p.sum(dim=-2) * x).sum(-1), (p.sum(dim=-1) * y).sum(-1)], dim=-1)
+
+
+def _room(maps: Tensor, p: Tensor) -> Tensor:
+    """(B, K, 2): how many pixels there are between whole-pixel ``p`` (B, K, 2) and the nearer border, per axis."""
+    h, w = maps.shape[-2:]
+    return torch.minimum(p, p.new_tensor([w - 1, h - 1]) - p)
 
 
 def _window(maps: Tensor, centre: Tensor, radius: int) -> Tensor:

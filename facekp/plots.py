@@ -110,6 +110,7 @@ def curves(records: dict[str, dict], title: str = "") -> Figure:
         color=BASELINE,
     )
     axis.set(xlabel="epoch", ylabel="RMSE on held-out faces (px)", title=title)
+    axis.margins(y=0.12)
     log_scale(axis)
     axis.legend(frameon=False)
     return figure

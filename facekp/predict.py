@@ -12,6 +12,11 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
     return images[:, None].float() / 255
 
 
+def as_tensor(array: np.ndarray) -> torch.Tensor:
+    """The array as a tensor on the CPU, without a copy unless its memory is read-only or in pieces."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
 @torch.inference_mode()
 def predict(model: KeypointModel, images: np.ndarray, batch_size: int = 128) -> tuple[np.ndarray, np.ndarray]:
     """The keypoints of each face, on the device where the model is.
@@ -35,7 +40,7 @@ def predict(model: KeypointModel, images: np.ndarray, batch_size: int = 128) -> 
     points = np.empty((len(images), len(model.scheme), 2), np.float32)
     confidence = np.empty(points.shape[:2], np.float32)
     for start in range(0, len(images), batch_size):
-        batch = torch.from_numpy(images[start : start + batch_size]).to(device)
+        batch = as_tensor(images[start : start + batch_size]).to(device)
         p, c = model.head.decode(model(to_float(batch)))
         points[start : start + batch_size], confidence[start : start + batch_size] = p.cpu(), c.cpu()
     model.train(was_training)

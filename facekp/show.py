@@ -1,6 +1,7 @@
-"""Show the library's own source in a notebook: the very lines that run, never a copy."""
+"""What a notebook or a terminal shows besides figures: the library's own source, and progress bars."""
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,3 +23,18 @@ class Source:
 def source(thing: Callable | type) -> Source:
     """The source of a function or class, docstring and comments included."""
     return Source(f"{thing.__module__}.{thing.__qualname__}", inspect.getsource(thing))
+
+
+def bar(wanted: bool = True, **options):
+    """A tqdm progress bar; silent where nobody would see it move.
+
+    Args:
+        wanted: False for none.
+        options: tqdm's own, e.g. ``iterable``, ``total``, ``unit``, ``desc``.
+
+    It is silent too where the output is no terminal and no notebook, and where the environment
+    variable ``TQDM_DISABLE`` is set (which tqdm itself heeds only if ``disable`` is not given).
+    """
+    from tqdm.auto import tqdm  # only when a bar is asked for: the widget machinery loads slowly
+
+    return tqdm(disable=True if not wanted or os.environ.get("TQDM_DISABLE") else None, **options)

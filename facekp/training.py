@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,8 @@ from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import replacing, write_json
 from facekp.models import KeypointModel, save_model
-from facekp.predict import predict, to_float
+from facekp.predict import as_tensor, predict, to_float
+from facekp.show import bar as progress_bar
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def start(model: KeypointModel, config: TrainConfig, steps: int) -> Run:
 
 def to_device(faces: Faces, device: torch.device) -> tuple[Tensor, Tensor]:
     """All images (N, H, W) uint8 and keypoints (N, K, 2) on the device: 9 kB a face, 65 MB for all 7049."""
-    return torch.from_numpy(faces.images).to(device), torch.from_numpy(faces.keypoints).to(device)
+    return as_tensor(faces.images).to(device), as_tensor(faces.keypoints).to(device)
 
 
 def train_epoch(run: Run, images: Tensor, keypoints: Tensor, config: TrainConfig, bar=None) -> float:
@@ -294,7 +295,7 @@ def fit(
     images, keypoints = to_device(train, pick_device(config.device))
     mean = metrics.mean_face(train.keypoints)
 
-    with progress_bar(config.epochs * steps, len(run.curve) * steps, enabled=progress) as bar:
+    with progress_bar(progress, total=config.epochs * steps, initial=len(run.curve) * steps, unit="step") as bar:
         for _ in range(len(run.curve), config.epochs):
             began = time.perf_counter()
             loss = train_epoch(run, images, keypoints, config, bar)
@@ -333,11 +334,14 @@ def watch(run: Run, val: Faces, mean_face: np.ndarray, began: float) -> dict:
     }
 
 
-def progress_bar(total: int, done: int, enabled: bool):
-    """A tqdm bar over training steps; silent where there is no terminal and no notebook."""
-    from tqdm.auto import tqdm
+def epochs_for(seconds: float, model: KeypointModel, train: Faces, config: TrainConfig) -> int:
+    """How many epochs on ``train`` fit into ``seconds`` on this machine; 0 if not even one does.
 
-    return tqdm(total=total, initial=done, unit="step", disable=None if enabled else True, dynamic_ncols=True)
+    Four steps tell: two to warm up, two to measure, on a copy of the model, which itself stays as it is.
+    """
+    few = train.select(slice(2 * config.batch_size))
+    trial = fit(copy.deepcopy(model), few, few.select(slice(2)), replace(config, epochs=2), progress=False)
+    return int(seconds * trial["curve"][-1]["images_per_second"] / len(train))
 
 
 def save_resume(run: Run, folder: Path, identity: dict) -> None:

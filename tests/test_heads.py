@@ -152,13 +152,38 @@ def test_lgcn_by_hand():
     _, weight = head.encode(some, (48, 48))
     share = 0.1 + 0.5 * 2 / 4
     assert weight[0].tolist() == pytest.approx([(share + 1) / 1.6, share / 1.6, 0, (share + 1) / 1.6])
+    target, _ = head.encode(some, (48, 48))
+    assert [bool((m != 0).any()) for m in target[0]] == [True, False, False, True]
+
+
+def test_lgcns_decoder_near_the_border():
+    """No pixels are made up beyond it: a blur that did so would be 0.3 px off a pixel away from the border."""
+    unit = torch.rand(1, 500, 2, generator=torch.Generator().manual_seed(0))
+    points = 1 + unit * torch.tensor([2.0, 40.0])
+    head = LGCNHead()
+    found, _ = head.decode([head.encode(points, (48, 48))[0]])
+    assert (found - points).square().mean().sqrt() < 0.05
+
+
+def test_soft_argmax_of_a_gaussian_is_no_middle_of_the_map():
+    head = HeatmapHead(stride=1, sigma=2.0, decoder="soft_argmax")
+    target, _ = head.encode(POINTS, (48, 48))
+    assert (head.decode(target)[0] - POINTS).abs().max() < 0.1
 
 
 def test_unknown_names():
     for make in (lambda: CoordinateHead(loss_name="x"), lambda: HeatmapHead(decoder="x"),
-                 lambda: HeatmapHead(loss_name="x"), lambda: LGCNHead(decoder="x")):
+                 lambda: HeatmapHead(loss_name="x"), lambda: LGCNHead(decoder="x"),
+                 lambda: HeatmapHead(decoder_options={"x": 1}), lambda: HeatmapHead(scale="x")):
         with pytest.raises(InputError, match="'x'"):
             make()
+
+
+@pytest.mark.parametrize("make", [
+    lambda: HeatmapHead(sigma=0), lambda: HeatmapHead(stride=-1), lambda: DSNTHead(sigma=0), lambda: PartHead(disc=0)])
+def test_widths_are_above_zero(make):
+    with pytest.raises(InputError, match="above 0"):
+        make()
 
 
 def test_every_head_says_what_it_reads():

@@ -14,7 +14,7 @@ hand needs ``keypoints.csv`` (without ``row``, if you like) and the images, of a
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
@@ -26,6 +26,7 @@ from facekp.data.pixels import number
 from facekp.errors import InputError
 from facekp.files import new_folder, write_json
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme
+from facekp.show import bar
 
 FORMAT = 1
 
@@ -62,7 +63,7 @@ def extract(faces: Faces, folder: str | Path, source: str | dict | None = None, 
         with new_folder(folder) as temporary:
             files = [f"{row:05d}.png" for row in faces.rows]
             (temporary / "images").mkdir()
-            for file, image in zip(_watched(files, progress), faces.images, strict=True):
+            for file, image in zip(bar(progress, iterable=files, desc="writing"), faces.images, strict=True):
                 # Level 4: as small as the default 6, a little faster.
                 Image.fromarray(image).save(temporary / "images" / file, compress_level=4)
             _write_table(temporary / "keypoints.csv", ["file", "row", *faces.scheme.columns],
@@ -155,7 +156,7 @@ def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> F
     keypoints = np.array([_points(c, i, scheme, table) for i, c in enumerate(cells)], np.float64)
     keypoints = keypoints.reshape(-1, len(scheme), 2)
     images = np.empty((len(cells), size, size), np.uint8)
-    for i, c in enumerate(_watched(cells, progress)):
+    for i, c in enumerate(bar(progress, iterable=cells, desc="reading")):
         pixels = _load(folder, c["file"], f"{table}, row {i + 1}")
         images[i], scale = _resample(pixels, size)
         if scale != 1:
@@ -335,11 +336,3 @@ def _resample(pixels: np.ndarray, size: int) -> tuple[np.ndarray, float]:
     resized = Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(resized), size / side
 
-
-def _watched(items: list, progress: bool) -> Iterator:
-    """The items, with a bar if asked for; silent where the output is no terminal."""
-    if not progress:
-        return iter(items)
-    from tqdm.auto import tqdm
-
-    return iter(tqdm(items, disable=None))

@@ -10,12 +10,12 @@ what can be read and otherwise names the row and the pixel.
 import csv
 import math
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from facekp.errors import InputError
+from facekp.show import bar
 
 TOO_LARGE = 2.0**128 - 2.0**103  # from here on, a float32 is infinite
 AGAIN = "Repair the file, or fetch it again."
@@ -60,13 +60,12 @@ def read_rows(stream: BinaryIO, name: str, columns: list[str], size: int = 96, p
     """
     values: list[list[float]] = []
     pixels = bytearray()  # grows in place: no second copy of the images
-    with _bar(progress) as bar:
+    with bar(progress is not None, total=progress, unit="B", unit_scale=True, desc="reading") as watched:
         for row in _rows(stream, name, limit=16 * size * size + (1 << 16)):
             values.append(_numbers(row, columns))
             image = fast(row.pixels, size * size)
             pixels += careful(row, size * size) if image is None else image.data
-            if bar is not None:
-                bar.update(len(row.labels) + len(row.pixels) + 2)
+            watched.update(len(row.labels) + len(row.pixels) + 2)
     if not values:
         raise InputError(f"{name}: expected rows below the header; found none. {AGAIN}")
     return np.array(values, np.float64), np.frombuffer(pixels, np.uint8).reshape(-1, size, size)
@@ -173,11 +172,3 @@ def _shown(cell: bytes) -> str:
     text = cell.decode("utf-8", "backslashreplace")
     return f'"{text}"' if len(text) <= 40 else f'"{text[:40]}..."'
 
-
-def _bar(total: int | None):
-    """A progress bar in bytes, silent where the output is no terminal; None if ``total`` is None."""
-    if total is None:
-        return nullcontext()
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="B", unit_scale=True, desc="reading", disable=None)

@@ -2,9 +2,14 @@
 
 ``MODELS`` is a plain dictionary: a name, and a function of (number of keypoints, image size,
 options) that gives a network and the head that reads it. ``create_model`` joins the two.
+
+Each network's file says where it departs from its paper, and why. One departure is common to all: they are
+trained alike (AdamW, warm-up and cosine, averaged weights, our augmentation; see :mod:`facekp.training`; only the rate
+is each one's own) and not as their authors did, on images scaled alike, so that a table of results compares networks.
 """
 
 import dataclasses
+import inspect
 import json
 from collections.abc import Callable
 from functools import partial
@@ -67,37 +72,65 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
         options: changes to the network itself, e.g. ``stacks=2``.
 
     Raises:
-        InputError: an unknown name or option.
+        InputError: an unknown name or option, or a value that does not fit.
     """
-    if name not in MODELS:
-        raise InputError(f"There is no network '{name}'. Known: {', '.join(MODELS)}.")
-    try:
-        network, default_head = MODELS[name](len(scheme), size=size, **options)
-        changed = change_head(default_head, head or {})
-    except TypeError as e:
-        raise InputError(f"'{name}' was given an option that it does not have: {e}.") from None
-    return KeypointModel(network, changed, scheme, name, size, options)
+    known("network", name, MODELS)
+    check_options(name, options)
+    network, default_head = MODELS[name](len(scheme), size=size, **options)
+    return KeypointModel(network, change_head(default_head, head or {}), scheme, name, size, options)
+
+
+def check_options(name: str, options: dict) -> None:
+    """Raise InputError for an option that the network does not have, or for a value unlike its default."""
+    arguments = inspect.signature(MODELS[name]).parameters
+    defaults = {k: p.default for k, p in arguments.items() if k not in ("num_keypoints", "size")}
+    for option, value in options.items():
+        if option not in defaults:
+            raise InputError(f"'{name}' was given an option that it does not have: '{option}'. "
+                             f"Known: {', '.join(defaults)}.")
+        default = defaults[option]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(default, bool | str):
+            fits, wanted = type(value) is type(default), type(default).__name__
+        elif isinstance(default, int):
+            fits, wanted = number and isinstance(value, int) and value > 0, "whole number above 0"
+        elif isinstance(default, float):
+            fits, wanted = number and value >= 0, "number, not below 0"
+        else:
+            fits, wanted = value is None or isinstance(value, tuple | list), "list of numbers"
+        if not fits:
+            raise InputError(f"Expected {option} of '{name}' to be like {default}, a {wanted}; found {value!r}.")
 
 
 def change_head(head: Any, changes: dict) -> Any:
     """``head`` with other settings; or one of another ``"kind"``, at the same stride.
 
     Raises:
-        InputError: there is no such kind, or it cannot read what the network puts out.
+        InputError: there is no such kind or setting, or it does not fit what the network puts out.
     """
-    changes = dict(changes)
+    changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
     kind = changes.pop("kind", None)
     if kind is not None:
         known("head", kind, HEADS)
-    if kind is None or HEADS[kind] is type(head):
-        return dataclasses.replace(head, **changes)
-    if not head.reads.endswith(HEADS[kind].reads):
-        raise InputError(f"The head '{kind}' reads {HEADS[kind].reads}; this network puts out {head.reads}.")
-    return HEADS[kind](**{"stride": head.stride, **changes})
+    new = HEADS[kind] if kind is not None else type(head)
+    if new is not type(head) and not head.reads.endswith(new.reads):
+        raise InputError(f"The head '{kind}' reads {new.reads}; this network puts out {head.reads}.")
+    fields = [f.name for f in dataclasses.fields(new)]
+    for setting, value in changes.items():
+        known("head setting", setting, fields)
+        if setting in ("size", "stride", "sigmas") and value != getattr(head, setting):
+            raise InputError(f"The head's {setting} is the network's, {getattr(head, setting)}; found {value}. Change "
+                             "the network's options instead.")
+    return dataclasses.replace(head, **changes) if new is type(head) else new(**{"stride": head.stride, **changes})
 
 
 def save_model(model: KeypointModel, path: str | Path) -> Path:
-    """Weights and config in one ``.safetensors`` file (no pickle: opening it runs no code)."""
+    """Weights and config in one ``.safetensors`` file (no pickle: opening it runs no code).
+
+    Raises:
+        InputError: the model is none of ``MODELS`` (a mean face, a ridge regression): it could not be loaded.
+    """
+    known("network to save called", model.name, MODELS)
     path = Path(path)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     with replacing(path) as temporary:
@@ -119,11 +152,10 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Keypoint
             config = json.loads((f.metadata() or {})["facekp"])
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 (not a dict)
         scheme = Scheme.from_dict(config["scheme"])
-        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in config["head"].items()}
         options = config["options"]
         # The weights are in the file: no need to fetch any that the training began with.
         fresh = {k: False if k == "pretrained" else v for k, v in options.items()}
-        model = create_model(config["model"], scheme, config["size"], settings, **fresh)
+        model = create_model(config["model"], scheme, config["size"], config["head"], **fresh)
         model.options = options
         model.load_state_dict(tensors)
     except InputError as e:

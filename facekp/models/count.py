@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from facekp.models import MODELS, create_model
+from facekp.models.lgcn import FixedKernel
+
 
 def parameters(model: nn.Module) -> int:
     """Numbers in the model, frozen ones included."""
@@ -13,18 +16,22 @@ def parameters(model: nn.Module) -> int:
 def macs(model: nn.Module, size: int = 96) -> int:
     """Multiplications (each with an addition) in one forward pass of one face of size x size.
 
-    Counted: what ``nn.Conv2d``, ``nn.ConvTranspose2d`` and ``nn.Linear`` do, which is nearly everything. A
-    convolution does ``weight.numel() / out_channels`` of them per output number; a transposed one
-    ``weight.numel() / in_channels`` per input number.
+    Counted: convolutions, linear layers and LGCN's fixed kernel, which is nearly everything. A convolution does
+    ``weight.numel() / out_channels`` of them per output number; a transposed one ``weight.numel() / in_channels``
+    per input number; the kernel's two banded matrices for each of its Gaussians a row each per output number.
     """
     total = 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
-        numbers = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
-        total += numbers.numel() * module.weight[0].numel()
+        if isinstance(module, FixedKernel):
+            total += output.numel() * 2 * module.bands[:, 0].numel()
+        else:
+            numbers = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
+            total += numbers.numel() * module.weight[0].numel()
 
-    layers = [m for m in model.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))]
+    counted = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, FixedKernel)
+    layers = [m for m in model.modules() if isinstance(m, counted)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     was_training = model.training
     try:
@@ -35,3 +42,19 @@ def macs(model: nn.Module, size: int = 96) -> int:
         for hook in hooks:
             hook.remove()
     return total
+
+
+def row(name: str, size: int = 96, **options) -> dict:
+    """One network of ``MODELS`` as a line of a table: ``network``, ``head``, ``parameters``, ``macs``.
+
+    It is built on torch's "meta" device, where tensors have a shape and no numbers: no memory, no arithmetic.
+    """
+    with torch.device("meta"):
+        model = create_model(name, size=size, **options)
+        return {"network": name, "head": type(model.head).__name__, "parameters": parameters(model),
+                "macs": macs(model, size)}
+
+
+def table(size: int = 96) -> list[dict]:
+    """:func:`row` for every network, at its own size; about a second in all."""
+    return [row(name, size) for name in MODELS]

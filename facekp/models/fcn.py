@@ -16,13 +16,19 @@ Deviations from the paper, and why:
     conv6 and conv7 have 1024 channels, not 4096: 5.8 M instead of 120 M weights.
     the last x8 is learnt    the paper keeps it bilinear; maps of points have to be sharper than
                              regions. All three start as bilinear interpolation.
+    dropout of channels      the paper drops single numbers; next to each other on a map they say the same.
+    trained at once          the paper trains FCN-32, then 16, then 8, or all at once with the skips' scores scaled
+                             down. Ours start at 0, like the paper's, and AdamW scales each by itself.
+    K linear maps            we draw Gaussians, with squared error; the paper's softmax decides between classes.
     wide Gaussians, sigma 5  whatever the network draws, it draws on a 12x12 grid.
 """
 
 import torch
 from torch import Tensor, nn
 
+from facekp.errors import InputError
 from facekp.heads import HeatmapHead
+from facekp.models.model import check_size, from_zero
 from facekp.models.vgg import VGGTrunk
 
 
@@ -38,10 +44,7 @@ class FCN8(nn.Module):
             nn.Conv2d(pool5, channels, kernel, padding=kernel // 2), nn.ReLU(), nn.Dropout2d(dropout),
             nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Dropout2d(dropout),
         )
-        self.score5, self.score4, self.score3 = (nn.Conv2d(c, K, 1) for c in (channels, pool4, pool3))
-        for score in (self.score5, self.score4, self.score3):  # as in the paper: begin with empty maps
-            nn.init.zeros_(score.weight)
-            nn.init.zeros_(score.bias)
+        self.score5, self.score4, self.score3 = (from_zero(nn.Conv2d(c, K, 1)) for c in (channels, pool4, pool3))
         self.up5, self.up4, self.up3 = bilinear_up(K, 2), bilinear_up(K, 2), bilinear_up(K, 8)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -76,9 +79,12 @@ def fcn8(num_keypoints: int, size: int = 96, width: float = 1.0, channels: int =
         size: image height and width in pixels; a multiple of 32.
         width: factor on the number of channels of the trunk.
         channels: of conv6 and conv7; the paper has 4096.
-        kernel: of conv6; the paper has 7.
+        kernel: of conv6, an odd number; the paper has 7.
         dropout: share of conv6's and conv7's channels that are switched off in training.
         pretrained: start the trunk from ImageNet weights; only with ``width=1``.
     """
+    check_size(size, 32)
+    if kernel % 2 == 0:
+        raise InputError(f"Expected an odd kernel, so that the map keeps its size; found {kernel}.")
     network = FCN8(num_keypoints, VGGTrunk(width, pretrained), channels, kernel, dropout)
     return network, HeatmapHead(stride=1, sigma=5.0)

@@ -18,7 +18,15 @@ Layers as in the authors' own port. Deviations, and why:
     kernel times GAIN        the port's 0.01 stays, though we train with Adam: the kernel adds up 202 pixels'
                              worth of whatever it is given, so each step would move a whole map. (lgcn-s,
                              640 faces, three of four epochs: 2.9 px with it, 5.8 without.)
-    He's own initialisation  the port has a seventh of it, again for SGD; main and the last layer start at 0.
+    PyTorch's initialisation the port has a seventh of He's, again for SGD; main and the last layer start at 0.
+    targets between pixels   the port's label is one bright pixel, ours is shared out over the four around the point;
+                             both then go through the kernel. Whole pixels alone would cost 0.29 px.
+    points beyond the border the port's map is empty, ours still shows the tail that reaches into the picture: it
+                             says where the point went. The weight in the loss is lower in both.
+    loss                     the port's 0.05 times the sum becomes a share of what empty maps would pay, as for our
+                             other networks; points and outputs have the port's weights.
+    shape fit                :mod:`facekp.models.shape` fits its faces to the decoded points, weighted by confidence;
+                             the paper fits them to the maps, in MATLAB code that is not in the port.
     compact size             ``lgcn-s``: stride 2, 32 channels, ten layers and a smaller kernel.
 """
 
@@ -27,7 +35,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from facekp import heatmaps
+from facekp.errors import InputError
 from facekp.heads import LGCNHead
+from facekp.models.model import check_size, from_zero
 
 GAIN = 0.01
 
@@ -71,22 +81,20 @@ class LGCN(nn.Module):
             *[conv_block(c, c, 5, dropout) for _ in range(large - 1)],
             *[conv_block(c, c, 3, dropout) for _ in range(small)],
         )
-        self.main = nn.Conv2d(c, K, 1)
+        self.main = from_zero(nn.Conv2d(c, K, 1))
         self.side = nn.Sequential(nn.Conv2d(c, K, 1), nn.BatchNorm2d(K), nn.ReLU())
         self.kernel = kernel
         self.context = nn.Sequential(
             conv_block(2 * K, c, 3, dropout, dilation=dilation),
             *[conv_block(c, c, 3, dropout, dilation=dilation) for _ in range(dilated - 1)],
         )
-        self.correction = nn.Conv2d(c, K, 1)
-        for last in (self.main, self.correction):  # begin with empty maps
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        self.correction = from_zero(nn.Conv2d(c, K, 1))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.local(images)  # (B, c, H/s, W/s)
-        o1 = GAIN * self.kernel(self.main(x))  # (B, K, H/s, W/s)
-        side = GAIN * self.kernel(self.side(x))  # (B, K, H/s, W/s), not trained by itself
+        # GAIN goes first: in float16 the sums over 202 pixels' worth could pass 65504.
+        o1 = self.kernel(GAIN * self.main(x))  # (B, K, H/s, W/s)
+        side = self.kernel(GAIN * self.side(x))  # (B, K, H/s, W/s), not trained by itself
         context = self.context(torch.cat([o1, side], dim=1))  # (B, c, H/s, W/s)
         return [o1, o1 + self.correction(context)]
 
@@ -106,6 +114,9 @@ def lgcn(num_keypoints: int, size: int = 96, channels: int = 128, layers: tuple[
         stride: of the first convolution; the paper has 1.
         sigmas: the Gaussians of the fixed kernel, in pixels of the map.
     """
+    check_size(size, stride)
+    if len(layers) != 3:
+        raise InputError(f"Expected layers as three numbers, e.g. 5,10,7; found {layers}.")
     kernel = FixedKernel(size // stride, tuple(sigmas))
     network = LGCN(num_keypoints, channels, tuple(layers), dilation, dropout, stride, kernel)
     return network, LGCNHead(stride=stride, sigmas=tuple(sigmas))

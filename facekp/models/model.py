@@ -5,8 +5,24 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from facekp.errors import InputError
 from facekp.heads import HEADS
 from facekp.keypoints import Scheme
+
+
+def check_size(size: int, multiple: int = 1, least: int = 1) -> None:
+    """Raise InputError unless images of size x size fit the network: now, not in its first forward pass."""
+    if size < least or size % multiple:
+        wanted = f"a multiple of {multiple}" if multiple > 1 else f"at least {least}"
+        raise InputError(f"This network expects images whose height and width are {wanted} pixels; found {size}. "
+                         "Resize the images, name another size, or take another network.")
+
+
+def from_zero(layer: nn.Module) -> nn.Module:
+    """The same layer with weights and biases of 0: a last layer that begins with empty maps, or in the middle."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class KeypointModel(nn.Module):

@@ -11,10 +11,15 @@ detector; both together.
 The layers follow the paper's released weights (detector) and a later network built on the paper's
 regressor. Deviations for 96x96, and why:
     detector at stride 4   the paper's ResNet-152 ends at stride 16: 6x6 pixels. Ours is a ResNet-50
-                           without the stem's pooling, whose last two stages do not halve: 24x24.
+                           without the stem's pooling, whose last two stages do not halve: 24x24. (As in the
+                           released weights, without dilation.)
     regressor at stride 2  the paper's stem has stride 4. Our hourglass works at 48x48 down to 3x3, the
                            paper's at 64x64 down to 4x4.
     one grey channel in    the data is grey.
+    discs and Gaussians    radius 4 and sigma 2, in proportion; the paper has 10 and 5 at 256x256.
+    losses                 each as a share: cross entropy per pixel of the disc, squared error per empty map, so that
+                           the two can be added. A mean over pixels is small as soon as a map is empty.
+    upsampling, scores     begin as pixel repetition, at "no" and at empty maps: right nearly everywhere.
     compact size           ``parts-s``: two stages of a ResNet-18, and an hourglass of 32 channels.
 
 The paper's sizes, for 256x256: ``depth=152, detector_stride=16, stem_pool=True`` with the head's
@@ -28,6 +33,7 @@ from torch import Tensor, nn
 from facekp.errors import InputError
 from facekp.heads import PartHead
 from facekp.models.hourglass import Residual
+from facekp.models.model import check_size, from_zero
 from facekp.models.resnet import resnet_trunk
 
 STAGES = ("detector", "regressor", "joint")
@@ -49,12 +55,13 @@ class Detector(nn.Module):
                 now *= 2
             else:
                 keep_size(layer)
+        if now != stride:
+            raise InputError(f"A detector of {layers} stages can have no stride of {stride}; the nearest is {now}.")
         last = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)][-1]
-        self.score = nn.Conv2d(last.out_channels, num_keypoints, 1)
+        self.score = from_zero(nn.Conv2d(last.out_channels, num_keypoints, 1))
+        nn.init.constant_(self.score.bias, -4.0)  # begin by saying "no" (2 %) everywhere: right for nearly all pixels
         self.up = nn.ConvTranspose2d(num_keypoints, num_keypoints, now, stride=now)
         repeat_pixels(self.up)
-        nn.init.zeros_(self.score.weight)  # begin by saying "no" (2 %) everywhere: right for nearly all pixels
-        nn.init.constant_(self.score.bias, -4.0)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.layers(self.stem(images))  # (B, 2048, H/4, W/4)
@@ -102,9 +109,7 @@ class WideningHourglass(nn.Module):
 def regressor(num_keypoints: int, channels: int, depth: int, stem_pool: bool) -> nn.Sequential:
     """(B, 1 + K, H, W), image and part probabilities -> maps (B, K, H, W)."""
     K, c, stride = num_keypoints, channels, 4 if stem_pool else 2
-    score, up = nn.Conv2d(c, K, 1), nn.ConvTranspose2d(K, K, 4, stride=stride, padding=(4 - stride) // 2)
-    nn.init.zeros_(score.weight)  # begin with empty maps
-    nn.init.zeros_(score.bias)
+    up = nn.ConvTranspose2d(K, K, 4, stride=stride, padding=(4 - stride) // 2)
     repeat_pixels(up)
     return nn.Sequential(
         nn.Conv2d(1 + K, c // 4, 7, stride=2, padding=3), nn.BatchNorm2d(c // 4), nn.ReLU(),
@@ -113,7 +118,7 @@ def regressor(num_keypoints: int, channels: int, depth: int, stem_pool: bool) ->
         WideningHourglass(depth, c),  # (B, 2c, H/2, W/2)
         nn.Conv2d(2 * c, 2 * c, 1), nn.BatchNorm2d(2 * c), nn.ReLU(),
         nn.Conv2d(2 * c, c, 1), nn.BatchNorm2d(c), nn.ReLU(),
-        score, up,  # (B, K, H, W)
+        from_zero(nn.Conv2d(c, K, 1)), up,  # (B, K, H, W)
     )
 
 
@@ -166,16 +171,17 @@ def parts(num_keypoints: int, size: int = 96, stage: str = "joint", depth: int =
 
     Args:
         num_keypoints: K.
-        size: image height and width in pixels; a multiple of 2^(hourglass_depth + 1), i.e. 32.
+        size: image height and width in pixels; a multiple of 2^(hourglass_depth + 1), i.e. 32 (with stem_pool 64).
         stage: what learns: "detector", "regressor" or "joint".
         depth: of the detector's ResNet; the paper has 152.
-        layers: how many of the ResNet's four stages the detector has.
+        layers: how many of the ResNet's four stages the detector has, from 2 to 4.
         detector_stride: image pixels per pixel of the detector's last stage; the paper has 16.
         channels: of the regressor; the paper has 256.
         hourglass_depth: how often the regressor's hourglass halves its input.
         stem_pool: pool in both stems, as in the paper.
         pretrained: start the detector from ImageNet weights.
     """
+    check_size(size, max(detector_stride, 2 ** (hourglass_depth + 1 + stem_pool)))
     detector = Detector(num_keypoints, depth, layers, detector_stride, stem_pool, pretrained)
     network = PartHeatmaps(detector, regressor(num_keypoints, channels, hourglass_depth, stem_pool), stage)
     return network, PartHead()

@@ -5,9 +5,15 @@
     cnn3        Daniel Nouri's tutorial of 2014, which much of Kaggle started from
     fcn24       the small heatmap network of the FairyOnIce blog, 1.459 on the private board
 
-``cnn3`` and ``fcn24`` are networks like any other. The first two are not trained by gradients but fitted
-to faces at once, so they are not in ``MODELS``; what :func:`mean_face` and :func:`ridge` return can be used
-wherever a trained model can (``predict``, ``evaluate``).
+``cnn3`` and ``fcn24`` are networks like any other, and are trained like any other (AdamW, our augmentation), so that
+the rows of a table differ in the network alone. Their authors trained them so:
+
+    cnn3   Nesterov momentum from 0.9 to 0.999, rate from 0.03 to 0.0001, flips, 3000 epochs
+    fcn24  RMSprop, batches of 32, 300 epochs; flips, shifts of 2 px, scales of 1 %
+
+The first two are not trained by gradients but fitted to faces at once, so they are not in ``MODELS`` and are
+not saved; what :func:`mean_face` and :func:`ridge` return can be used wherever a trained model can (``predict``,
+``evaluate``).
 """
 
 import numpy as np
@@ -16,7 +22,7 @@ from torch import Tensor, nn
 
 from facekp.data.faces import Faces
 from facekp.heads import CoordinateHead, HeatmapHead
-from facekp.models.model import KeypointModel
+from facekp.models.model import KeypointModel, check_size, from_zero
 
 
 class LinearPixels(nn.Module):
@@ -82,28 +88,26 @@ def cnn3(num_keypoints: int, size: int = 96, channels: int = 32, hidden: int = 5
     """Three convolutions and two hidden layers: Daniel Nouri, *Using convolutional neural nets to detect facial
     keypoints*, 2014 (his "net6"; "net2" with ``dropout=0``).
 
-    Deviation: the last layer starts at 0, as in our other networks.
+    Deviations: the last layer starts at 0, as in our other networks; the others as PyTorch has it, not Glorot's.
 
     Args:
         num_keypoints: K.
-        size: image height and width in pixels.
+        size: image height and width in pixels; at least 16.
         channels: of the first convolution, doubled twice.
         hidden: units of the two hidden layers; his "net8" has 1000.
         dropout: factor on his shares of 0.1, 0.2, 0.3 and 0.5.
     """
+    check_size(size, least=16)
     c, d = channels, dropout
     left = ((size - 2) // 2 - 1) // 2  # 96 -> 94 -> 47 -> 46 -> 23
     left = (left - 1) // 2  # -> 22 -> 11
     head = CoordinateHead((size, size))
-    last = nn.Linear(hidden, head.outputs(num_keypoints))
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
     network = nn.Sequential(
         nn.Conv2d(1, c, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.1 * d),
         nn.Conv2d(c, 2 * c, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2 * d),
         nn.Conv2d(2 * c, 4 * c, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.3 * d), nn.Flatten(),
         nn.Linear(4 * c * left**2, hidden), nn.ReLU(), nn.Dropout(0.5 * d),
-        nn.Linear(hidden, hidden), nn.ReLU(), last,
+        nn.Linear(hidden, hidden), nn.ReLU(), from_zero(nn.Linear(hidden, head.outputs(num_keypoints))),
     )
     return network, head
 
@@ -114,12 +118,16 @@ def fcn24(num_keypoints: int, size: int = 96, channels: int = 64, kernel: int = 
     Two blocks of VGG's, then one convolution as large as its 24x24 picture: each place sees the whole
     face. Its maps are at full size, its targets 10 high with sigma 5.
 
+    Deviations: the decoder is ``local_mean``; the blog takes a weighted mean of the brightest n^2 pixels, wherever
+    they are. Weights begin as PyTorch has it.
+
     Args:
         num_keypoints: K.
         size: image height and width in pixels; a multiple of 4.
         channels: of the first block; the second has twice, the large convolution 2.5 times as many.
         kernel: of the large convolution.
     """
+    check_size(size, 4)
     c, wide = channels, channels * 5 // 2
     before, after = (kernel - 1) // 2, kernel // 2  # an even kernel has no middle: 11 pixels before, 12 after
     network = nn.Sequential(

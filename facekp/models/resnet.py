@@ -1,7 +1,7 @@
 """ResNet for direct regression: He et al., *Deep Residual Learning for Image Recognition*, CVPR 2016.
 
 torchvision's network, 96 -> 48 -> 24 -> 12 -> 6 -> 3 pixels wide; the mean over the last 3x3 places goes into one
-linear layer.
+linear layer. ``blocks=`` changes how many residual blocks each of the four stages has: (2, 2, 2, 2) for 18.
 
 Deviations from the paper, and why:
     one grey channel in     the data is grey; a first layer for RGB would see three equal channels.
@@ -9,13 +9,16 @@ Deviations from the paper, and why:
     last layer starts at 0  the first prediction is the middle of the image, not a random place.
 """
 
+from urllib.error import URLError
+
 import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from facekp.errors import InputError
 from facekp.heads import CoordinateHead
+from facekp.models.model import from_zero
 
 # depth: the kind of block, how many in each of the four stages, torchvision's name
 DEPTHS = {
@@ -43,9 +46,7 @@ def resnet(num_keypoints: int, size: int = 96, depth: int = 18, blocks: tuple[in
     """
     network = resnet_trunk(depth, blocks, pretrained)
     head = CoordinateHead((size, size))
-    network.fc = nn.Linear(network.fc.in_features, head.outputs(num_keypoints))
-    nn.init.zeros_(network.fc.weight)
-    nn.init.zeros_(network.fc.bias)
+    network.fc = from_zero(nn.Linear(network.fc.in_features, head.outputs(num_keypoints)))
     return network, head
 
 
@@ -55,21 +56,34 @@ def resnet_trunk(depth: int, blocks: tuple[int, ...] | None = None,
     if depth not in DEPTHS:
         raise InputError(f"Expected a ResNet depth of {', '.join(map(str, DEPTHS))}; found {depth}.")
     block, standard, name = DEPTHS[depth]
-    network = torchvision.models.ResNet(block, list(blocks or standard))
+    blocks = tuple(blocks or standard)
+    if len(blocks) != 4:
+        raise InputError(f"Expected blocks as four numbers, one per stage, e.g. {standard}; found {blocks}.")
+    if pretrained and blocks != standard:
+        raise InputError(f"There are ImageNet weights for blocks={standard} only; found {blocks}.")
+    network = torchvision.models.ResNet(block, list(blocks))
     if pretrained:
-        if tuple(blocks or standard) != standard:
-            raise InputError(f"There are ImageNet weights for blocks={standard} only; found {tuple(blocks)}.")
-        weights = torchvision.models.get_model_weights(name).DEFAULT
-        network.load_state_dict(weights.get_state_dict(progress=False, check_hash=True))
+        network.load_state_dict(imagenet(name))
     network.conv1 = grey_stem(network.conv1, keep=pretrained)
     return network
+
+
+def imagenet(name: str) -> dict[str, Tensor]:
+    """torchvision's best ImageNet weights for its network ``name``: from its cache, or else downloaded."""
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    try:
+        return weights.get_state_dict(progress=False, check_hash=True)
+    except URLError as e:
+        raise InputError(f"Expected to download ImageNet's weights for {name} from {weights.url}; found no way there "
+                         f"({e.reason}). Leave out 'pretrained', or try again with a network.") from None
 
 
 def grey_stem(conv: nn.Conv2d, keep: bool) -> nn.Conv2d:
     """The same convolution for one grey channel, with the RGB weights summed if ``keep``.
 
     A grey photo in RGB has three equal channels, so summing the three kernels gives the very same
-    output as the RGB network on that photo: nothing of the pre-training is lost.
+    output as the RGB layer on that photo. (ImageNet's three channels were each scaled a little differently;
+    the batch norm after this layer soon learns the rest.)
     """
     grey = nn.Conv2d(1, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=conv.bias is not None)
     if keep:

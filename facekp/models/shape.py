@@ -2,8 +2,8 @@
 
 A network finds each point for itself, and now and then takes a collar button for the mouth. The points of
 a face, though, move together: a dozen directions (closer, turned, mouth open, ...) explain nearly all of
-their spread. Merget et al. 2018 fit such a model to their network's maps, weighted by confidence, to catch
-what cannot be a face.
+their spread. Merget et al. 2018 fit such a model to their network's maps, to catch what cannot be a face; here it is
+fitted to the decoded points, weighted by their confidence, so that it serves every heatmap network.
 """
 
 from dataclasses import dataclass

@@ -8,14 +8,16 @@ Deviations from the paper, and why:
     same padding   the paper's convolutions lose a pixel on each side, so its maps are smaller than
                    its pictures (572 -> 388) and skips have to be cropped.
     batch norm     after each convolution; the paper has none and warns that all hangs on the initial weights.
-    K linear maps  we draw Gaussians; the paper's softmax decides between classes.
-    no dropout     the paper has it at the end of the way down.
+    K linear maps  we draw Gaussians, with squared error; the paper's softmax decides between classes.
+    no dropout     the paper has it at the end of the way down; here augmentation and batch norm do its work.
+    from empty     the last layer starts at 0: most of a target is empty.
 """
 
 import torch
 from torch import Tensor, nn
 
 from facekp.heads import HeatmapHead
+from facekp.models.model import check_size, from_zero
 
 
 def double_conv(c_in: int, c_out: int) -> nn.Sequential:
@@ -37,9 +39,7 @@ class UNet(nn.Module):
         up = widths[-2::-1]  # 512, 256, 128, 64
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * c, c, 2, stride=2) for c in up)
         self.merge = nn.ModuleList(double_conv(2 * c, c) for c in up)
-        self.head = nn.Conv2d(channels, num_keypoints, 1)
-        nn.init.zeros_(self.head.weight)  # begin with empty maps
-        nn.init.zeros_(self.head.bias)
+        self.head = from_zero(nn.Conv2d(channels, num_keypoints, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         x, skips = self.down[0](images), []  # (B, 64, H, W)
@@ -60,4 +60,5 @@ def unet(num_keypoints: int, size: int = 96, channels: int = 64, depth: int = 4)
         channels: of the first level; the paper has 64.
         depth: how often the size is halved; the paper has 4.
     """
+    check_size(size, 2**depth)
     return UNet(num_keypoints, channels, depth), HeatmapHead(stride=1, sigma=3.0)

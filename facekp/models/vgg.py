@@ -13,11 +13,14 @@ Deviations from the paper, and why:
     2K outputs, no softmax  we ask for coordinates; they start at 0, the middle of the image.
 """
 
-import torchvision
+import itertools
+
 from torch import Tensor, nn
 
+from facekp.errors import InputError
 from facekp.heads import CoordinateHead
-from facekp.models.resnet import grey_stem
+from facekp.models.model import check_size, from_zero
+from facekp.models.resnet import grey_stem, imagenet
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
@@ -27,6 +30,8 @@ class VGGTrunk(nn.Module):
 
     def __init__(self, width: float = 1.0, pretrained: bool = False) -> None:
         super().__init__()
+        if pretrained and width != 1:
+            raise InputError(f"There are ImageNet weights for width=1 only; found {width}. Leave one of the two out.")
         layers, self.blocks = [], nn.ModuleList()
         c_in = 3 if pretrained else 1
         for block in BLOCKS:
@@ -51,10 +56,12 @@ class VGGTrunk(nn.Module):
 def load_imagenet(trunk: VGGTrunk) -> None:
     """Copy torchvision's ImageNet weights (a download of 528 MB) into ``trunk``, and give it a grey first layer.
 
-    Both are the same layers in the same order, so their tensors match one by one.
+    Both are the same layers in the same order; torchvision numbers them through.
     """
-    source = torchvision.models.vgg16_bn(weights="DEFAULT").features.state_dict()
-    trunk.load_state_dict(dict(zip(trunk.state_dict(), source.values(), strict=True)))
+    source = imagenet("vgg16_bn")
+    for i, layer in enumerate(itertools.chain(*trunk.blocks)):
+        prefix = f"features.{i}."
+        layer.load_state_dict({k.removeprefix(prefix): v for k, v in source.items() if k.startswith(prefix)})
     trunk.blocks[0][0] = grey_stem(trunk.blocks[0][0], keep=True)
 
 
@@ -64,7 +71,7 @@ def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 
 
     Args:
         num_keypoints: K.
-        size: image height and width in pixels; a multiple of 32.
+        size: image height and width in pixels; at least 32.
         width: factor on the number of channels of every convolution.
         hidden: units of the one hidden linear layer.
         dropout: share of its inputs and outputs that are switched off in training.
@@ -73,16 +80,14 @@ def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 
     Returns:
         The network, (B, 1, H, W) -> (B, 2K), and its head.
     """
+    check_size(size, least=32)
     head = CoordinateHead((size, size))
     trunk = VGGTrunk(width, pretrained)
     places = (size // 32) ** 2  # 3x3 at 96
-    last = nn.Linear(hidden, head.outputs(num_keypoints))
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
     network = nn.Sequential(
         trunk, Last(), nn.Flatten(),  # (B, 512 * 3 * 3)
         nn.Dropout(dropout), nn.Linear(trunk.channels[-1] * places, hidden), nn.ReLU(),
-        nn.Dropout(dropout), last,
+        nn.Dropout(dropout), from_zero(nn.Linear(hidden, head.outputs(num_keypoints))),
     )
     return network, head
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from tqdm import tqdm
 
 from facekp.data.faces import Faces
 from facekp.data.generated.people import photograph, random_head
@@ -22,6 +21,7 @@ from facekp.data.generated.render import SIZE, keypoints
 from facekp.errors import InputError
 from facekp.files import replacing, write_json
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR
+from facekp.show import bar
 
 # Counts of Kaggle's training.csv: 7049 rows. The first 2284 come from one source, 15 points each,
 # of which 2140 are complete; the others carry four points (4755 exactly those four).
@@ -64,7 +64,7 @@ def generate(n: int, seed: int = 0, kaggle_shaped: bool = False, progress: bool 
 
     # NumPy lets go of Python's lock while it computes, so threads do run side by side.
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        for _ in tqdm(pool.map(draw, range(n)), total=n, desc="drawing faces", disable=not progress):
+        for _ in bar(progress, iterable=pool.map(draw, range(n)), total=n, desc="drawing faces"):
             pass
     if kaggle_shaped:
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))

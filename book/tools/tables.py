@@ -1,0 +1,67 @@
+"""Write the README's tables of measured figures from the records in book/results.
+
+    python book/tools/tables.py          write them
+    python book/tools/tables.py --check  only say whether they agree (exit code 1 if not)
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "book" / "results"
+
+
+def results() -> str:
+    """One line per trained network, best first, and the mean face."""
+    records = [json.loads(p.read_text()) for p in RESULTS.glob("real-*.json")]
+    records.sort(key=lambda r: r["metrics"]["rmse"])
+    lines = ["| network | weights | RMSE (px) | NME (eye distance) | epochs | minutes |", "|---|---|---|---|---|---|"]
+    for r in records:
+        m = r["metrics"]
+        lines.append(f"| `{r['model']['model']}` | {r['parameters'] / 1e6:.2f} M | **{m['rmse']:.2f}** | "
+                     f"{100 * m['nme_inter_ocular']:.1f} % | {r['config']['epochs']} | {r['duration_s'] / 60:.0f} |")
+    lines.append(f"| mean face | | {records[0]['metrics']['mean_face_rmse']:.2f} | | | |")
+    return "\n".join(lines)
+
+
+def reader() -> str:
+    """Seconds and memory of each way to read training.csv."""
+    bench = json.loads((RESULTS / "bench-reader.json").read_text())
+    ways = {"usual": "pandas, and `np.fromstring(text, sep=\" \")` per row",
+            "usual_uint8": "the same with `dtype=np.uint8`", "cold": "`facekp`, first time",
+            "cached": "`facekp`, again"}
+    lines = ["| way | seconds | peak memory |", "|---|---|---|"]
+    lines += [f"| {name} | {bench[way]['seconds']:.2f} | {bench[way]['peak_mb']} MB |" for way, name in ways.items()]
+    return "\n".join(lines)
+
+
+def demo() -> str:
+    """What the demo's picture shows, in a sentence."""
+    r = json.loads((RESULTS / "demo.json").read_text())
+    m = r["metrics"]
+    learn, test = r["data"]["train"]["faces"], r["data"]["val"]["faces"]
+    return (
+        f"*What `make book` trains on the way, in {r['duration_s']:.0f} seconds on two CPU cores: a network of "
+        f"{r['parameters']:,} weights, on\n{learn} faces that the library drew itself. Its error on {test} faces that "
+        f"it never saw is {m['rmse']:.2f} px; always answering\nwith the mean face is {m['mean_face_rmse']:.2f} px off.*"
+    )
+
+
+def filled(text: str) -> str:
+    """The README with its tables made anew, each between its mark and the next empty line after the table."""
+    for name, make in (("results", results), ("reader", reader)):
+        pattern = rf"(<!-- {name} -->\n)(\n\|.*?\n(?=\n))?"
+        table = make()
+        text = re.sub(pattern, lambda m, t=table: f"{m[1]}\n{t}\n", text, count=1, flags=re.DOTALL)
+    return re.sub(r"\*What `make book` trains.*?\*\n", lambda m: demo() + "\n", text, count=1, flags=re.DOTALL)
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    before = readme.read_text()
+    after = filled(before)
+    if "--check" in sys.argv:
+        sys.exit(before != after and "README.md: its tables are not those of book/results; run make stamp")
+    readme.write_text(after)

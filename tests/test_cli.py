@@ -1,0 +1,191 @@
+"""The command line on good and bad input: what it writes, what it says, how it exits."""
+
+import json
+import subprocess
+import sys
+
+import kaggle_files
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from facekp.data import Faces, folder, generated, load
+from facekp.models import create_model, save_model
+from facekp.predict import predict
+
+
+def facekp(*arguments, cwd=None) -> subprocess.CompletedProcess:
+    """Run ``python -m facekp.cli`` as a user would, with one thread."""
+    command = [sys.executable, "-m", "facekp.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+
+
+def refused(result: subprocess.CompletedProcess) -> str:
+    """The one message of a command that exits with 2 and shows no traceback."""
+    assert result.returncode == 2, result
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with Kaggle-shaped files of 24 drawn faces, and a run trained on them for one epoch."""
+    work = tmp_path_factory.mktemp("work")
+    faces = generated.sample().complete().select(slice(24))
+    kaggle = work / "kaggle"
+    kaggle.mkdir()
+    kaggle_files.write(kaggle / "training.csv", kaggle_files.training_lines(faces.images, faces.keypoints))
+    kaggle_files.write(kaggle / "test.csv", kaggle_files.test_lines(faces.images))
+    rows = [(i, f) for i in (1, 2, 24) for f in faces.scheme.columns[:4]]
+    lookup = pd.DataFrame(rows, columns=["ImageId", "FeatureName"]).assign(Location="")
+    lookup.insert(0, "RowId", range(1, len(rows) + 1))
+    lookup.to_csv(kaggle / "IdLookupTable.csv", index=False)
+    extracted = facekp("extract", kaggle, work / "faces")
+    assert extracted.returncode == 0, extracted.stderr
+    small = ["--option", "channels=16", "--option", "depth=2", "--epochs", "1", "--batch-size", "8"]
+    trained = facekp("train", work / "faces", work / "run", "--held-out", "0.25", *small)
+    assert trained.returncode == 0, trained.stderr
+    return work
+
+
+def test_help_teaches_the_first_tour():
+    text = facekp("--help")
+    assert text.returncode == 0
+    for command in ("demo", "download", "extract", "train", "evaluate", "predict", "submit", "bench"):
+        assert f"facekp {command}" in text.stdout or f"\n  {command}" in text.stdout
+
+
+def test_extract_writes_what_the_file_holds(work):
+    back = folder.read_folder(work / "faces")
+    assert back.fingerprint() == load(work / "kaggle").fingerprint()
+    manifest = json.loads((work / "faces" / "manifest.json").read_text())
+    assert manifest["count"] == 24 and len(list((work / "faces" / "images").iterdir())) == 24
+
+
+def test_train_leaves_a_record_that_evaluate_agrees_with(work):
+    record = json.loads((work / "run" / "record.json").read_text())
+    assert record["split"] == {"keypoints": "15", "held_out": 0.25, "seed": 0}
+    assert record["data"]["val"]["faces"] == 6 and len(record["curve"]) == 1
+    told = facekp("evaluate", work / "run", work / "faces", "--picture", work / "worst.png")
+    assert told.returncode == 0, told.stderr
+    assert f"{record['metrics']['rmse']:.3f} px" in told.stdout and "6 held-out faces" in told.stdout
+    assert Image.open(work / "worst.png").size[0] > 200
+
+
+def test_evaluate_refuses_the_faces_of_another_run(work):
+    assert "not the faces of that training run" in refused(facekp("evaluate", work / "run", "sample"))
+    everything = facekp("evaluate", work / "run", "sample", "--all")
+    assert everything.returncode == 0 and "320 faces" in everything.stdout
+
+
+def test_predict_on_a_data_set_and_on_a_photo_of_another_size(work):
+    told = facekp("predict", work / "run", work / "kaggle", work / "points.csv", "--picture", work / "sheet.png")
+    assert told.returncode == 0, told.stderr
+    table = pd.read_csv(work / "points.csv")
+    assert len(table) == 24 and table.columns[0] == "row" and table["confidence"].between(0, 1).all()
+
+
+def test_a_photo_of_another_size_gets_its_points_in_its_own_pixels(work):
+    """288 x 192 pixels: made square, shrunk by 3, and each point taken back by the pixel rule."""
+    torch.manual_seed(0)
+    model = create_model("resnet18")  # a regression answers smoothly, trained or not
+    torch.nn.init.normal_(model.network.fc.weight, std=0.02)
+    save_model(model, work / "smooth.safetensors")
+    photo = np.kron(generated.sample().images[0], np.ones((3, 3), np.uint8))[:192]
+    Image.fromarray(photo).convert("RGB").save(work / "photo.png")
+    told = facekp("predict", work / "smooth.safetensors", work / "photo.png", work / "photo.csv")
+    assert told.returncode == 0, told.stderr
+    found = pd.read_csv(work / "photo.csv").iloc[0, 1:31].to_numpy(float).reshape(15, 2)
+    square, _ = folder.open_image(work / "photo.png", 96)
+    on_square = predict(model, square[None])[0][0]
+    assert np.ptp(on_square) > 5
+    np.testing.assert_allclose(found, (on_square + 0.5) * 3 - 0.5, atol=0.02)
+
+
+def test_submit_writes_the_rows_that_are_asked_for(work):
+    told = facekp("submit", work / "run", work / "kaggle", work / "submission.csv")
+    assert told.returncode == 0, told.stderr
+    table = pd.read_csv(work / "submission.csv")
+    assert table.columns.tolist() == ["RowId", "Location"] and table["RowId"].tolist() == list(range(1, 13))
+    assert table["Location"].between(0, 96).all()
+
+
+def test_generate_and_inspect(work):
+    assert facekp("generate", 3, work / "drawn", "--seed", 5).returncode == 0
+    told = facekp("inspect", work / "drawn", "--picture", work / "drawn.png")
+    assert told.returncode == 0 and "3 images 96x96" in told.stdout and "complete: 3" in told.stdout
+    assert (work / "drawn.png").stat().st_size > 1000
+
+
+def test_models_are_listed():
+    told = facekp("models")
+    assert told.returncode == 0 and "hourglass-s" in told.stdout and "0.22 M" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["inspect", "nowhere.csv"], "no such file or folder"),
+        (["inspect", "generated:x"], "generated:N"),
+        (["extract", "{w}/kaggle", "{w}/faces"], "something in it"),
+        (["extract", "{w}/kaggle", "{w}/new", "--keypoints", "7"], "found '7'"),
+        (["train", "{w}/faces", "{w}/run"], "found files"),
+        (["train", "{w}/faces", "{w}/run", "--resume"], "this run is finished"),
+        (["train", "{w}/faces", "{w}/x", "--model", "lenet"], "no network 'lenet'"),
+        (["train", "{w}/faces", "{w}/x", "--option", "wings=2"], "option that it does not have"),
+        (["train", "{w}/faces", "{w}/x", "--option", "stacks"], "name=value"),
+        (["train", "{w}/faces", "{w}/x", "--head", "decoder=best"], "no decoder 'best'"),
+        (["train", "{w}/faces", "{w}/x", "--device", "tpu"], "no device 'tpu'"),
+        (["train", "{w}/faces", "{w}/x", "--held-out", "0"], "one side empty"),
+        (["evaluate", "{w}/kaggle", "{w}/faces"], "no such file"),
+        (["evaluate", "{w}/points.txt", "{w}/faces"], "expected a model"),
+        (["predict", "{w}/run", "{w}/broken.png", "{w}/o.csv"], "not an image"),
+        (["submit", "{w}/run", "{w}/faces", "{w}/o.csv"], "test.csv"),
+        (["train", "{w}/faces"], "Missing argument"),
+    ],
+)
+def test_bad_input_gets_one_message_and_code_2(work, arguments, message):
+    (work / "points.txt").write_text("these are no weights")
+    (work / "broken.png").write_text("this is no picture")
+    before = sorted(p for p in work.rglob("*"))
+    assert message in refused(facekp(*[a.format(w=work) for a in arguments]))
+    assert sorted(p for p in work.rglob("*")) == before
+
+
+def test_debug_shows_where_it_happened():
+    result = facekp("inspect", "nowhere.csv", "--debug")
+    assert result.returncode != 0 and "Traceback" in result.stderr
+
+
+def test_importing_the_package_loads_no_torch():
+    code = (
+        "import sys, facekp, facekp.cli, facekp.data; sys.exit('torch' in sys.modules or 'matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_own_points_train_from_a_folder(tmp_path):
+    faces = generated.sample().complete().select(slice(12))
+    two = Faces(
+        faces.images,
+        faces.keypoints[:, :2],
+        type(faces.scheme)("ears", ("left_ear", "right_ear"), (("left_ear", "right_ear"),)),
+    )
+    folder.extract(two, tmp_path / "ears")
+    small = [
+        "--option",
+        "channels=16",
+        "--option",
+        "depth=2",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "4",
+        "--held-out",
+        "0.25",
+    ]
+    assert facekp("train", tmp_path / "ears", tmp_path / "run", *small).returncode == 0
+    told = facekp("evaluate", tmp_path / "run", tmp_path / "ears")
+    assert "left_ear" in told.stdout and "NME" not in told.stdout

@@ -1,0 +1,75 @@
+"""The built book in a real browser. Needs ``make html`` and Chromium; skips, and says so, without them."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+HTML = Path(__file__).parents[1] / "_build" / "html"
+PAGES = sorted(p.relative_to(HTML).as_posix() for p in (HTML / "book").glob("*.html"))
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+
+pytestmark = [
+    pytest.mark.skipif(not PAGES, reason="the book is not built: make html"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def opened(browser, page: str, size: str = "desktop", scheme: str = "light"):
+    """The page, and what went wrong on it; only the book's own files are loaded, nothing from the network."""
+    width, height = SIZES[size]
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    tab = context.new_page()
+    problems = []
+    tab.route("**/*", lambda r: r.continue_() if r.request.url.startswith(("file:", "data:")) else r.abort())
+    tab.on("pageerror", lambda e: problems.append(str(e)))
+    tab.on("requestfailed", lambda r: problems.append(r.url) if r.url.startswith("file:") else None)
+    tab.goto((HTML / page).as_uri())
+    return tab, problems
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_whole_and_does_not_scroll_sideways(browser, page, size, scheme):
+    tab, problems = opened(browser, page, size, scheme)
+    width = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    broken = tab.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
+    unnamed = tab.evaluate("[...document.querySelectorAll('main img')].filter(i => !i.alt.trim()).map(i => i.src)")
+    headings = tab.evaluate("document.querySelectorAll('main h1').length")
+    tab.context.close()
+    assert (problems, width, broken, unnamed, headings) == ([], 0, [], [], 1)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_within_the_book_lead_somewhere(browser, page):
+    tab, _ = opened(browser, page)
+    links = tab.evaluate("[...document.querySelectorAll('main a[href], nav a[href]')].map(a => a.href)")
+    tab.context.close()
+    dead = []
+    for link in {link for link in links if link.startswith("file:")}:
+        path, _, anchor = link.removeprefix("file://").partition("#")
+        target = Path(path.partition("?")[0])
+        if not target.is_file() or (anchor and f'id="{anchor}"' not in target.read_text()):
+            dead.append(link)
+    assert dead == []
+
+
+def test_a_solution_is_folded_and_opens(browser):
+    tab, _ = opened(browser, "book/data.html")
+    solution = tab.locator("div.solution.dropdown").first
+    body = solution.locator("p").nth(1)
+    assert not body.is_visible()
+    solution.locator("button.toggle-button").click()
+    assert body.is_visible()
+    tab.context.close()
