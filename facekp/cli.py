@@ -19,13 +19,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Facial keypoint detection, small enough to read.\n\n"
-    "A first tour:\n\n"
-    "  facekp demo                                  train for a minute on drawn faces\n\n"
-    "  facekp download data/kaggle                  Kaggle's files, with your own account\n\n"
-    "  facekp inspect data/kaggle                   what is in them\n\n"
-    "  facekp extract data/kaggle data/faces        the 2140 complete faces as images\n\n"
-    "  facekp train data/faces runs/first           train a network\n\n"
-    "  facekp evaluate runs/first data/faces        how far off is it?\n\n"
+    "A first tour:\n\n\b\n"  # \b: keep these lines as they are
+    "  facekp demo                            a minute of training on drawn faces\n"
+    "  facekp download data/kaggle            Kaggle's files, with your account\n"
+    "  facekp inspect data/kaggle             what is in them\n"
+    "  facekp extract data/kaggle data/faces  the 2140 complete faces as images\n"
+    "  facekp train data/faces runs/first     train a network\n"
+    "  facekp evaluate runs/first data/faces  how far off is it?\n"
     "  facekp submit runs/first data/kaggle submission.csv",
 )
 

@@ -41,8 +41,8 @@ def survey(faces: Faces, seconds: float, folder: str | Path, names: list[str] | 
     """Train each network for about ``seconds`` on the same split of ``faces``; one record per network in ``folder``.
 
     A network whose record is there already is passed over, so an interrupted survey goes on. One that
-    cannot show every face once in that time is measured but not trained; so is every one with ``seconds=0``. The mean face and the ridge
-    regression, which need no training, stand beside the networks.
+    cannot show every face once in that time is measured but not trained; with ``seconds=0`` that is
+    every one. The mean face and the ridge regression, which need no training, stand beside them.
     """
     folder = Path(folder)
     train, test = faces.split(0.1)

@@ -1,6 +1,7 @@
 """The command line on good and bad input: what it writes, what it says, how it exits."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -110,6 +111,21 @@ def test_submit_writes_the_rows_that_are_asked_for(work):
     table = pd.read_csv(work / "submission.csv")
     assert table.columns.tolist() == ["RowId", "Location"] and table["RowId"].tolist() == list(range(1, 13))
     assert table["Location"].between(0, 96).all()
+
+
+def test_an_interrupted_training_says_how_to_go_on_and_does(work):
+    run = work / "interrupted"
+    tiny = ["--option", "channels=16", "--option", "depth=2", "--batch-size", "8", "--held-out", "0.25"]
+    command = [sys.executable, "-m", "facekp.cli", "train", work / "faces", run, "--epochs", "400", *tiny]
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "epoch    2" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130 and "--resume" in told and "Traceback" not in told
+    assert (run / "resume.pt").exists() and not (run / "model.safetensors").exists()
+    assert "another config" in refused(facekp("train", work / "faces", run, "--epochs", "3", *tiny, "--resume"))
+    assert "found files" in refused(facekp("train", work / "faces", run, "--epochs", "400", *tiny))
 
 
 def test_generate_and_inspect(work):

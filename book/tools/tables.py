@@ -45,7 +45,8 @@ def demo() -> str:
     return (
         f"*What `make book` trains on the way, in {r['duration_s']:.0f} seconds on two CPU cores: a network of "
         f"{r['parameters']:,} weights, on\n{learn} faces that the library drew itself. Its error on {test} faces that "
-        f"it never saw is {m['rmse']:.2f} px; always answering\nwith the mean face is {m['mean_face_rmse']:.2f} px off.*"
+        f"it never saw is {m['rmse']:.2f} px;\nalways answering with the mean face is "
+        f"{m['mean_face_rmse']:.2f} px off.*"
     )
 
 

@@ -145,6 +145,9 @@ def _check_columns(columns: list[str], stem: str, name: str) -> None:
         if sorted(columns) == sorted(theirs):
             raise InputError(f"{name}: expected the competition's {stem}.csv; found its {other}.csv. "
                              f"Name {stem}.csv instead.")
+    if len(set(columns) & set(expected)) < len(expected) / 2:
+        raise InputError(f"{name}: expected the competition's {stem}.csv, {len(expected)} columns from '{expected[0]}' "
+                         f"to '{expected[-1]}'; found '{','.join(columns)[:80]}'. Name another file.")
     problems = [(word, sorted(found)) for word, found in (
         ("missing", set(expected) - set(columns)),
         ("unknown", set(columns) - set(expected)),
