@@ -161,6 +161,9 @@ def train(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder to write to.")],
     model: Annotated[str, typer.Option(help="A name from 'facekp models'.")] = "hourglass-s",
     keypoints: Which = "15",
+    conventions: Annotated[
+        str, typer.Option(help="two = with 'any', Kaggle's two meanings of nose tip and bottom lip as separate points.")
+    ] = "one",
     epochs: int = 40,
     batch_size: int = 32,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate; default: the network's own.")] = None,
@@ -182,6 +185,7 @@ def train(
     from facekp import data as d
     from facekp import training
     from facekp.data.folder import subset
+    from facekp.data.regimes import with_conventions
     from facekp.models import create_model
     from facekp.recipes import recipe
 
@@ -189,7 +193,7 @@ def train(
         raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
     if not resume and run.is_dir() and any(run.iterdir()):
         raise InputError(f"{run}: expected a new or empty folder; found files. Name another, or add --resume to go on.")
-    faces = subset(d.load(data, progress=True), keypoints)
+    faces = with_conventions(subset(d.load(data, progress=True), keypoints), conventions)
     learn, test = faces.split(held_out, seed)
     config = recipe(
         model, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, precision=precision
@@ -200,6 +204,8 @@ def train(
     network = create_model(model, faces.scheme, faces.images.shape[1], options(head), **options(option))
     print(f"{model} on {len(learn)} faces, tested on {len(test)} others, on {training.pick_device(device)}")
     split = {"keypoints": keypoints, "held_out": held_out, "seed": seed}
+    if conventions != "one":
+        split["conventions"] = conventions
     each_epoch = None if sys.stderr.isatty() else line
     try:
         record = training.fit(network, learn, test, config, run, resume, on_epoch=each_epoch, notes={"split": split})

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from facekp import data, metrics, plots
-from facekp.data import folder, kaggle
+from facekp.data import folder, kaggle, regimes
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import replacing
@@ -32,11 +32,13 @@ def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict
 
 
 def fitting(model: KeypointModel, faces: Faces) -> Faces:
-    """``faces``, if they have the model's points and size.
+    """``faces``, if they have the model's points and size; Kaggle's in two conventions, if the model has them.
 
     Raises:
         InputError: they do not; says what each has.
     """
+    if model.scheme.names == regimes.TWO.names and regimes.of_kaggle(faces.scheme):
+        faces = regimes.split_conventions(faces)
     if faces.scheme.names != model.scheme.names:
         raise InputError(
             f"The model finds {len(model.scheme)} points of '{model.scheme.name}', but the data has "
@@ -56,6 +58,8 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
     split = record.get("split")
     if split is None:
         raise InputError("This model has no record of which faces were held out. Add --all to test on every face.")
+    if split.get("conventions") == "two":
+        faces = regimes.split_conventions(faces)
     train, test = folder.subset(faces, split["keypoints"]).split(split["held_out"], split["seed"])
     expected = record["data"]["val"]["fingerprint"]
     if test.fingerprint() != expected:
@@ -85,6 +89,7 @@ def report(
     ]
     if "nme_inter_ocular" in result:
         lines.append(f"NME        {100 * result['nme_inter_ocular']:7.2f} % of the distance between the eyes")
+    lines += by_regime(points, train, test)
     lines += [""] + [
         f"{name:28} {'-' if value is None else f'{value:6.3f} px'}"
         for name, value in result["rmse_per_keypoint"].items()
@@ -94,6 +99,29 @@ def report(
         plots.faces(test.select(worst), points[worst], count=32).savefig(picture, dpi=120)
         lines.append(f"\nWrote {picture}: the faces with the largest errors.")
     return "\n".join(lines)
+
+
+def by_regime(points: np.ndarray, train: Faces, test: Faces) -> list[str]:
+    """A line for each of Kaggle's two sources: the RMSE of its faces, and of its own mean face.
+
+    Args:
+        points: (N, K, 2) predictions for ``test``.
+        train, test: faces with Kaggle's points, in one convention or two; the mean faces are ``train``'s.
+
+    Returns:
+        Nothing where the points are not Kaggle's, or where either side lacks one of the sources.
+    """
+    if not regimes.of_kaggle(test.scheme):
+        return []
+    lines = []
+    for source, name in enumerate(("15 points", "4 points")):
+        here = kaggle.regime(test) == source
+        seen, truth = train.keypoints[kaggle.regime(train) == source], test.keypoints[here]
+        if np.isnan(seen).all() or np.isnan(truth).all():
+            return []
+        lines.append(f"{name:10} {metrics.rmse(points[here], truth):7.3f} px on the {here.sum()} faces of that source; "
+                     f"its mean face {metrics.mean_face_rmse(seen, truth):.3f} px")
+    return lines
 
 
 def predict_to_csv(
@@ -131,5 +159,7 @@ def submission(run: str | Path, source: str | Path, out: str | Path, device: str
     model, _ = open_run(run, device)
     test, lookup = kaggle.read_test(source, progress=True), kaggle.read_lookup(source)
     points, _ = predict(model, fitting(model, test).images)
+    if model.scheme.names == regimes.TWO.names:
+        points = regimes.join_conventions(points, regimes.regime_of_lookup(lookup, test.rows))
     kaggle.write_submission(points, lookup, out, test.rows)
     return f"Wrote {len(lookup)} rows to {out}. Upload it on the competition's page, or with the kaggle command."
