@@ -1,5 +1,6 @@
 """Records: what a run was and what came of it, as one JSON file that the book's tables read."""
 
+import json
 import platform
 import subprocess
 import sys
@@ -11,7 +12,28 @@ import torch
 import facekp
 from facekp import metrics
 from facekp.data.faces import Faces
+from facekp.errors import InputError
 from facekp.models import KeypointModel
+
+
+def records_folder() -> Path:
+    """Where the book's records lie: in the installed package, or in the checkout's ``book/results``."""
+    package = Path(facekp.__file__).parent
+    return package / "records" if (package / "records").is_dir() else package.parent / "book" / "results"
+
+
+def load_record(name: str) -> dict:
+    """The book's record called ``name``, e.g. ``"real-resnet18"`` or ``"survey/unet"``.
+
+    Raises:
+        InputError: there is none of that name; lists those that are there.
+    """
+    folder = records_folder()
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        there = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.json"))
+        raise InputError(f"There is no record '{name}'. Known: {', '.join(there)}.")
+    return json.loads(path.read_text())
 
 
 def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:

@@ -48,6 +48,10 @@ class TestNotebook:
     def test_holds_no_path_of_one_machine(self, path):
         assert not re.search(r"(?<![\w.])/(home|root|work|tmp|Users|content/[^d])/?[\w.]", path.read_text())
 
+    def test_needs_no_file_beside_it(self, path):
+        """In Colab there is only the installed package: records come from it, not from a folder."""
+        assert "results/" not in "".join(c.source for c in code_cells(path))
+
     def test_cells_are_short(self, path):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":
