@@ -6,6 +6,7 @@ tell apart; truth and prediction differ in shape as well.
 """
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -97,7 +98,7 @@ def curves(records: dict[str, dict], title: str = "") -> Figure:
     """Validation RMSE over the epochs of each named record, with the mean face as a dashed line."""
     figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
     plt.close(figure)
-    for (name, record), colour in zip(records.items(), SERIES, strict=False):
+    for (name, record), colour in zip(records.items(), cycle(SERIES), strict=False):
         curve = record["curve"]
         axis.plot([p["epoch"] for p in curve], [p["val_rmse"] for p in curve], color=colour, label=name)
         axis.axhline(curve[0]["mean_face_rmse"], color=BASELINE, ls="--", lw=1)
@@ -129,7 +130,7 @@ def error_curves(errors: dict[str, np.ndarray], limit: float, xlabel: str) -> Fi
     """Cumulative error distributions: the share of faces whose error (N,) is below each threshold."""
     figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
     plt.close(figure)
-    for (name, values), colour in zip(errors.items(), SERIES, strict=False):
+    for (name, values), colour in zip(errors.items(), cycle(SERIES), strict=False):
         axis.plot(*metrics.ced(values, limit), color=colour, label=f"{name} (AUC {metrics.auc(values, limit):.2f})")
     axis.set(xlabel=xlabel, ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
     axis.legend(frameon=False)
@@ -141,7 +142,7 @@ def keypoint_errors(errors: dict[str, np.ndarray], scheme: Scheme) -> Figure:
     figure, axis = plt.subplots(figsize=(7, 0.28 * len(scheme) * max(1, len(errors) * 0.7) + 1), layout="constrained")
     plt.close(figure)
     height = 0.8 / len(errors)
-    for i, ((name, values), colour) in enumerate(zip(errors.items(), SERIES, strict=False)):
+    for i, ((name, values), colour) in enumerate(zip(errors.items(), cycle(SERIES), strict=False)):
         axis.barh(np.arange(len(scheme)) + i * height, values, height, color=colour, label=name)
     axis.set_yticks(np.arange(len(scheme)) + 0.4 - height / 2, [n.replace("_", " ") for n in scheme.names])
     axis.invert_yaxis()

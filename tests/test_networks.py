@@ -10,8 +10,8 @@ from torch import nn
 
 from facekp import heatmaps
 from facekp.errors import InputError
-from facekp.models import load_model, save_model
-from facekp.models.count import parameters
+from facekp.models import MODELS, create_model, load_model, save_model
+from facekp.models.count import macs, parameters, row, table
 from facekp.models.fcn import bilinear_up
 from facekp.models.lgcn import GAIN, FixedKernel
 from facekp.models.parts import set_stage
@@ -205,3 +205,19 @@ def test_both_outputs_of_lgcn_and_the_first_in_the_second():
     context = torch.cat([o1, network.kernel(GAIN * network.side(network.local(images)))], 1)
     assert torch.allclose(o2, o1 + network.correction(network.context(context)), atol=1e-5)
     assert torch.allclose(o1, 0.01 * network.kernel(network.main(network.local(images))), atol=1e-5)
+
+
+def test_multiplications_by_hand():
+    conv = nn.Conv2d(3, 8, 5, stride=2, padding=2)  # 12x12 outputs
+    assert macs(conv, size=24) == 12 * 12 * 8 * 3 * 25
+    up = nn.ConvTranspose2d(1, 4, 4, stride=2, padding=1)  # each of 24x24 inputs lays down a 4x4 kernel in 4 channels
+    assert macs(up, size=24) == 24 * 24 * 4 * 16
+    net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(2 * 24 * 24, 30))
+    assert macs(net, size=24) == 24 * 24 * 2 * 9 + 2 * 24 * 24 * 30
+
+
+def test_the_table_counts_every_network_without_its_numbers():
+    rows = {r["network"]: r for r in table()}
+    assert set(rows) == set(MODELS)
+    assert rows["hourglass-s"]["parameters"] == parameters(create_model("hourglass-s"))
+    assert row("hourglass-2", 256, in_channels=3, stem_pool=True)["parameters"] == 6_569_630

@@ -36,7 +36,8 @@ def macs(model: nn.Module, size: int = 96) -> int:
     was_training = model.training
     try:
         weight = next(model.parameters())
-        model.eval()(torch.zeros(1, 1, size, size, device=weight.device, dtype=weight.dtype))
+        channels = next((m.in_channels for m in layers if isinstance(m, nn.Conv2d)), 1)  # 3 for an RGB stem
+        model.eval()(torch.zeros(1, channels, size, size, device=weight.device, dtype=weight.dtype))
     finally:
         model.train(was_training)
         for hook in hooks:
