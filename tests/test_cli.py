@@ -117,7 +117,14 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(work):
     run = work / "interrupted"
     tiny = ["--option", "channels=16", "--option", "depth=2", "--batch-size", "8", "--held-out", "0.25"]
     command = [sys.executable, "-m", "facekp.cli", "train", work / "faces", run, "--epochs", "400", *tiny]
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        list(map(str, command)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background of a shell ignores Ctrl-C, and its children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     while "epoch    2" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
