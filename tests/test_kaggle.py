@@ -24,7 +24,7 @@ from kaggle_files import (
 
 from facekp import bench
 from facekp.data import cache as cache_module
-from facekp.data import kaggle, pixels
+from facekp.data import describe, kaggle, pixels
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE
@@ -165,7 +165,7 @@ def test_outside_labels_are_kept_and_counted(tmp_path):
     faces = read(write(tmp_path / "training.csv", training_lines(images, keypoints)))
     assert same(faces, images, keypoints)
     whole = Faces(np.zeros((6, 96, 96), np.uint8), faces.keypoints)
-    assert kaggle.outside(whole) == 2
+    assert describe.outside(whole) == 2
 
 
 def test_regime_tells_the_sources_apart():

@@ -243,13 +243,6 @@ def regime(faces: Faces) -> np.ndarray:
     return (faces.annotated.sum(axis=1) <= 4).astype(np.int64)
 
 
-def outside(faces: Faces) -> int:
-    """How many keypoints lie outside [0, width] x [0, height]. They are kept as they are."""
-    height, width = faces.images.shape[1:]
-    with np.errstate(invalid="ignore"):
-        return int(((faces.keypoints < 0) | (faces.keypoints > (width, height))).any(axis=2).sum())
-
-
 # ---- the submission -----------------------------------------------------------------------------
 
 
