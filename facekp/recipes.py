@@ -1,7 +1,8 @@
 """How each network likes to be trained, where that differs from ``TrainConfig``'s defaults.
 
-Peak learning rates of AdamW for batches of 32, found in short runs on two CPU cores. They are where
-to begin, not the last word.
+Peak learning rates of AdamW for batches of 32. Only that of ``parts-s`` was found by trying several, in
+short runs on a CPU; the others are customary values that nobody has searched around yet. They are where
+to begin, and a comparison of networks at these rates is not a comparison of tuned networks.
 """
 
 from facekp.errors import InputError
