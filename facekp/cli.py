@@ -102,10 +102,11 @@ def inspect(
     from facekp import plots
     from facekp.data import describe
 
+    plots.check_picture(picture)
     faces = d.load(data, progress=True)
     print(describe.report(faces))
     if picture:
-        plots.faces(faces, count=32).savefig(picture, dpi=120)
+        plots.save(plots.faces(faces, count=32), picture)
         print(f"Wrote {picture}")
 
 

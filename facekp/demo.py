@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from facekp import metrics, plots
 from facekp.data.faces import Faces
 from facekp.data.generated import generate
-from facekp.files import replacing, write_json
+from facekp.files import write_json
 from facekp.models import create_model
 from facekp.predict import predict
 from facekp.training import TrainConfig, epochs_for, fit
@@ -20,6 +20,7 @@ from facekp.training import TrainConfig, epochs_for, fit
 
 def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     """Train for about ``seconds`` on ``count`` drawn faces; write the picture ``out`` and, beside it, its record."""
+    plots.check_picture(out)
     print(f"Drawing {count} faces, each with the exact place of its 15 keypoints ...", flush=True)
     train, test = generate(count, seed=1, progress=True).split(0.1)
     torch.manual_seed(0)
@@ -35,8 +36,7 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     points, _ = predict(model, test.images)
     speed = len(test) / (time.perf_counter() - began)
     write_json(out.with_suffix(".json"), record | {"faces_per_second": speed})
-    with replacing(out) as temporary:
-        picture(record, test, points).savefig(temporary, dpi=110, format=out.suffix.lstrip(".") or "png")
+    plots.save(picture(record, test, points), out, dpi=110)
     m = record["metrics"]
     print(
         f"On {len(test)} faces it never saw it is {m['rmse']:.2f} px off (RMSE per coordinate); "

@@ -75,6 +75,7 @@ def report(
     run: str | Path, source: str | Path, all_faces: bool = False, picture: Path | None = None, device: str = "auto"
 ) -> str:
     """The metrics of a run in text; on its held-out faces, or on all faces of ``source``."""
+    plots.check_picture(picture)
     model, record = open_run(run, device)
     faces = fitting(model, data.load(source, progress=True))
     train, test = (faces, faces) if all_faces else held_out(faces, record)
@@ -96,7 +97,7 @@ def report(
     ]
     if picture:
         worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
-        plots.faces(test.select(worst), points[worst], count=32).savefig(picture, dpi=120)
+        plots.save(plots.faces(test.select(worst), points[worst], count=32), picture)
         lines.append(f"\nWrote {picture}: the faces with the largest errors.")
     return "\n".join(lines)
 
@@ -128,6 +129,7 @@ def predict_to_csv(
     run: str | Path, source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto"
 ) -> str:
     """Points for one image file or for every face of a data set, as a table; what was written, in text."""
+    plots.check_picture(picture)
     model, _ = open_run(run, device)
     source, out = Path(source), Path(out)
     if source.suffix.lower() in PICTURES:
@@ -149,7 +151,7 @@ def predict_to_csv(
         table.to_csv(temporary, index=False, float_format="%.3f")
     told = f"Wrote {len(table)} line{'s' if len(table) > 1 else ''} to {out}"
     if picture:
-        plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2).savefig(picture, dpi=120)
+        plots.save(plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2), picture)
         told += f" and the picture {picture}"
     return told + "."
 

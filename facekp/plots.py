@@ -7,18 +7,37 @@ tell apart; truth and prediction differ in shape as well.
 
 from collections.abc import Sequence
 from itertools import cycle
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
 from facekp import metrics
 from facekp.data.faces import Faces
+from facekp.errors import InputError
+from facekp.files import replacing
 from facekp.keypoints import Scheme
 
 TRUTH, PREDICTED, BASELINE = "#009E73", "#D55E00", "#777777"
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+def check_picture(path: str | Path | None) -> None:
+    """Raise InputError unless matplotlib can write a picture of that name: call it before the long work, not after."""
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if path is not None and Path(path).suffix.lower().lstrip(".") not in formats:
+        raise InputError(f"{path}: expected a picture's name that ends in one of {', '.join(sorted(formats))}. "
+                         "Name it .png, say.")
+
+
+def save(figure: Figure, path: str | Path, dpi: int = 120) -> None:
+    """Write the figure, whole or not at all; the name's ending is its format."""
+    check_picture(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=dpi, format=Path(path).suffix.lower().lstrip("."))
 
 
 def grid(count: int, columns: int, cell: float) -> tuple[Figure, list[Axes]]:
