@@ -2,13 +2,19 @@
 
 Rotation, scale, shear, shift and flip of one face are one 2x3 matrix. It moves the points; its
 inverse says where each pixel of the new image comes from. One matrix for both: they cannot disagree.
+
+No function here waits for the device: numbers of the config reach it as arguments of kernels, never as copied
+tensors, and nothing is read back.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from facekp.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -21,10 +27,17 @@ class Augment:
         scale: a factor between ``1 / (1 + scale)`` and ``1 + scale``.
         shear: degrees, either way.
         shift: pixels, either way, in x and in y.
+        elastic: largest displacement, in pixels, of a smooth random warp on a 4 x 4 grid.
         brightness: added to the grey values (0..1), either way.
         contrast: the grey values' spread is multiplied by a factor between ``1 / (1 + contrast)``
             and ``1 + contrast``.
+        blur: largest standard deviation, in pixels, of a Gaussian blur.
+        cutout: largest side, as a share of the image's, of a grey rectangle laid over it (DeVries and Taylor 2017).
+            The points beneath keep their labels: the rest of the face tells where they are.
         noise: largest standard deviation of Gaussian noise on the grey values.
+
+    Raises:
+        InputError: a negative number, a flip above 1, an elastic so strong that the picture folds over.
     """
 
     flip: float = 0.5
@@ -32,9 +45,20 @@ class Augment:
     scale: float = 0.2
     shear: float = 5.0
     shift: float = 6.0
+    elastic: float = 0.0
     brightness: float = 0.15
     contrast: float = 0.3
+    blur: float = 0.0
+    cutout: float = 0.0
     noise: float = 0.03
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise InputError(f"Expected a number, not below 0, for the augmentation's {name}; found {value!r}.")
+        for name, most in (("flip", 1), ("cutout", 1), ("elastic", 5), ("shear", 45), ("blur", 10)):
+            if getattr(self, name) > most:
+                raise InputError(f"Expected at most {most} for the augmentation's {name}; found {getattr(self, name)}.")
 
 
 def augment(
@@ -55,12 +79,18 @@ def augment(
     """
     B, _, H, W = images.shape
     matrix, flipped = random_matrices(B, (H, W), config, generator)
-    images = photometric(warp_images(images, matrix), config, generator)
+    field = random_field(B, config, generator) if config.elastic else None
+    images = photometric(warp_images(images, matrix, field), config, generator)
     keypoints = warp_points(keypoints, matrix)
+    if field is not None:
+        keypoints = unbend(keypoints, field, (H, W))
     keypoints = torch.where(flipped[:, None, None], keypoints[:, swap], keypoints)
-    edge = keypoints.new_tensor([W - 0.5, H - 0.5])
-    inside = ((keypoints >= -0.5) & (keypoints <= edge)).all(-1, keepdim=True)
-    return images, torch.where(inside, keypoints, torch.full_like(keypoints, torch.nan))
+    x, y = keypoints.unbind(-1)
+    inside = (x >= -0.5) & (x <= W - 0.5) & (y >= -0.5) & (y <= H - 0.5)
+    return images, keypoints.masked_fill(~inside[..., None], torch.nan)
+
+
+# ---- geometry ---------------------------------------------------------------------------------
 
 
 def random_matrices(
@@ -70,25 +100,19 @@ def random_matrices(
 
     All turn about the image's centre, ((W - 1) / 2, (H - 1) / 2), so that a flip is ``W - 1 - x``.
     """
-    H, W = size
-    device = generator.device
-
-    def uniform(limit: float) -> Tensor:
-        return (torch.rand(B, generator=generator, device=device) * 2 - 1) * limit
-
-    flipped = torch.rand(B, generator=generator, device=device) < config.flip
-    angle, shear = torch.deg2rad(uniform(config.rotation)), torch.deg2rad(uniform(config.shear)).tan()
-    scale = torch.exp(uniform(1.0) * torch.log1p(torch.tensor(config.scale)).item())
+    cx, cy = (size[1] - 1) / 2, (size[0] - 1) / 2
+    u = torch.rand(6, B, generator=generator, device=generator.device)
+    flipped, u = u[5] < config.flip, u * 2 - 1  # u: -1..1
+    angle, shear = math.radians(config.rotation) * u[0], (math.radians(config.shear) * u[1]).tan()
+    scale = torch.exp(math.log1p(config.scale) * u[2])
     sx = torch.where(flipped, -scale, scale)
     cos, sin = angle.cos(), angle.sin()
     # rotation @ [[sx, shear * scale], [0, scale]]
-    linear = torch.stack([cos * sx, scale * (cos * shear - sin), sin * sx, scale * (sin * shear + cos)], -1).view(
-        B, 2, 2
-    )
-    centre = torch.tensor([(W - 1) / 2, (H - 1) / 2], device=device)
-    shift = torch.stack([uniform(config.shift), uniform(config.shift)], -1)
-    offset = centre + shift - linear @ centre
-    return torch.cat([linear, offset[..., None]], dim=-1), flipped
+    a, b = cos * sx, scale * (cos * shear - sin)
+    c, d = sin * sx, scale * (sin * shear + cos)
+    ox = cx + config.shift * u[3] - a * cx - b * cy
+    oy = cy + config.shift * u[4] - c * cx - d * cy
+    return torch.stack([a, b, ox, c, d, oy], -1).view(B, 2, 3), flipped
 
 
 def warp_points(keypoints: Tensor, matrix: Tensor) -> Tensor:
@@ -96,36 +120,119 @@ def warp_points(keypoints: Tensor, matrix: Tensor) -> Tensor:
     return keypoints @ matrix[:, :, :2].mT + matrix[:, None, :, 2]
 
 
-def warp_images(images: Tensor, matrix: Tensor) -> Tensor:
+def inverse(matrix: Tensor) -> Tensor:
+    """The matrices (B, 2, 3) that undo ``matrix`` (B, 2, 3): of two lines of algebra, where a general solver
+    would have to ask the device whether it succeeded."""
+    a, b, ox, c, d, oy = matrix.flatten(1).unbind(1)
+    det = a * d - b * c
+    return torch.stack([d, -b, b * oy - d * ox, -c, a, c * ox - a * oy], -1).view(-1, 2, 3) / det[:, None, None]
+
+
+def warp_images(images: Tensor, matrix: Tensor, field: Tensor | None = None) -> Tensor:
     """Images (B, C, H, W) moved by matrices (B, 2, 3): each new pixel looks up its place in the old image.
+
+    With a displacement ``field`` (B, 2, g, g) of :func:`random_field` the new pixel first moves by it, then looks up.
 
     Beyond the border the old image is continued with its border pixels: a black wedge would be a
     cue that no real photo gives.
     """
     B, _, H, W = images.shape
-    inverse = torch.linalg.inv(matrix[:, :, :2])
-    back = torch.cat([inverse, -inverse @ matrix[:, :, 2:]], dim=-1)  # new pixel -> old pixel
-    # grid_sample counts from -1 (left edge) to +1 (right edge): u = (x + 0.5) / (W / 2) - 1.
-    half = back.new_tensor([W / 2, H / 2])
-    linear = back[:, :, :2] * half / half[:, None]
-    offset = (back[:, :, 2] + (back[:, :, :2] @ (half - 0.5)) + 0.5) / half - 1
-    theta = torch.cat([linear, offset[..., None]], dim=-1)
-    grid = F.affine_grid(theta, [B, 1, H, W], align_corners=False)  # (B, H, W, 2)
+    back = inverse(matrix)  # new pixel -> old pixel
+    if field is None:
+        # One matrix product makes the grid, (B, H, W, 2), in grid_sample's units.
+        grid = F.affine_grid(to_unit_matrix(back, (H, W)), [B, 1, H, W], align_corners=False)
+    else:
+        y, x = torch.meshgrid(*(torch.arange(n, device=images.device) for n in (H, W)), indexing="ij")
+        pixels = torch.stack([x, y], -1).float() + bend(field, (H, W)).permute(0, 2, 3, 1)  # (B, H, W, 2)
+        grid = to_unit(warp_points(pixels.flatten(1, 2), back).view(B, H, W, 2), (H, W))
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
+def to_unit(points: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pixels (..., 2) to the units of ``grid_sample``: -1 and +1 are the edges, ``u = (x + 0.5) / (W / 2) - 1``."""
+    x, y = points.unbind(-1)
+    return torch.stack([(2 * x + 1) / size[1] - 1, (2 * y + 1) / size[0] - 1], -1)
+
+
+def to_unit_matrix(matrix: Tensor, size: tuple[int, int]) -> Tensor:
+    """Matrices (B, 2, 3) on pixels as matrices on the units of :func:`to_unit`."""
+    H, W = size
+    a, b, ox, c, d, oy = matrix.flatten(1).unbind(1)
+    # x = W / 2 * (u + 1) - 1 / 2, and y likewise, put into the two lines and solved for u.
+    ou = (a * (W - 1) + b * (H - 1) + 2 * ox + 1) / W - 1
+    ov = (c * (W - 1) + d * (H - 1) + 2 * oy + 1) / H - 1
+    return torch.stack([a, b * (H / W), ou, c * (W / H), d, ov], -1).view(-1, 2, 3)
+
+
+# ---- elastic ----------------------------------------------------------------------------------
+
+
+def random_field(B: int, config: Augment, generator: torch.Generator, grid: int = 4) -> Tensor:
+    """(B, 2, grid, grid): displacements in pixels, up to ``elastic`` either way, on a coarse grid over the image."""
+    u = torch.rand(B, 2, grid, grid, generator=generator, device=generator.device)
+    return (2 * u - 1) * config.elastic
+
+
+def bend(field: Tensor, size: tuple[int, int]) -> Tensor:
+    """(B, 2, H, W): the displacement, in pixels, at every pixel: the coarse field on cubic splines."""
+    return F.interpolate(field, size, mode="bicubic", align_corners=False)
+
+
+def unbend(points: Tensor, field: Tensor, size: tuple[int, int], rounds: int = 12) -> Tensor:
+    """Where ``points`` (B, K, 2) of the unbent picture lie in the bent one.
+
+    The pixel p of the bent picture shows what lies at p + d(p). So the point q is seen at the p with
+    p + d(p) = q: begin with p = q and repeat p = q - d(p), each round nearer as long as d changes slowly.
+    """
+    dense = bend(field, size)
+    p = points
+    for _ in range(rounds):
+        there = F.grid_sample(dense, to_unit(p, size)[:, :, None], padding_mode="border", align_corners=False)
+        p = points - there[..., 0].mT  # (B, 2, K, 1) -> (B, K, 2)
+    return p
+
+
+# ---- grey values ------------------------------------------------------------------------------
+
+
 def photometric(images: Tensor, config: Augment, generator: torch.Generator) -> Tensor:
-    """Random contrast, brightness and noise, one draw per face; grey values stay in [0, 1]."""
-    B = len(images)
+    """Random contrast, brightness, blur, cutout and noise, one draw per face; grey values stay in [0, 1]."""
 
     def uniform(limit: float) -> Tensor:
-        return (torch.rand(B, 1, 1, 1, generator=generator, device=images.device) * 2 - 1) * limit
+        return (torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) * 2 - 1) * limit
 
     if config.contrast or config.brightness:
         mean = images.mean(dim=(-2, -1), keepdim=True)
-        gain = torch.exp(uniform(1.0) * torch.log1p(torch.tensor(config.contrast)).item())
-        images = (images - mean) * gain + mean + uniform(config.brightness)
+        gain = torch.exp(uniform(math.log1p(config.contrast)))
+        images = (images - mean) * gain + (mean + uniform(config.brightness))
+    if config.blur:
+        images = blur(images, uniform(config.blur).abs().flatten(), config.blur)
+    if config.cutout:
+        images = torch.where(rectangles(images, config.cutout, generator), uniform(0.5) + 0.5, images)
     if config.noise:
         noise = torch.randn(images.shape, generator=generator, device=images.device)
-        images = images + noise * uniform(config.noise).abs()
+        images = torch.addcmul(images, noise, uniform(config.noise).abs())
     return images.clamp(0, 1)
+
+
+def blur(images: Tensor, sigma: Tensor, most: float) -> Tensor:
+    """Images (B, 1, H, W), each blurred by a Gaussian of its own ``sigma`` (B,) in pixels, none above ``most``."""
+    B, _, H, W = images.shape
+    radius = max(1, math.ceil(3 * most))
+    x = torch.arange(-radius, radius + 1, device=images.device)
+    kernel = torch.exp(-0.5 * (x / sigma.clamp_min(1e-3)[:, None]) ** 2)  # (B, 2r + 1)
+    kernel = kernel / kernel.sum(1, keepdim=True)
+    # The batch becomes channels, and a convolution in groups gives each its own kernel: along x, then along y.
+    out = F.pad(images.view(1, B, H, W), (radius,) * 4, mode="replicate")
+    out = F.conv2d(F.conv2d(out, kernel[:, None, None], groups=B), kernel[:, None, :, None], groups=B)
+    return out.view(B, 1, H, W)
+
+
+def rectangles(images: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """(B, 1, H, W) bool: a random rectangle in each, its sides up to the share ``most`` of the image's."""
+    B, _, H, W = images.shape
+    u = torch.rand(4, B, 1, 1, 1, generator=generator, device=images.device)
+    x, y = torch.arange(W, device=images.device), torch.arange(H, device=images.device)[:, None]
+    inside_x = (x - u[0] * (W - 1)).abs() <= u[1] * (most * W / 2)
+    inside_y = (y - u[2] * (H - 1)).abs() <= u[3] * (most * H / 2)
+    return inside_x & inside_y

@@ -156,79 +156,99 @@ def models() -> None:
         )
 
 
+Model = Annotated[str, typer.Option(help="A name from 'facekp models'.")]
+Options = Annotated[list[str] | None, typer.Option("--option", help="A network option: stacks=2. May be repeated.")]
+HeadOptions = Annotated[list[str] | None, typer.Option("--head", help="A head option: sigma=2. May be repeated.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any other training setting: schedule=onecycle, augment.rotation=30. May be repeated."),
+]
+
+
 @app.command()
 def train(
     data: Source,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder to write to.")],
-    model: Annotated[str, typer.Option(help="A name from 'facekp models'.")] = "hourglass-s",
+    model: Model = "hourglass-s",
     keypoints: Which = "15",
     conventions: Annotated[
         str, typer.Option(help="two = with 'any', Kaggle's two meanings of nose tip and bottom lip as separate points.")
     ] = "one",
-    epochs: int = 40,
-    batch_size: int = 32,
+    epochs: Annotated[int | None, typer.Option(help="How often each face is seen; default 40.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Faces per step; default 32.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate; default: the network's own.")] = None,
     seed: int = 0,
     held_out: Annotated[float, typer.Option(help="Share of the faces kept for testing.")] = 0.1,
+    folds: Annotated[
+        int | None, typer.Option(help="Train this many models instead, each tested on its own share of the faces.")
+    ] = None,
     augment: Annotated[bool, typer.Option(help="Show each face from a new view in every epoch.")] = True,
     device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
-    option: Annotated[list[str] | None, typer.Option(help="A network option, e.g. stacks=2. May be repeated.")] = None,
-    head: Annotated[list[str] | None, typer.Option(help="A head option, e.g. sigma=2. May be repeated.")] = None,
+    option: Options = None,
+    head: HeadOptions = None,
+    setting: Settings = None,
+    authors: Annotated[bool, typer.Option(help="Train cnn3 or fcn24 the way its authors did.")] = False,
+    tensorboard: Annotated[bool, typer.Option(help="Write RUN/tensorboard too.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
 ) -> None:
     """Train a network and write its weights and its record.
 
     The held-out faces share no image with the training faces: exact copies stay together.
+    On several GPUs: torchrun --nproc-per-node 4 -m facekp train DATA RUN
     """
-    import torch
-
-    from facekp import data as d
-    from facekp import training
-    from facekp.data.folder import subset
-    from facekp.data.regimes import with_conventions
-    from facekp.models import create_model
+    from facekp import jobs
     from facekp.recipes import recipe
 
-    if resume and (run / "record.json").exists():
-        raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
-    if not resume and run.is_dir() and any(run.iterdir()):
-        raise InputError(f"{run}: expected a new or empty folder; found files. Name another, or add --resume to go on.")
-    faces = with_conventions(subset(d.load(data, progress=True), keypoints), conventions)
-    learn, test = faces.split(held_out, seed)
-    config = recipe(
-        model, epochs=epochs, batch_size=batch_size, lr=lr, seed=seed, device=device, precision=precision
-    )
+    common = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "device": device}
+    config = recipe(model, authors, **common, precision=precision, **settings(setting))
     if not augment:
         config = replace(config, augment=None)
-    torch.manual_seed(seed)
-    network = create_model(model, faces.scheme, faces.images.shape[1], options(head), **options(option))
-    print(f"{model} on {len(learn)} faces, tested on {len(test)} others, on {training.pick_device(device)}")
-    split = {"keypoints": keypoints, "held_out": held_out, "seed": seed}
-    if conventions != "one":
-        split["conventions"] = conventions
-    each_epoch = None if sys.stderr.isatty() else line
+    job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head))
     try:
-        record = training.fit(network, learn, test, config, run, resume, on_epoch=each_epoch, notes={"split": split})
-    except KeyboardInterrupt:
-        kept = "The last whole epoch is kept: the same command with --resume goes on."
-        saved = (run / "resume.pt").exists()
-        print(f"\nInterrupted. {kept if saved else 'No epoch was finished.'}", file=sys.stderr)
+        jobs.train(job, run, folds, resume, tensorboard)
+    except KeyboardInterrupt as error:  # caught here: further out it would become a bare "Aborted."
+        print(f"\n{str(error) or 'Interrupted.'}", file=sys.stderr)
         raise SystemExit(130) from None
-    m = record["metrics"]
-    print(
-        f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
-        f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}"
-    )
 
 
-def line(point: dict) -> None:
-    """One line per epoch, for logs without a progress bar."""
-    print(
-        f"epoch {point['epoch']:4}  loss {point['loss']:8.4f}  val RMSE {point['val_rmse']:7.3f} px  "
-        f"(mean face {point['mean_face_rmse']:.3f})  {point['images_per_second']:6.0f} images/s",
-        flush=True,
-    )
+@app.command()
+def check(
+    data: Source, model: Model = "hourglass-s", option: Options = None, head: HeadOptions = None,
+    setting: Settings = None,
+) -> None:
+    """See whether a network learns eight faces by heart: the first thing to try when one does not learn."""
+    from facekp import jobs
+    from facekp.recipes import recipe
+
+    job = jobs.Job(data, model, recipe(model, **settings(setting)), "any", options=options(option), head=options(head))
+    print(jobs.check(job))
+
+
+@app.command("find-lr")
+def find_lr(
+    data: Source,
+    picture: Annotated[Path, typer.Argument(metavar="OUT.png", help="Draw the loss over the rate here.")],
+    model: Model = "hourglass-s", option: Options = None, head: HeadOptions = None, setting: Settings = None,
+) -> None:
+    """Let the learning rate grow step by step and see where the loss falls fastest, and where it explodes."""
+    from facekp import jobs
+    from facekp.recipes import recipe
+
+    job = jobs.Job(data, model, recipe(model, **settings(setting)), "any", options=options(option), head=options(head))
+    print(jobs.find_lr(job, picture))
+
+
+def settings(pairs: list[str] | None) -> dict:
+    """``["lr=0.1", "augment.rotation=30"]`` -> ``{"lr": 0.1, "augment": {"rotation": 30}}``."""
+    out: dict = {}
+    for key, value in options(pairs).items():
+        name, dot, inner = key.partition(".")
+        if dot:
+            out.setdefault(name, {})[inner] = value
+        else:
+            out[name] = value
+    return out
 
 
 def options(pairs: list[str] | None) -> dict:

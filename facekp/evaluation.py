@@ -15,20 +15,29 @@ from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
 from facekp.results import scores
 from facekp.training import pick_device
+from facekp.training.folds import load_ensemble
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict]:
-    """The model of a run folder (or a ``.safetensors`` file) and its record ({} where there is none)."""
+    """The model of a run folder (or a ``.safetensors`` file) and its record ({} where there is none).
+
+    A folder of folds is one model, the mean of its models, and its record is ``folds.json``.
+    """
     run = Path(run)
+    if (run / "fold-0").is_dir():
+        return load_ensemble(run, pick_device(device)), read_record(run / "folds.json")
     file = run / "model.safetensors" if run.is_dir() else run
-    record = file.with_name("record.json")
+    return load_model(file, pick_device(device)), read_record(file.with_name("record.json"))
+
+
+def read_record(path: Path) -> dict:
+    """The record at ``path``, {} if there is none; InputError if it is no JSON."""
     try:
-        found = json.loads(record.read_text()) if record.is_file() else {}
+        return json.loads(path.read_text()) if path.is_file() else {}
     except ValueError as e:
-        raise InputError(f"{record}: expected a JSON record of 'facekp train'; found something else ({e}).") from None
-    return load_model(file, pick_device(device)), found
+        raise InputError(f"{path}: expected a JSON record of 'facekp train'; found something else ({e}).") from None
 
 
 def fitting(model: KeypointModel, faces: Faces) -> Faces:
@@ -56,6 +65,12 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
         InputError: the record has no split, or ``faces`` are not the data of that run.
     """
     split = record.get("split")
+    if "rmse_of_folds" in record:
+        raise InputError(
+            f"Each face of this run was held out once, by another of its {record['folds']} models: the error on all of "
+            f"them is {record['metrics']['rmse']:.3f} px (folds.json). Add --all to test the mean of the models on "
+            "faces that none of them was trained on."
+        )
     if split is None:
         raise InputError("This model has no record of which faces were held out. Add --all to test on every face.")
     if split.get("conventions") == "two":

@@ -79,7 +79,7 @@ class CoordinateHead:
     def points(self, raw: Tensor) -> Tensor:
         """(B, 2K) -> (B, K, 2) in image pixels."""
         h, w = self.size
-        half = raw.new_tensor([w / 2, h / 2])
+        half = heatmaps.pair(w / 2, h / 2, raw)
         return (raw.unflatten(-1, (-1, 2)) + 1) * half - 0.5
 
     def loss(self, raw: Tensor, keypoints: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ class DSNTHead:
         h, w = stacks[-1].shape[-2:]
         wanted = heatmaps.gaussian(points, (h, w), self.sigma)
         wanted = wanted / wanted.sum(dim=(-2, -1), keepdim=True).clamp_min(1e-12)
-        half = points.new_tensor([w / 2, h / 2])
+        half = heatmaps.pair(w / 2, h / 2, points)
         tables = []
         for maps in stacks:
             distance = torch.linalg.vector_norm((heatmaps.soft_argmax(maps) - points) / half, dim=-1)
@@ -291,7 +291,7 @@ class LGCNHead:
         """Targets (B, K, h, w) for maps of ``size`` (h, w), and weights (B, K), 0 where not annotated."""
         points, mask = annotated(keypoints)
         points = heatmaps.to_heatmap(points, self.stride)
-        edge = points.new_tensor([size[1] - 0.5, size[0] - 0.5])
+        edge = heatmaps.pair(size[1] - 0.5, size[0] - 0.5, points)
         inside = ((points >= -0.5) & (points <= edge)).all(-1) & mask  # (B, K)
         weight = (0.1 + 0.5 * inside.float().mean(-1, keepdim=True) + inside) / 1.6
         return heatmaps.kernel_maps(points, size, self.sigmas) * mask[..., None, None], weight * mask
@@ -300,7 +300,7 @@ class LGCNHead:
         """Weighted squared error of both outputs; 1.0 is what two empty maps would pay, as in ``heatmap_mse``."""
         outputs = stack_list(raw)
         target, weight = self.encode(keypoints, tuple(outputs[-1].shape[-2:]))
-        rows = heatmaps.kernel_rows(self.sigmas).to(target)
+        rows = heatmaps.kernel_rows(self.sigmas, target.device).to(target.dtype)
         empty = (rows.mT @ rows / len(rows)).square().sum()
         pairs = zip(self.output_weights, outputs, strict=True)
         table = sum(w * (maps - target).square().sum(dim=(-2, -1)) for w, maps in pairs) / empty

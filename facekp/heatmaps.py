@@ -23,6 +23,14 @@ def to_image(points: Tensor, stride: float) -> Tensor:
     return (points + 0.5) * stride - 0.5
 
 
+def pair(x: float, y: float, like: Tensor) -> Tensor:
+    """(2,) the vector (x, y), of ``like``'s type and on its device.
+
+    Made there by two fill kernels; ``like.new_tensor([x, y])`` would copy it over and wait for the copy, in every step.
+    """
+    return torch.stack([like.new_full((), x), like.new_full((), y)])
+
+
 def gaussian(points: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
     """One Gaussian of height 1 per point, centred on the point itself, not on the nearest pixel.
 
@@ -55,7 +63,7 @@ def disc(points: Tensor, size: tuple[int, int], radius: float) -> Tensor:
 LGCN_SIGMAS = (1, 3, 5, 7, 9)
 
 
-def kernel_rows(sigmas: tuple[float, ...] = LGCN_SIGMAS) -> Tensor:
+def kernel_rows(sigmas: tuple[float, ...] = LGCN_SIGMAS, device: torch.device | None = None) -> Tensor:
     """(S, d): one row per Gaussian of the kernel of Merget et al. 2018, each cut off at its own window.
 
     The kernel is the mean of S Gaussians of height 1, sharp in the middle with long tails:
@@ -65,7 +73,7 @@ def kernel_rows(sigmas: tuple[float, ...] = LGCN_SIGMAS) -> Tensor:
     With the paper's five sigmas d = 45, K(0, 0) = 1, and all of K sums to 202.271.
     """
     half = int((5 * max(sigmas) - 1) / 2)
-    x = torch.arange(-half, half + 1, dtype=torch.float32)
+    x = torch.arange(-half, half + 1, dtype=torch.float32, device=device)
     return torch.stack([torch.exp(-0.5 * (x / s) ** 2) * (x.abs() <= (5 * s - 1) / 2) for s in sigmas])
 
 
@@ -76,7 +84,7 @@ def kernel_maps(points: Tensor, size: tuple[int, int], sigmas: tuple[float, ...]
     in that convolution can draw it exactly. A point between pixels is shared out over its four
     neighbours (bilinear weights), which keeps the centre of mass on the point.
     """
-    rows = kernel_rows(sigmas).to(points)
+    rows = kernel_rows(sigmas, points.device).to(points.dtype)
     half = rows.shape[1] // 2
     gx, gy = (_placed(rows, half, points[..., axis], n) for axis, n in ((0, size[1]), (1, size[0])))
     return torch.einsum("sbkh,sbkw->bkhw", gy, gx) / len(rows)
@@ -171,7 +179,7 @@ def _top_of_log(maps: Tensor) -> Tensor:
     """(B, K, 2): one Newton step on the logarithm of each map, from its brightest pixel."""
     h, w = maps.shape[-2:]
     p = argmax(maps)
-    inner = torch.minimum(p, p.new_tensor([w - 2, h - 2])).clamp_min(1)
+    inner = torch.minimum(p, pair(w - 2, h - 2, p)).clamp_min(1)
     v = _window(maps, inner, radius=1).clamp_min(1e-10).log()  # (B, K, 3, 3)
     gx = 0.5 * (v[..., 1, 2] - v[..., 1, 0])
     gy = 0.5 * (v[..., 2, 1] - v[..., 0, 1])
@@ -225,7 +233,7 @@ def _mean_position(p: Tensor) -> Tensor:
 def _room(maps: Tensor, p: Tensor) -> Tensor:
     """(B, K, 2): how many pixels there are between whole-pixel ``p`` (B, K, 2) and the nearer border, per axis."""
     h, w = maps.shape[-2:]
-    return torch.minimum(p, p.new_tensor([w - 1, h - 1]) - p)
+    return torch.minimum(p, pair(w - 1, h - 1, p) - p)
 
 
 def _window(maps: Tensor, centre: Tensor, radius: int) -> Tensor:

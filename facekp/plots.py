@@ -168,3 +168,16 @@ def keypoint_errors(errors: dict[str, np.ndarray], scheme: Scheme) -> Figure:
     axis.set(xlabel="RMSE (px)")
     axis.legend(frameon=False)
     return figure
+
+
+def range_test(found: dict) -> Figure:
+    """The loss over the learning rate, as ``training.find_lr`` found it: each step, smoothed, and the suggestion."""
+    figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    plt.close(figure)
+    axis.plot(found["lr"], found["loss"], color=BASELINE, lw=0.8, alpha=0.6, label="each step")
+    axis.plot(found["lr"], found["smooth"], color=SERIES[0], label="smoothed")
+    label = f"falls fastest at {found['suggestion']:.1e}"
+    axis.axvline(found["suggestion"], color=SERIES[1], ls="--", label=label)
+    axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0, 2 * found["smooth"][0]))
+    axis.legend(frameon=False)
+    return figure

@@ -5,6 +5,7 @@ short runs on a CPU; the others are customary values that nobody has searched ar
 to begin, and a comparison of networks at these rates is not a comparison of tuned networks.
 """
 
+from facekp.augment import Augment
 from facekp.errors import InputError
 from facekp.training import TrainConfig
 
@@ -20,16 +21,48 @@ RECIPES: dict[str, dict] = {
     "parts-s": {"lr": 5e-3},
 }
 
+ALIKE = {"schedule": "constant", "warmup": 0.0, "ema": 0.0, "weight_decay": 0.0, "clip": 1e9}
 
-def recipe(name: str, **changes) -> TrainConfig:
+# The reference rows as their authors trained them (see models/reference.py); what they leave open is as torch has it.
+AUTHORS: dict[str, dict] = {
+    "cnn3": ALIKE | {
+        "optimizer": "sgd", "lr": 0.03, "schedule": "linear", "momentum": 0.9, "final_momentum": 0.999,
+        "batch_size": 128, "epochs": 3000,
+        "augment": Augment(rotation=0, scale=0, shear=0, shift=0, brightness=0, contrast=0, noise=0),
+    },
+    "fcn24": ALIKE | {
+        "optimizer": "rmsprop", "lr": 1e-3, "momentum": 0.0, "batch_size": 32, "epochs": 300,
+        "augment": Augment(rotation=0.01, scale=0.01, shear=0, shift=2, brightness=0, contrast=0, noise=0),
+    },
+}
+
+
+def recipe(name: str, authors: bool = False, **changes) -> TrainConfig:
     """The config for the network called ``name``; ``changes`` (those that are not None) go before it.
 
+    Args:
+        name: a network.
+        authors: the way its authors trained it (optimizer, schedule, augmentation), for those in ``AUTHORS``.
+        changes: settings of ``TrainConfig``; ``augment`` may be a dictionary of changes to the ranges.
+
     Raises:
-        InputError: a change that ``TrainConfig`` does not know.
+        InputError: a change that ``TrainConfig`` or ``Augment`` does not know, or no recipe of its authors.
     """
-    settings = RECIPES.get(name, {}) | {k: v for k, v in changes.items() if v is not None}
-    unknown = sorted(set(settings) - set(TrainConfig.__dataclass_fields__))
-    if unknown:
-        raise InputError(f"Expected settings of TrainConfig ({', '.join(TrainConfig.__dataclass_fields__)}); "
-                         f"found {', '.join(unknown)}.")
+    if authors and name not in AUTHORS:
+        raise InputError(f"There is no recipe of its authors for '{name}'. There are: {', '.join(AUTHORS)}.")
+    settings = dict(AUTHORS[name] if authors else RECIPES.get(name, {}))
+    settings |= {k: v for k, v in changes.items() if v is not None}
+    check_known(settings, TrainConfig)
+    if isinstance(settings.get("augment"), dict):
+        check_known(settings["augment"], Augment)
+        base = AUTHORS[name]["augment"] if authors else Augment()
+        settings["augment"] = Augment(**(vars(base) | settings["augment"]))
     return TrainConfig(**settings)
+
+
+def check_known(settings: dict, config: type) -> None:
+    """Raise InputError unless every key is a field of the dataclass ``config``."""
+    unknown = sorted(set(settings) - set(config.__dataclass_fields__))
+    if unknown:
+        raise InputError(f"Expected settings of {config.__name__} ({', '.join(config.__dataclass_fields__)}); "
+                         f"found {', '.join(unknown)}.")

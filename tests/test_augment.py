@@ -3,7 +3,20 @@
 import pytest
 import torch
 
-from facekp.augment import Augment, augment, random_matrices, warp_images, warp_points
+from facekp.augment import (
+    Augment,
+    augment,
+    blur,
+    inverse,
+    random_field,
+    random_matrices,
+    to_unit,
+    to_unit_matrix,
+    unbend,
+    warp_images,
+    warp_points,
+)
+from facekp.errors import InputError
 from facekp.keypoints import KAGGLE
 
 GEOMETRY = {
@@ -88,3 +101,60 @@ def test_one_seed_one_result():
     images, points = torch.rand(8, 1, 96, 96), torch.rand(8, 15, 2) * 95
     a, b, c = (augment(images, points, SWAP, Augment(), torch.Generator().manual_seed(s))[0] for s in (3, 3, 4))
     assert torch.equal(a, b) and not torch.equal(a, c)
+
+
+def test_an_elastic_warp_moves_points_with_their_pixels():
+    """Each pixel of the picture holds its own place; so the warped picture says where what it shows came from."""
+    generator = torch.Generator().manual_seed(1)
+    config = Augment(**(NONE | {"flip": 0.5, "rotation": 20.0, "scale": 0.1, "elastic": 4.0}))
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
+    places = torch.stack([x, y]).expand(200, 2, 96, 96)
+    points = 48 + (torch.rand(200, 15, 2, generator=generator) - 0.5) * 40
+    matrix, _ = random_matrices(200, (96, 96), config, generator)
+    field = random_field(200, config, generator)
+    moved = unbend(warp_points(points, matrix), field, (96, 96))
+    assert (moved - warp_points(points, matrix)).abs().max() > 3
+    warped = warp_images(places, matrix, field)
+    grid = to_unit(moved, (96, 96))[:, :, None]
+    shown = torch.nn.functional.grid_sample(warped, grid, align_corners=False)[..., 0].mT
+    assert (shown - points).abs().max() < 0.05 and (shown - points).abs().mean() < 0.005
+
+
+def test_blur_is_a_gaussian_of_its_own_width_for_each_face():
+    images = torch.zeros(3, 1, 65, 65)
+    images[:, :, 32, 32] = 1
+    sigma = torch.tensor([0.0, 1.0, 2.5])
+    out = blur(images, sigma, 2.5)
+    torch.testing.assert_close(out.sum(dim=(1, 2, 3)), torch.ones(3))
+    x = torch.arange(65) - 32
+    widths = (out.sum(2)[:, 0] * x**2).sum(1).sqrt()
+    torch.testing.assert_close(widths, sigma, atol=0.05, rtol=0.02)
+    assert torch.equal(out[0], images[0])
+
+
+def test_cutout_lays_a_rectangle_over_each_face_and_keeps_the_labels():
+    images, points = torch.full((64, 1, 96, 96), 0.25), torch.rand(64, 15, 2) * 95
+    new, moved = augment(images, points, SWAP, Augment(**(NONE | {"cutout": 0.5})), torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved, points)
+    covered = (new != 0.25).flatten(1)
+    assert covered.any(1).float().mean() > 0.9 and covered.float().mean(1).max() <= 0.5**2 + 0.02
+    rows, columns = (new != 0.25)[:, 0].any(2), (new != 0.25)[:, 0].any(1)
+    for i in range(64):  # the covered rows and columns are in one piece, and all of their pixels are covered
+        assert (new[i, 0] != 0.25).sum() == rows[i].sum() * columns[i].sum()
+
+
+def test_grid_units_and_their_matrices_agree():
+    matrix, _ = random_matrices(20, (80, 120), Augment(), torch.Generator().manual_seed(0))
+    points = torch.rand(20, 9, 2) * 80
+    one = to_unit(warp_points(points, matrix), (80, 120))
+    two = warp_points(to_unit(points, (80, 120)), to_unit_matrix(matrix, (80, 120)))
+    torch.testing.assert_close(one, two, atol=1e-5, rtol=0)
+    torch.testing.assert_close(warp_points(warp_points(points, matrix), inverse(matrix)), points, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"flip": 1.5}, {"rotation": -3.0}, {"elastic": 20.0}, {"noise": "loud"}, {"blur": 99}]
+)
+def test_ranges_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(InputError, match=f"augmentation's {next(iter(wrong))}"):
+        Augment(**wrong)

@@ -1,6 +1,7 @@
 """The command line on good and bad input: what it writes, what it says, how it exits."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -130,9 +131,44 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(work):
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130 and "--resume" in told and "Traceback" not in told
+    assert re.search(r"Interrupted after (step \d+ of )?epoch \d+; saved in", told)
     assert (run / "resume.pt").exists() and not (run / "model.safetensors").exists()
     assert "another config" in refused(facekp("train", work / "faces", run, "--epochs", "3", *tiny, "--resume"))
     assert "found files" in refused(facekp("train", work / "faces", run, "--epochs", "400", *tiny))
+
+
+def test_folds_are_trained_and_used_as_one_model(work):
+    tiny = ["--option", "channels=16", "--option", "depth=2", "--batch-size", "8", "--epochs", "1"]
+    told = facekp("train", work / "faces", work / "folds", "--folds", "2", *tiny)
+    assert told.returncode == 0 and "each predicted by a model that never saw it" in told.stdout, told.stderr
+    told = facekp("predict", work / "folds", work / "faces", work / "folds.csv")
+    assert told.returncode == 0 and (work / "folds.csv").exists(), told.stderr
+    assert "was held out once" in refused(facekp("evaluate", work / "folds", work / "faces"))
+    assert facekp("evaluate", work / "folds", work / "faces", "--all").returncode == 0
+    assert "finished" in refused(facekp("train", work / "faces", work / "folds", "--folds", "2", *tiny, "--resume"))
+
+
+def test_any_setting_can_be_changed_and_wrong_ones_are_refused(work):
+    tiny = ["--option", "channels=16", "--option", "depth=2", "--epochs", "1"]
+    more = ["--set", "schedule=onecycle", "--set", "optimizer=sgd", "--set", "augment.rotation=30", "--tensorboard"]
+    told = facekp("train", work / "faces", work / "settings", *tiny, *more)
+    assert told.returncode == 0, told.stderr
+    config = json.loads((work / "settings" / "record.json").read_text())["config"]
+    assert config["schedule"] == "onecycle" and config["optimizer"] == "sgd" and config["augment"]["rotation"] == 30
+    assert config["augment"]["flip"] == 0.5 and list((work / "settings" / "tensorboard").iterdir())
+    for wrong, message in (("schedule=sine", "found 'sine'"), ("colour=red", "found colour"), ("lr", "name=value"),
+                           ("augment.flip=2", "at most 1"), ("augment.warp=2", "found warp"), ("augment=9", "Augment")):
+        assert message in refused(facekp("train", work / "faces", work / "never", "--set", wrong))
+    assert "no recipe of its authors" in refused(facekp("train", work / "faces", work / "never", "--authors"))
+    assert not (work / "never").exists()
+
+
+def test_checks_before_a_long_run(work):
+    tiny = ["--option", "channels=16", "--option", "depth=2"]
+    told = facekp("check", work / "faces", *tiny, "--set", "lr=0.01")
+    assert told.returncode == 0 and "on these same faces" in told.stdout and "learn" in told.stdout, told.stderr
+    told = facekp("find-lr", work / "faces", work / "rates.png", *tiny, "--set", "batch_size=4")
+    assert told.returncode == 0 and "falls fastest" in told.stdout and (work / "rates.png").stat().st_size > 5000
 
 
 def test_generate_and_inspect(work):

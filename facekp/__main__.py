@@ -1,0 +1,5 @@
+"""``python -m facekp`` is the command ``facekp``; torchrun wants it so."""
+
+from facekp.cli import main
+
+main()

@@ -1,0 +1,144 @@
+"""What the commands train and check: data, network and settings, put together."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from facekp import data, plots, training
+from facekp.data.faces import Faces
+from facekp.data.folder import subset
+from facekp.data.regimes import with_conventions
+from facekp.errors import InputError
+from facekp.models import KeypointModel, create_model
+from facekp.training import TrainConfig
+from facekp.training.team import Team, join
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training to be done.
+
+    Attributes:
+        source: what ``data.load`` takes.
+        model: name of the network; ``options`` and ``head`` are changes to it.
+        config: how to train it.
+        keypoints: which faces, see ``data.folder.subset``.
+        conventions: "one" or "two", see ``data.regimes``.
+        held_out: share of the faces that are kept for testing.
+    """
+
+    source: str | Path
+    model: str
+    config: TrainConfig
+    keypoints: str = "15"
+    conventions: str = "one"
+    held_out: float = 0.1
+    options: dict = field(default_factory=dict)
+    head: dict = field(default_factory=dict)
+
+    def faces(self) -> Faces:
+        """All faces of the job."""
+        return with_conventions(subset(data.load(self.source, progress=True), self.keypoints), self.conventions)
+
+    def network(self, faces: Faces) -> KeypointModel:
+        """A fresh network for these faces."""
+        return create_model(self.model, faces.scheme, faces.images.shape[1], self.head, **self.options)
+
+    def notes(self) -> dict:
+        """How the faces were split, for the record."""
+        split = {"keypoints": self.keypoints, "held_out": self.held_out, "seed": self.config.seed}
+        return {"split": split | ({} if self.conventions == "one" else {"conventions": self.conventions})}
+
+
+def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, tensorboard: bool = False) -> None:
+    """Train, say how it goes, and write the run; or ``folds`` runs.
+
+    Raises:
+        InputError: ``run`` is finished, or has files in it and ``resume`` was not asked for.
+    """
+    finished = (run / ("folds.json" if folds else "record.json")).exists()
+    if resume and finished:
+        raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
+    if not resume and run.is_dir() and any(run.iterdir()):
+        raise InputError(f"{run}: expected a new or empty folder; found files. Name another, or add --resume to go on.")
+    if folds and tensorboard:
+        raise InputError("TensorBoard shows one run at a time: expected --folds or --tensorboard, found both.")
+    device = training.pick_device(job.config.device)
+    team = join(device)
+    try:
+        (train_folds if folds else train_one)(job, run, folds or resume, team, tensorboard)
+    finally:
+        if team.size > 1:
+            dist.destroy_process_group()
+
+
+def train_one(job: Job, run: Path, resume: bool, team: Team, tensorboard: bool) -> None:
+    """One model, on all faces but those held out."""
+    faces = job.faces()
+    learn, test = faces.split(job.held_out, job.config.seed)
+    torch.manual_seed(job.config.seed)
+    model = job.network(faces)
+    board = training.board(run / "tensorboard") if tensorboard and team.leads else None
+    device = training.pick_device(job.config.device)
+    if team.leads:
+        many = f", {team.size} processes" if team.size > 1 else ""
+        print(f"{job.model} on {len(learn)} faces, tested on {len(test)} others, on {device}{many}", flush=True)
+
+    def each_epoch(line: dict) -> None:
+        if not sys.stderr.isatty():
+            print(told(line), flush=True)
+        if board:
+            board(line)
+
+    record = training.fit(model, learn, test, job.config, run, resume, on_epoch=each_epoch, notes=job.notes())
+    if team.leads:
+        m = record["metrics"]
+        print(f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
+              f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}")
+
+
+def train_folds(job: Job, run: Path, k: int, team: Team, tensorboard: bool = False) -> None:
+    """k models, each tested on its own share of the faces."""
+    if team.size > 1:
+        raise InputError("Expected folds in a single process; found a team of torchrun. Start one fold run per GPU.")
+    faces = job.faces()
+    print(f"{job.model} on {k} folds of {len(faces)} faces, on {training.pick_device(job.config.device)}", flush=True)
+    record = training.fit_folds(lambda: job.network(faces), faces, k, job.config, run, notes=job.notes())
+    m = record["metrics"]
+    print(f"RMSE {m['rmse']:.3f} px on all {len(faces)} faces, each predicted by a model that never saw it "
+          f"(folds: {', '.join(f'{r:.3f}' for r in record['rmse_of_folds'])}); the mean face has "
+          f"{m['mean_face_rmse']:.3f} px. Wrote {run}; 'facekp predict' and 'submit' take it as one model.")
+
+
+def told(line: dict) -> str:
+    """An epoch in one line, for logs without a progress bar."""
+    return (f"epoch {line['epoch']:4}  loss {line['loss']:8.4f}  val RMSE {line['val_rmse']:7.3f} px  "
+            f"(mean face {line['mean_face_rmse']:.3f})  {line['images_per_second']:6.0f} images/s")
+
+
+def check(job: Job, count: int = 8) -> str:
+    """The verdict of ``training.overfit`` on a few faces, in text."""
+    faces = job.faces()
+    few = faces.select(faces.annotated.any(1)).select(slice(count))
+    torch.manual_seed(job.config.seed)
+    result = training.overfit(job.network(faces), few, job.config)
+    share = result["rmse"] / result["mean_face_rmse"]
+    verdict = ("It can learn: labels, head and loss fit together." if share < 0.3 else
+               "It does not learn them. Suspect the labels, the head, the loss, or a learning rate that is far off.")
+    return (f"{job.model}, {len(result['losses'])} steps on {len(few)} faces: loss {result['losses'][0]:.3f} -> "
+            f"{result['losses'][-1]:.4f}, RMSE {result['rmse']:.3f} px on these same faces (their mean face: "
+            f"{result['mean_face_rmse']:.3f}).\n{verdict}")
+
+
+def find_lr(job: Job, picture: Path) -> str:
+    """The result of ``training.find_lr`` in text; draws ``picture``."""
+    plots.check_picture(picture)
+    faces = job.faces()
+    torch.manual_seed(job.config.seed)
+    found = training.find_lr(job.network(faces), faces, job.config)
+    plots.save(plots.range_test(found), picture)
+    return (f"The loss falls fastest at a rate of {found['suggestion']:.1e}; the test ended at {found['lr'][-1]:.1e}. "
+            f"Wrote {picture}")

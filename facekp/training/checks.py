@@ -1,0 +1,75 @@
+"""Two checks before a long run: does the network learn a few faces by heart, and at which learning rate?"""
+
+import copy
+from dataclasses import replace
+from itertools import count, islice
+
+import numpy as np
+
+from facekp.data.faces import Faces
+from facekp.models import KeypointModel
+from facekp.training.config import TrainConfig
+from facekp.training.feed import make_feed
+from facekp.training.loop import fit, shuffled_batches, start, train_step
+
+
+def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = None, steps: int = 200,
+            progress: bool = True) -> dict:
+    """Train on a few faces only, always the same, without augmentation: the error must go to almost nothing.
+
+    If it does not, the mistake lies in the labels, the head, the loss or the rate, and no amount of data will mend
+    it. (If it does, nothing is said about faces the network has not seen.)
+
+    Args:
+        model: a fresh model; it is trained.
+        faces: all are taken as one batch: 8 or so.
+        config: whose learning rate and optimizer are used; no augmentation, no averaging, no decay, no schedule.
+        steps: training steps.
+        progress: show a bar.
+
+    Returns:
+        ``losses``, one per step; ``rmse`` on these same faces, in pixels; ``mean_face_rmse``.
+    """
+    config = replace(config or TrainConfig(), epochs=steps, batch_size=len(faces), augment=None, ema=0.0,
+                     weight_decay=0.0, schedule="linear", warmup=0.05)
+    record = fit(model, faces, faces, config, progress=progress)
+    return {"losses": [line["loss"] for line in record["curve"]], "rmse": record["metrics"]["rmse"],
+            "mean_face_rmse": record["metrics"]["mean_face_rmse"]}
+
+
+def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = None, low: float = 1e-5, high: float = 1.0,
+            steps: int = 100) -> dict:
+    """The learning-rate range test (Smith 2017): the rate grows with every step until the loss explodes.
+
+    Where the loss falls fastest is a good peak for a schedule with warm-up; where it begins to rise is too much.
+
+    Args:
+        model: fresh; a copy is trained, the model stays as it is.
+        faces: what to train on.
+        config: batch size, augmentation, optimizer; its rate is not used.
+        low, high: first and last rate; the steps between are even on a logarithmic scale.
+        steps: how many.
+
+    Returns:
+        ``lr`` and ``loss``, one number per step until the smoothed loss was four times its best; ``smooth``, the
+        smoothed loss; ``suggestion``, the rate where it fell fastest.
+    """
+    config = replace(config or TrainConfig(), epochs=1, warmup=0.0, schedule="constant", ema=0.0)
+    run = start(copy.deepcopy(model), config, len(faces))
+    feed = make_feed(faces, run.losses.device, config.feed)
+    rates = np.geomspace(low, high, steps)
+    losses, smooth, average = [], [], 0.0
+    batches = (index for _ in count() for index in shuffled_batches(len(faces), config.batch_size, run.shuffle))
+    for i, (images, points) in enumerate(feed.batches(islice(batches, steps))):
+        for group in run.optimizer.param_groups:
+            group["lr"] = rates[i]
+        loss = train_step(run, images, points, config).item()
+        average = 0.9 * average + 0.1 * loss
+        losses.append(loss)
+        smooth.append(average / (1 - 0.9 ** (i + 1)))
+        if not np.isfinite(loss) or smooth[-1] > 4 * min(smooth):
+            break
+    n = len(losses) if np.isfinite(losses[-1]) else len(losses) - 1
+    slope = np.gradient(np.array(smooth[:n]), np.log(rates[:n]))
+    return {"lr": rates[:n].tolist(), "loss": losses[:n], "smooth": smooth[:n],
+            "suggestion": float(rates[:n][np.argmin(slope)])}

@@ -1,0 +1,138 @@
+"""k models, each trained without one of k folds; and many models as one, by the mean of their answers."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from facekp import results
+from facekp.data.faces import Faces
+from facekp.errors import InputError
+from facekp.files import write_json
+from facekp.metrics import mean_face
+from facekp.models import KeypointModel, load_model
+from facekp.predict import predict
+from facekp.training.config import TrainConfig
+from facekp.training.loop import fit
+
+
+class MeanHead:
+    """Reads what an :class:`Ensemble` puts out."""
+
+    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """raw (M, B, K, 3), x, y and confidence from M models -> points (B, K, 2) and confidence (B, K): the means."""
+        mean = raw.mean(0)
+        return mean[..., :2], mean[..., 2]
+
+
+class Ensemble(nn.Module):
+    """Several models that look at the same picture; the answer is the mean of theirs.
+
+    It can be used wherever one model can: ``predict``, ``evaluate``, the submission.
+
+    Args:
+        models: with the same points and image size; they need not be the same network.
+
+    Raises:
+        InputError: no models, or models that find different points.
+    """
+
+    def __init__(self, models: list[KeypointModel]) -> None:
+        super().__init__()
+        found = {(m.scheme.names, m.size) for m in models}
+        if len(found) != 1:
+            raise InputError(f"Expected models with the same points and image size; found {len(found)} kinds.")
+        self.models = nn.ModuleList(models)
+        self.scheme, self.size, self.head = models[0].scheme, models[0].size, MeanHead()
+        self.name = f"mean of {len(models)} models"
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 1, H, W) in [0, 1] -> (M, B, K, 3): x, y and confidence from each model."""
+        answers = []
+        for model in self.models:
+            points, confidence = model.head.decode(model(images))
+            answers.append(torch.cat([points, confidence[..., None]], -1))
+        return torch.stack(answers)
+
+
+def fit_folds(
+    create: Callable[[], KeypointModel],
+    faces: Faces,
+    k: int,
+    config: TrainConfig,
+    folder: str | Path,
+    groups: np.ndarray | None = None,
+    progress: bool = True,
+    notes: dict | None = None,
+) -> dict:
+    """Train ``k`` models, each on all folds but one, and test each on the fold that it never saw.
+
+    Every face is predicted once, by the model that did not learn from it: an error over *all* faces.
+    Folds that are finished in ``folder`` are kept, and a begun one goes on, so an interrupted call can be repeated.
+
+    Args:
+        create: gives a new model with fresh weights.
+        faces: all of them; copies of an image share a fold (see ``Faces.folds``).
+        k: number of folds.
+        config: of each training; fold i trains with seed ``config.seed + i``.
+        folder: gets one run folder per fold, ``fold-0`` and so on, and ``folds.json``.
+        groups: (N,) what must stay together, where more is known than the exact copies.
+        progress: show bars.
+        notes: further entries for ``folds.json``.
+
+    Returns:
+        A dictionary: ``folds``, ``faces``, ``fingerprint``, ``metrics`` of all faces together (see ``results.scores``;
+        the mean face is each fold's own), ``rmse_of_folds``.
+
+    Raises:
+        InputError: ``folder`` holds folds of other data or another config.
+    """
+    folder, config_of = Path(folder), lambda i: replace(config, seed=config.seed + i)
+    points = np.empty_like(faces.keypoints)
+    baseline = np.empty_like(faces.keypoints)
+    position = {row: i for i, row in enumerate(faces.rows)}
+    each = []
+    for i, (train, test) in enumerate(faces.folds(k, config.seed, groups)):
+        run = folder / f"fold-{i}"
+        if (run / "record.json").is_file():
+            check_fold(run, train, test, config_of(i))
+        else:
+            torch.manual_seed(config.seed + i)
+            fit(create(), train, test, config_of(i), run, resume=True, progress=progress)
+        model = load_model(run / "model.safetensors")
+        here = [position[row] for row in test.rows]
+        points[here], _ = predict(model, test.images)
+        baseline[here] = mean_face(train.keypoints)
+        each.append(results.scores(points[here], test, baseline[here])["rmse"])
+    record = {"folds": k, "faces": len(faces), "fingerprint": faces.fingerprint(), "rmse_of_folds": each,
+              "metrics": results.scores(points, faces, baseline)} | (notes or {})
+    write_json(folder / "folds.json", record)
+    return record
+
+
+def check_fold(run: Path, train: Faces, test: Faces, config: TrainConfig) -> None:
+    """Raise InputError unless the finished run is of these faces and this config."""
+    record = json.loads((run / "record.json").read_text())
+    same_faces = record["data"]["val"]["fingerprint"] == test.fingerprint()
+
+
+    same_config = record["config"] == json.loads(json.dumps(asdict(config)))
+    if not same_faces or not same_config or record["data"]["train"]["fingerprint"] != train.fingerprint():
+        what = "config" if same_faces else "data"
+        raise InputError(f"{run}: this fold was trained with another {what}. Take the same, or a new folder.")
+
+
+def load_ensemble(folder: str | Path, device: str | torch.device = "cpu") -> Ensemble:
+    """The models of all ``fold-*`` runs in ``folder``, as one.
+
+    Raises:
+        InputError: there is none, or one is not finished.
+    """
+    runs = sorted(Path(folder).glob("fold-*"))
+    if not runs:
+        raise InputError(f"{folder}: expected the folds that 'facekp train --folds' wrote; found none.")
+    return Ensemble([load_model(run / "model.safetensors", device) for run in runs]).eval()

@@ -1,0 +1,79 @@
+"""Optimizers, and the learning rate from the first step to the last."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from facekp.training.config import TrainConfig
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """The optimizer that ``config`` names, over all weights of ``model`` that may change.
+
+    Biases and batch-norm parameters are not decayed: pulling them to zero makes nothing simpler.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    # One kernel for all weights, where torch has one: on two cores half the time of a step of AdamW.
+    fused = {"fused": True} if trained[0].device.type in ("cpu", "cuda") else {}
+    match config.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=config.lr, **fused)
+        case "adam":
+            return torch.optim.Adam(groups, lr=config.lr, **fused)
+        case "sgd":
+            momentum = {"momentum": config.momentum, "nesterov": config.momentum > 0}
+            return torch.optim.SGD(groups, lr=config.lr, **momentum, **fused)
+        case _:
+            return torch.optim.RMSprop(groups, lr=config.lr, alpha=0.99, momentum=config.momentum)
+
+
+def cosine(t: float) -> float:
+    """Half a cosine from 1 to 0 (Loshchilov and Hutter 2017)."""
+    return 0.5 * (1 + math.cos(math.pi * t))
+
+
+def linear(t: float) -> float:
+    """A straight line from 1 to 0."""
+    return 1 - t
+
+
+def step(t: float) -> float:
+    """1, then a tenth of it from half-way on, then a hundredth for the last quarter (as He et al. 2016 do)."""
+    return 1.0 if t < 0.5 else 0.1 if t < 0.75 else 0.01
+
+
+def onecycle(t: float) -> float:
+    """Up from 1/25 in the first 30 %, down to almost 0 after it, on cosines (Smith 2018, without the momentum)."""
+    return 1 / 25 + (1 - 1 / 25) * (1 - cosine(t / 0.3)) if t < 0.3 else cosine((t - 0.3) / 0.7)
+
+
+def constant(t: float) -> float:
+    """1, to the end."""
+    return 1.0
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": cosine, "linear": linear, "step": step, "onecycle": onecycle, "constant": constant
+}
+
+
+def learning_rate(done: int, steps: int, config: TrainConfig) -> float:
+    """The rate of the step after ``done`` of ``steps`` steps: up in the warm-up, then as the schedule says."""
+    warmup = max(1, round(config.warmup * steps)) if config.warmup else 0
+    if done < warmup:
+        return config.lr * (done + 1) / (warmup + 1)
+    return config.lr * SCHEDULES[config.schedule]((done - warmup) / max(1, steps - warmup))
+
+
+def set_rate(optimizer: torch.optim.Optimizer, done: int, steps: int, config: TrainConfig) -> None:
+    """Give the optimizer the learning rate, and the momentum, of the step after ``done`` of ``steps``."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(done, steps, config)
+        if config.final_momentum is not None and "momentum" in group:
+            group["momentum"] = config.momentum + (config.final_momentum - config.momentum) * done / steps

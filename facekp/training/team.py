@@ -1,0 +1,81 @@
+"""Several processes, one model: each works on its share of every batch, then they average their gradients.
+
+    torchrun --nproc-per-node 4 -m facekp train data/faces runs/four
+
+starts four processes on one machine, one per GPU (or per core, with the slower "gloo" messages); torchrun's
+``--nnodes`` and ``--rdzv-endpoint`` join several machines. Without torchrun this is a team of one.
+"""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process's number and how many there are."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process shows the bar and writes the files."""
+        return self.rank == 0
+
+    def joined(self, model: nn.Module) -> nn.Module:
+        """``model``, in a wrapper whose backward pass averages the gradients of all."""
+        if self.size == 1:
+            return model
+        device = next(model.parameters()).device
+        return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+
+    def weight(self, keypoints: Tensor) -> Tensor | float:
+        """What this process's loss counts, as its share (B, K, 2) of a batch has more or fewer annotated points.
+
+        The wrapper takes the plain mean of the gradients; with this factor it is the mean over all points.
+        """
+        if self.size == 1:
+            return 1.0
+        mine = keypoints[..., 0].isfinite().sum().float()
+        everyone = mine.clone()
+        dist.all_reduce(everyone)
+        return self.size * mine / everyone.clamp_min(1)
+
+    def gather(self, part: np.ndarray) -> np.ndarray:
+        """Rows rank::size of an array from each process -> the whole array, in every process."""
+        if self.size == 1:
+            return part
+        parts = [None] * self.size
+        dist.all_gather_object(parts, part)
+        whole = np.empty((sum(map(len, parts)), *part.shape[1:]), part.dtype)
+        for rank, rows in enumerate(parts):
+            whole[rank :: self.size] = rows
+        return whole
+
+    def any(self, flag: bool) -> bool:
+        """Whether ``flag`` is true in any process."""
+        return bool(self.gather(np.array([flag])).any())
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of ``values`` over all processes."""
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values / self.size
+
+
+def join(device: torch.device) -> Team:
+    """The team that torchrun started this process in, or a team of one."""
+    size = int(os.environ.get("WORLD_SIZE", 1))
+    if size == 1:
+        return Team()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Team(dist.get_rank(), size)

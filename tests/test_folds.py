@@ -1,0 +1,157 @@
+"""Folds, ensembles, the checks before a run, torch.compile, TensorBoard."""
+
+import json
+import shutil
+import sys
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from drawn import blob_faces
+
+from facekp.errors import InputError
+from facekp.keypoints import Scheme
+from facekp.models import create_model
+from facekp.predict import predict
+from facekp.training import Ensemble, TrainConfig, board, find_lr, fit, fit_folds, overfit
+from facekp.training.compiled import compiled
+from facekp.training.folds import load_ensemble
+
+CONFIG = TrainConfig(epochs=2, batch_size=8, lr=4e-3, device="cpu")
+
+
+def small(**options):
+    return create_model("hourglass-s", channels=16, depth=2, **options)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return blob_faces(30)
+
+
+@pytest.fixture(scope="module")
+def folds(faces, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folds")
+    return folder, fit_folds(small, faces, 3, CONFIG, folder, progress=False)
+
+
+def test_each_face_is_predicted_by_the_model_that_never_saw_it(faces, folds):
+    folder, record = folds
+    assert record == json.loads((folder / "folds.json").read_text()) and record["faces"] == 30
+    ensemble = load_ensemble(folder)
+    squares = []
+    for model, (_, test), told in zip(ensemble.models, faces.folds(3, 0), record["rmse_of_folds"], strict=True):
+        error = (predict(model, test.images)[0] - test.keypoints).astype(float) ** 2
+        assert np.sqrt(error.mean()) == pytest.approx(told, rel=1e-4)
+        squares.append(error)
+    assert np.sqrt(np.concatenate(squares).mean()) == pytest.approx(record["metrics"]["rmse"], rel=1e-4)
+
+
+def test_an_ensemble_answers_with_the_mean(faces, folds):
+    ensemble = load_ensemble(folds[0])
+    points, confidence = predict(ensemble, faces.images)
+    each = [predict(m, faces.images) for m in ensemble.models]
+    np.testing.assert_allclose(points, np.mean([p for p, _ in each], axis=0), atol=1e-3)
+    np.testing.assert_allclose(confidence, np.mean([c for _, c in each], axis=0), atol=1e-5)
+
+
+def test_finished_folds_are_kept_and_missing_ones_made(faces, folds, tmp_path):
+    folder, record = folds
+    shutil.copytree(folder, tmp_path / "again")
+    shutil.rmtree(tmp_path / "again" / "fold-1")
+    kept = (tmp_path / "again" / "fold-0" / "model.safetensors").stat().st_mtime_ns
+    assert fit_folds(small, faces, 3, CONFIG, tmp_path / "again", progress=False) == record
+    assert (tmp_path / "again" / "fold-0" / "model.safetensors").stat().st_mtime_ns == kept
+
+
+def test_folds_of_other_data_or_another_config_are_refused(faces, folds):
+    with pytest.raises(InputError, match="trained with another config"):
+        fit_folds(small, faces, 3, replace(CONFIG, lr=1e-3), folds[0], progress=False)
+    with pytest.raises(InputError, match="trained with another data"):
+        fit_folds(small, blob_faces(30, seed=1), 3, CONFIG, folds[0], progress=False)
+
+
+def test_an_ensemble_of_strangers_is_refused(tmp_path):
+    other = create_model("hourglass-s", Scheme("two", ("a", "b")), channels=16, depth=2)
+    with pytest.raises(InputError, match="same points"):
+        Ensemble([small(), other])
+    with pytest.raises(InputError, match="expected the folds"):
+        load_ensemble(tmp_path)
+
+
+def test_a_network_learns_eight_faces_by_heart_and_a_broken_one_does_not(faces):
+    eight = faces.select(slice(8))
+    torch.manual_seed(0)
+    good = overfit(small(), eight, replace(CONFIG, lr=1e-2), steps=100, progress=False)
+    assert len(good["losses"]) == 100 and good["rmse"] < 0.25 * good["mean_face_rmse"]
+    torch.manual_seed(0)
+    frozen = small()
+    for p in frozen.parameters():
+        p.requires_grad_(False)
+    frozen.network.heads[0].bias.requires_grad_(True)  # a network that can only move its last bias
+    bad = overfit(frozen, eight, replace(CONFIG, lr=1e-2), steps=20, progress=False)
+    assert bad["rmse"] > good["rmse"] * 3
+
+
+def test_the_range_test_finds_a_rate_that_learns_and_stops_where_the_loss_explodes(faces):
+    torch.manual_seed(0)
+    model = small()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    found = find_lr(model, faces, CONFIG, low=1e-5, high=100.0, steps=40)
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    assert len(found["lr"]) == len(found["loss"]) == len(found["smooth"]) <= 40
+    assert 1e-4 < found["suggestion"] < 0.3 and np.isfinite(found["loss"]).all()
+    ratios = np.diff(np.log(found["lr"]))
+    np.testing.assert_allclose(ratios, ratios[0])
+
+
+def test_where_compiling_fails_the_network_runs_as_it_is_and_says_why(monkeypatch):
+    def compile_late(model):  # kernels are made when first called: that is where it fails
+        def call(x):
+            raise RuntimeError("no C++ compiler here\nand a long trace")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", compile_late)
+    network = torch.nn.Conv2d(1, 2, 3)
+    with pytest.warns(UserWarning, match=r"runs as it is \(RuntimeError: no C\+\+ compiler here\)"):
+        assert compiled(network, torch.zeros(1, 1, 8, 8)) is network
+    assert network.weight.grad is None
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_a_compiled_network_gives_the_same_numbers_and_the_trial_leaves_no_trace():
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU())
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    state = torch.get_rng_state()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        faster = compiled(network, torch.zeros(2, 1, 8, 8))
+    assert faster is not network and torch.equal(state, torch.get_rng_state())
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    x = torch.rand(2, 1, 8, 8)
+    torch.testing.assert_close(faster.eval()(x), network.eval()(x), atol=1e-5, rtol=1e-4)
+
+
+def test_a_run_can_be_told_to_compile(faces, monkeypatch):
+    used = []
+    monkeypatch.setattr(torch, "compile", lambda model: used.append(model) or model)
+    fit(small(), *faces.split(0.2), replace(CONFIG, compile=True), progress=False)
+    assert len(used) == 1
+
+
+def test_tensorboard_gets_every_epoch_or_says_what_to_install(faces, tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    fit(small(), *faces.split(0.2), CONFIG, progress=False, on_epoch=board(tmp_path / "tb"))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    assert {"loss", "val_rmse", "lr"} <= set(events.Tags()["scalars"])
+    assert [e.step for e in events.Scalars("val_rmse")] == [1, 2]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(InputError, match=r"facekp\[tensorboard\]"):
+        board(tmp_path)
