@@ -139,8 +139,11 @@ def warp_images(images: Tensor, matrix: Tensor, field: Tensor | None = None) -> 
     B, _, H, W = images.shape
     back = inverse(matrix)  # new pixel -> old pixel
     if field is None:
-        # One matrix product makes the grid, (B, H, W, 2), in grid_sample's units.
-        grid = F.affine_grid(to_unit_matrix(back, (H, W)), [B, 1, H, W], align_corners=False)
+        # In grid_sample's units a lookup place is A (u, v) + t: what the column adds and what the row adds.
+        u, v = ((2 * torch.arange(n, device=images.device) + 1) / n - 1 for n in (W, H))
+        unit = to_unit_matrix(back, (H, W))[:, None]  # (B, 1, 2, 3)
+        columns, rows = u[:, None] * unit[..., 0], v[:, None] * unit[..., 1] + unit[..., 2]  # (B, W, 2), (B, H, 2)
+        grid = columns[:, None] + rows[:, :, None]  # (B, H, W, 2)
     else:
         y, x = torch.meshgrid(*(torch.arange(n, device=images.device) for n in (H, W)), indexing="ij")
         pixels = torch.stack([x, y], -1).float() + bend(field, (H, W)).permute(0, 2, 3, 1)  # (B, H, W, 2)

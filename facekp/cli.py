@@ -317,9 +317,23 @@ app.add_typer(bench, name="bench")
 @bench.command("reader")
 def bench_reader(path: Annotated[Path, typer.Argument(help="Kaggle's training.csv.")]) -> None:
     """Reading training.csv: the usual way, ours, and ours a second time."""
-    from facekp import bench as b
+    from facekp.bench.reader import reader
 
-    print(json.dumps(b.reader(path), indent=1))
+    print(json.dumps(reader(path), indent=1))
+
+
+@bench.command("speed")
+def bench_speed(
+    out: Annotated[Path, typer.Argument(metavar="OUT.json", help="The record; parts that it has already are kept.")],
+    part: Annotated[
+        list[str] | None, typer.Option(help="Only training, usual, views, growth or serving. May be repeated.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Training against the bare network and the usual way, augmentation against kornia, growth, prediction."""
+    from facekp.bench.speed import measure, table
+
+    print(table(measure(out, device, part)))
 
 
 @bench.command("networks")

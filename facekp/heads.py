@@ -136,9 +136,8 @@ class HeatmapHead:
 
     def encode(self, keypoints: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Targets (B, K, h, w) for maps of ``size`` (h, w), and the mask (B, K) of annotated points."""
-        points, mask = annotated(keypoints)
-        target = heatmaps.gaussian(heatmaps.to_heatmap(points, self.stride), size, self.sigma)
-        return target * mask[..., None, None], mask
+        target = heatmaps.gaussian(heatmaps.to_heatmap(keypoints, self.stride), size, self.sigma)
+        return target, keypoints.isfinite().all(-1)
 
     def loss(self, raw: Tensor | list[Tensor], keypoints: Tensor) -> Tensor:
         """Masked mean over all annotated points, averaged over the stacks; a scalar."""

@@ -47,7 +47,7 @@ def gaussian(points: Tensor, size: tuple[int, int], sigma: float) -> Tensor:
     y = torch.arange(h, device=points.device, dtype=points.dtype)
     gx = torch.exp(-0.5 * ((x - points[..., 0:1]) / sigma) ** 2)  # (B, K, w)
     gy = torch.exp(-0.5 * ((y - points[..., 1:2]) / sigma) ** 2)  # (B, K, h)
-    return torch.nan_to_num(gy[..., :, None] * gx[..., None, :])
+    return gy.nan_to_num(0.0)[..., :, None] * gx.nan_to_num(0.0)[..., None, :]
 
 
 def disc(points: Tensor, size: tuple[int, int], radius: float) -> Tensor:

@@ -178,6 +178,6 @@ def range_test(found: dict) -> Figure:
     axis.plot(found["lr"], found["smooth"], color=SERIES[0], label="smoothed")
     label = f"falls fastest at {found['suggestion']:.1e}"
     axis.axvline(found["suggestion"], color=SERIES[1], ls="--", label=label)
-    axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0, 2 * found["smooth"][0]))
+    axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0.9 * min(found["smooth"]), 1.2 * found["smooth"][0]))
     axis.legend(frameon=False)
     return figure

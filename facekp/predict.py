@@ -18,13 +18,14 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def predict(model: KeypointModel, images: np.ndarray, batch_size: int = 128) -> tuple[np.ndarray, np.ndarray]:
+def predict(model: KeypointModel, images: np.ndarray, batch_size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The keypoints of each face, on the device where the model is.
 
     Args:
         model: in eval mode or not; it is left as it was.
         images: (N, H, W) uint8, with H = W = ``model.size``.
-        batch_size: faces per forward pass; only speed and memory depend on it.
+        batch_size: faces per forward pass; only speed and memory depend on it. By default 256 on a GPU, and on a
+            CPU 32: what a layer puts out should stay in its caches (measured for hourglass-s: 256 is half as fast).
 
     Returns:
         points (N, K, 2) float32 in pixels, and confidence (N, K): see the model's head.
@@ -35,6 +36,7 @@ def predict(model: KeypointModel, images: np.ndarray, batch_size: int = 128) -> 
     if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1:] != (model.size, model.size):
         raise InputError(f"Expected images (N, {model.size}, {model.size}) uint8; found {images.shape} {images.dtype}.")
     device = next(model.parameters()).device
+    batch_size = batch_size or (256 if device.type == "cuda" else 32)
     was_training = model.training
     model.eval()
     points = np.empty((len(images), len(model.scheme), 2), np.float32)

@@ -64,8 +64,12 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def learning_rate(done: int, steps: int, config: TrainConfig) -> float:
-    """The rate of the step after ``done`` of ``steps`` steps: up in the warm-up, then as the schedule says."""
-    warmup = max(1, round(config.warmup * steps)) if config.warmup else 0
+    """The rate of the step after ``done`` of ``steps`` steps: up in the warm-up, then as the schedule says.
+
+    "onecycle" climbs on its own, and has no other warm-up.
+    """
+    own = config.warmup == 0 or config.schedule == "onecycle"
+    warmup = 0 if own else max(1, round(config.warmup * steps))
     if done < warmup:
         return config.lr * (done + 1) / (warmup + 1)
     return config.lr * SCHEDULES[config.schedule]((done - warmup) / max(1, steps - warmup))

@@ -1,4 +1,4 @@
-"""Speed, measured side by side: each way in a Python of its own, one after the other."""
+"""Reading training.csv, measured side by side: each way in a Python of its own, one after the other."""
 
 import json
 import os

@@ -1,0 +1,87 @@
+"""All measurements of training and prediction as one record, and its table."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from facekp import data
+from facekp.bench.growth import growth
+from facekp.bench.serving import serving
+from facekp.bench.steps import against_usual, training
+from facekp.bench.views import views
+from facekp.data.faces import Faces
+from facekp.files import write_json
+from facekp.results import environment
+from facekp.training import pick_device
+
+NETWORKS = ("hourglass-s", "hourglass-2", "resnet18")
+
+
+def sample_faces(count: int) -> Faces:
+    """``count`` complete drawn faces, the shipped ones over and over."""
+    faces = data.load("sample").complete()
+    return Faces(*(np.resize(a, (count, *a.shape[1:])) for a in (faces.images, faces.keypoints)), faces.scheme)
+
+
+def measure(out: str | Path, device: str = "auto", only: list[str] | None = None) -> dict:
+    """Measure, one after the other; after each part the record is written, and parts that are there are kept.
+
+    Args:
+        out: the JSON record.
+        device: where to train.
+        only: names of parts; default all.
+
+    Returns:
+        The record: ``environment``; ``cores``; ``training`` (one row per network of NETWORKS); ``usual`` (rows);
+        ``views``; ``growth``; ``serving``. See the functions of those names.
+    """
+    out = Path(out)
+    here = pick_device(device)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    gpu = here.type == "cuda"
+    record = json.loads(out.read_text()) if out.is_file() else {}
+    record |= {"environment": environment(), "device": str(here), "cores": cores}
+    few = {"hourglass-s": 360, "hourglass-2": 72, "resnet18": 360}
+    parts: dict[str, Callable[[], object]] = {
+        "training": lambda: [training(n, sample_faces(2140 if gpu else few[n]), device=device) for n in NETWORKS],
+        "usual": lambda: [against_usual(n, sample_faces(2048 if gpu else few[n]), cores, device=device)
+                          for n in NETWORKS],
+        "views": lambda: views(sample_faces(256), here),
+        "growth": growth,
+        "serving": lambda: serving("hourglass-s", here),
+    }
+    for name, part in parts.items():
+        if name in (only or parts) and name not in record:
+            print(f"{name} ...", flush=True)
+            record[name] = part()
+            write_json(out, record)
+    return record
+
+
+def table(record: dict) -> str:
+    """The record as Markdown tables."""
+    lines = [f"On {record['environment']['gpu'] or 'the CPU'}, {record['cores']} cores."]
+    if rows := record.get("training"):
+        lines += ["", "| network | bare (images/s) | fit (images/s) | fit / bare | with evaluation |", "|---" * 5 + "|"]
+        lines += [f"| {r['network']} | {r['bare']:.0f} | {r['fit']:.0f} | {r['ratio']:.2f} | "
+                  f"{r['with_evaluation'] / r['bare']:.2f} |" for r in rows]
+    if rows := record.get("usual"):
+        lines += ["", "| network | usual way (images/s) | fit (images/s) | times faster |", "|---" * 4 + "|"]
+        lines += [f"| {r['network']} | {r['usual']:.0f} | {r['fit']:.0f} | {r['ratio']:.1f} |" for r in rows]
+    if v := record.get("views"):
+        lines += ["", "| augmentation and targets | images/s | error (px) |", "|---" * 3 + "|"]
+        ways = [(n, v[n]) for n in ("ours", "kornia") if v[n]]
+        lines += [f"| {n} | {way['images_per_second']:.0f} | {way['error_px']:.4f} |" for n, way in ways]
+    if g := record.get("growth"):
+        lines += ["", "| faces | seconds per epoch | peak memory (MB) |", "|---" * 3 + "|"]
+        lines += [f"| {r['faces']} | {r['seconds']:.2f} | {r['peak_mb']:.0f} |" for r in g["rows"]]
+        lines += ["", f"{g['bytes_per_face']:.0f} bytes more per face; time grows as faces^{g['exponent']:.2f}."]
+    if s := record.get("serving"):
+        lines += ["", f"| {s['network']}, batch | eager (faces/s) | compiled | ONNX Runtime |", "|---" * 4 + "|"]
+        for r in s["rows"]:
+            ways = [f"{r[way]:.0f}" if r[way] else "-" for way in ("eager", "compiled", "onnx")]
+            lines.append(f"| {r['batch']} | {' | '.join(ways)} |")
+    return "\n".join(lines)
