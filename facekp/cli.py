@@ -310,6 +310,58 @@ def submit(
     print(evaluation.submission(run, data, out, device))
 
 
+results = typer.Typer(no_args_is_help=True, help="Many trainings from one plan file, and their records.")
+app.add_typer(results, name="results")
+
+
+@results.command("run")
+def results_run(
+    plan: Annotated[Path, typer.Option(help="A TOML file, see book/plans.")],
+    faces: Annotated[Path, typer.Option(help="What to train on, as DATA of 'facekp train'.")],
+    out: Annotated[Path, typer.Option(help="A folder for the records; those that are there are kept.")],
+    work: Annotated[Path, typer.Option(help="A folder for weights and resume files.")] = Path("runs"),
+    only: Annotated[list[str] | None, typer.Option(help="Only the run of this name. May be repeated.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Do all trainings of a plan that have no record yet. Interrupted, it goes on when called again."""
+    from facekp import plan as p
+
+    try:
+        p.run_plan(plan, faces, out, work, device, only)
+    except KeyboardInterrupt as error:
+        print(f"\n{str(error) or 'Interrupted.'} Here: the same command again.", file=sys.stderr)
+        raise SystemExit(130) from None
+    print(p.table(out))
+
+
+@results.command("table")
+def results_table(folder: Annotated[Path, typer.Argument(help="A folder of records.")]) -> None:
+    """The records as a table, best first, with the spread over the seeds."""
+    from facekp import plan
+
+    print(plan.table(folder))
+
+
+@results.command("plots")
+def results_plots(
+    folder: Annotated[Path, typer.Argument(help="A folder of records.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Gets comparison.png, ced.png and curves.png.")],
+) -> None:
+    """Draw the records: every network's error, its distribution over the faces, its curve."""
+    import numpy as np
+
+    from facekp import plan, plots
+
+    named = plan.records(folder)
+    plots.save(plots.comparison(named), out / "comparison.png")
+    errors = {name: np.array(runs[0]["face_rmse"]) for name, runs in named.items()}
+    plots.save(plots.error_curves(errors, 6.0, "RMSE of a face (px)"), out / "ced.png")
+    trained = {n: r[0] for n, r in named.items() if "curve" in r[0]}
+    if trained:
+        plots.save(plots.curves(trained), out / "curves.png")
+    print(f"Wrote the pictures to {out}.")
+
+
 bench = typer.Typer(no_args_is_help=True, help="Measure speed, everything side by side in one run.")
 app.add_typer(bench, name="bench")
 

@@ -178,6 +178,27 @@ def range_test(found: dict) -> Figure:
     axis.plot(found["lr"], found["smooth"], color=SERIES[0], label="smoothed")
     label = f"falls fastest at {found['suggestion']:.1e}"
     axis.axvline(found["suggestion"], color=SERIES[1], ls="--", label=label)
-    axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0.9 * min(found["smooth"]), 1.2 * found["smooth"][0]))
+    limits = (0.9 * min(found["smooth"]), 1.2 * found["smooth"][0])
+    axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=limits)
     axis.legend(frameon=False)
+    return figure
+
+
+def comparison(named: dict[str, list[dict]]) -> Figure:
+    """Each name's RMSE as a bar, a dot per seed, best first; a dashed line for the mean face.
+
+    Args:
+        named: records by name, as ``plan.records`` gives them.
+    """
+    figure, axis = plt.subplots(figsize=(7, 0.36 * len(named) + 1), layout="constrained")
+    plt.close(figure)
+    for i, runs in enumerate(named.values()):
+        values = [r["metrics"]["rmse"] for r in runs]
+        axis.barh(i, np.mean(values), color=SERIES[0], alpha=0.75)
+        axis.scatter(values, [i] * len(values), color="black", s=10, zorder=3)
+    mean = np.mean([r["metrics"]["mean_face_rmse"] for runs in named.values() for r in runs])
+    axis.axvline(mean, color=BASELINE, ls="--")
+    axis.set_yticks(range(len(named)), list(named))
+    axis.invert_yaxis()
+    axis.set(xlabel="RMSE on held-out faces (px); a dot is a seed, the dashed line the mean face")
     return figure

@@ -1,0 +1,223 @@
+"""Plans: a list of trainings in a file, one record each, and what their records say together.
+
+A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name and what is its own::
+
+    protocol = "A"
+    [common]
+    seeds = [0, 1, 2]
+    set = { epochs = 30 }
+
+    [[run]]
+    name = "hourglass-s"
+    model = "hourglass-s"
+
+Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
+``held_out``, ``options``, ``head`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the training faces
+are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe.
+"""
+
+import json
+import tomllib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facekp import metrics, training
+from facekp.data.faces import Faces
+from facekp.errors import InputError
+from facekp.files import write_json
+from facekp.jobs import Job
+from facekp.models import MODELS, load_model, reference
+from facekp.models.count import parameters
+from facekp.predict import predict
+from facekp.recipes import recipe
+from facekp.results import environment
+
+KEYS = {"name", "model", "seeds", "keypoints", "conventions", "held_out", "options", "head", "faces", "authors", "set"}
+REFERENCES = {"mean face": reference.mean_face, "ridge": reference.ridge}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One line of a plan with one seed."""
+
+    name: str
+    seed: int
+    settings: dict
+
+    @property
+    def file(self) -> str:
+        return f"{self.name.replace(' ', '-')}-{self.seed}"
+
+    def job(self, source: str | Path, device: str = "auto") -> Job:
+        """The training that this run is."""
+        s = self.settings
+        changes = {"device": device} | s.get("set", {}) | {"seed": self.seed}
+        config = recipe(s["model"], s.get("authors", False), **changes)
+        return Job(source, s["model"], config, s.get("keypoints", "15"), s.get("conventions", "one"),
+                   s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}))
+
+
+def read_plan(path: str | Path) -> tuple[str, list[Run]]:
+    """The plan's protocol name and its runs, seed by seed: all networks with the first seed come first.
+
+    Raises:
+        InputError: not TOML, an unknown key or network, or two runs of one name.
+    """
+    path = Path(path)
+    try:
+        plan = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such plan. Expected a TOML file like book/plans/protocol-a.toml.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+        raise InputError(f"{path}: expected a plan in TOML; found something else ({e}).") from None
+    common, runs = plan.get("common", {}), []
+    for i, entry in enumerate(plan.get("run", [])):
+        settings = {**common, **entry, "set": common.get("set", {}) | entry.get("set", {})}
+        where = f"{path}: run {i + 1}"
+        unknown = sorted(set(settings) - KEYS)
+        if unknown:
+            raise InputError(f"{where}: found {', '.join(unknown)}; a run may have {', '.join(sorted(KEYS))}.")
+        if not {"name", "model"} <= set(settings):
+            raise InputError(f"{where}: expected a name and a model; found {', '.join(settings)}.")
+        if settings["model"] not in (*MODELS, *REFERENCES):
+            raise InputError(f"{where}: there is no network '{settings['model']}'. "
+                             f"Known: {', '.join((*REFERENCES, *MODELS))}.")
+        runs += [Run(settings["name"], seed, settings) for seed in settings.get("seeds", [0])]
+    if not runs:
+        raise InputError(f"{path}: expected at least one [[run]]; found none.")
+    if len({run.file for run in runs}) < len(runs):
+        raise InputError(f"{path}: two runs have the same name and seed; their records would be one file.")
+    for run in runs:
+        if run.settings["model"] in MODELS:
+            run.job("")  # a wrong setting is found now, not after an hour
+    return plan.get("protocol", path.stem), sorted(runs, key=lambda run: run.settings.get("seeds", [0]).index(run.seed))
+
+
+def run_plan(
+    plan: str | Path, source: str | Path, out: str | Path, work: str | Path, device: str = "auto",
+    only: list[str] | None = None,
+) -> None:
+    """Do all runs of a plan whose record is not in ``out`` yet; an interrupted call can be repeated.
+
+    Args:
+        plan: the TOML file.
+        source: what ``data.load`` takes.
+        out: one JSON record per run is written here.
+        work: run folders with weights and resume files, as ``facekp train`` writes them.
+        device: where to train.
+        only: names of runs; default all.
+
+    Raises:
+        InputError: a record in ``out`` or a run in ``work`` is of other faces or another config.
+    """
+    protocol, runs = read_plan(plan)
+    unknown = set(only or []) - {run.name for run in runs}
+    if unknown:
+        raise InputError(f"{plan}: found no run called {', '.join(sorted(unknown))}.")
+    out, work = Path(out), Path(work)
+    for run in runs:
+        if only and run.name not in only:
+            continue
+        learn, test, job = prepared(run, source, device)
+        path = out / f"{run.file}.json"
+        if path.exists():
+            check_record(path, json.loads(path.read_text()), learn, test, job)
+            continue
+        record = done(run, job, learn, test, work / run.file)
+        write_json(path, record | {"name": run.name, "protocol": protocol})
+        print(f"{run.file:24} {record['metrics']['rmse']:.3f} px "
+              f"(mean face {record['metrics']['mean_face_rmse']:.3f})", flush=True)
+
+
+def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, Job | None]:
+    """Training and held-out faces of a run, and its job (None for a reference row)."""
+    stand_in = replace_model(run) if run.settings["model"] in REFERENCES else run
+    job = stand_in.job(source, device)
+    learn, test = job.faces().split(job.held_out, run.seed)
+    few = run.settings.get("faces")
+    if few is not None:
+        if not 1 < few <= len(learn):
+            raise InputError(f"{run.name}: expected 2 to {len(learn)} training faces; found {few}.")
+        learn = learn.select(np.random.default_rng(run.seed).permutation(len(learn))[:few])
+    return learn, test, None if run.settings["model"] in REFERENCES else job
+
+
+def replace_model(run: Run) -> Run:
+    """The same run of a network, to ask how its faces are split."""
+    return replace(run, settings={k: v for k, v in run.settings.items() if k != "set"} | {"model": "cnn3"})
+
+
+def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> dict:
+    """The record of a run: trained now, or found finished in its folder."""
+    if job is None:
+        model = REFERENCES[run.settings["model"]](learn)
+        record = {"seed": run.seed, "parameters": parameters(model), "environment": environment(),
+                  "data": {"train": {"fingerprint": learn.fingerprint(), "faces": len(learn)},
+                           "val": {"fingerprint": test.fingerprint(), "faces": len(test)}},
+                  "metrics": training.evaluate(model, test, metrics.mean_face(learn.keypoints))}
+    else:
+        if (folder / "record.json").exists():
+            record = json.loads((folder / "record.json").read_text())
+            check_record(folder / "record.json", record, learn, test, job)
+        else:
+            torch.manual_seed(run.seed)
+            record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=job.notes())
+        model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))
+    points, _ = predict(model, test.images)
+    return record | {"face_rmse": [round(float(e), 4) for e in metrics.rmse(points, test.keypoints, axis=(1, 2))]}
+
+
+# What may differ between a plan's config and a record's: where it ran, how often it was saved. Not what was done.
+FREE = {"device", "save_every", "feed", "compile"}
+
+
+def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job | None) -> None:
+    """Raise InputError unless ``record`` is of these faces and this job."""
+    wanted = {"train": learn.fingerprint(), "val": test.fingerprint()}
+    found = {side: record["data"][side]["fingerprint"] for side in wanted}
+    if found != wanted:
+        raise InputError(f"{path}: this record is of other faces (fingerprints {found}, expected {wanted}). Give the "
+                         "same data, or another --out folder: records of different data are not mixed.")
+    if job is not None:
+        plan, there = json.loads(json.dumps(asdict(job.config))), record["config"]
+        differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
+        if differ or record["model"]["model"] != job.model:
+            raise InputError(f"{path}: this record was made with another {', '.join(differ) or 'model'} than the plan "
+                             "says. Remove it, or name another --out folder.")
+
+
+def records(folder: str | Path) -> dict[str, list[dict]]:
+    """The records of a folder by the name of the run, best first.
+
+    Raises:
+        InputError: there are none, or their held-out faces differ for the same seed.
+    """
+    found = [json.loads(p.read_text()) for p in sorted(Path(folder).glob("*.json"))]
+    if not found:
+        raise InputError(f"{folder}: expected records of 'facekp results run'; found none.")
+    by_seed: dict[int, set] = {}
+    for record in found:
+        by_seed.setdefault(record["seed"], set()).add(record["data"]["val"]["fingerprint"])
+    if any(len(prints) > 1 for prints in by_seed.values()):
+        raise InputError(f"{folder}: these records were tested on different faces, so they cannot stand in one table.")
+    named: dict[str, list[dict]] = {}
+    for record in found:
+        named.setdefault(record["name"], []).append(record)
+    return dict(sorted(named.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
+
+
+def table(folder: str | Path) -> str:
+    """A line per name, best first: the mean over its seeds, and how far they lie apart."""
+    lines = ["| network | weights | RMSE (px) | of the mean face | NME | epochs | seeds |", "|---" * 7 + "|"]
+    for name, runs in records(folder).items():
+        rmse = np.array([r["metrics"]["rmse"] for r in runs])
+        share = np.mean([r["metrics"]["rmse"] / r["metrics"]["mean_face_rmse"] for r in runs])
+        nme = np.mean([r["metrics"].get("nme_inter_ocular", np.nan) for r in runs])
+        spread = f" ± {rmse.std(ddof=1):.3f}" if len(rmse) > 1 else ""
+        epochs = runs[0]["config"]["epochs"] if "config" in runs[0] else ""
+        lines.append(f"| {name} | {runs[0]['parameters'] / 1e6:.2f} M | {rmse.mean():.3f}{spread} | {share:.2f} | "
+                     f"{100 * nme:.1f} % | {epochs} | {len(rmse)} |")
+    return "\n".join(lines)

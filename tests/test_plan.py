@@ -1,0 +1,132 @@
+"""Plans: what is run, what is kept, what is refused, and the table at the end."""
+
+import json
+
+import numpy as np
+import pytest
+from drawn import blob_faces
+
+from facekp import plan as plan_module
+from facekp import plots
+from facekp.errors import InputError
+
+PLAN = """
+protocol = "test"
+[common]
+seeds = [0, 1]
+held_out = 0.25
+set = { epochs = 1, batch_size = 8, device = "cpu" }
+
+[[run]]
+name = "mean face"
+model = "mean face"
+
+[[run]]
+name = "small hourglass"
+model = "hourglass-s"
+options = { channels = 16, depth = 2 }
+
+[[run]]
+name = "on ten faces"
+model = "hourglass-s"
+options = { channels = 16, depth = 2 }
+faces = 10
+seeds = [0]
+set = { augment = { rotation = 5 } }
+"""
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("plan")
+    blob_faces(32).save(folder / "faces.npz")
+    (folder / "plan.toml").write_text(PLAN)
+    plan_module.run_plan(folder / "plan.toml", folder / "faces.npz", folder / "out", folder / "work")
+    return folder
+
+
+def test_every_run_leaves_one_record(work):
+    names = sorted(p.stem for p in (work / "out").glob("*.json"))
+    assert names == ["mean-face-0", "mean-face-1", "on-ten-faces-0", "small-hourglass-0", "small-hourglass-1"]
+    record = json.loads((work / "out" / "on-ten-faces-0.json").read_text())
+    assert record["data"]["train"]["faces"] == 10 and record["config"]["augment"]["rotation"] == 5
+    assert record["config"]["epochs"] == 1 and record["protocol"] == "test" and len(record["face_rmse"]) == 8
+    assert np.sqrt(np.mean(np.square(record["face_rmse"]))) == pytest.approx(record["metrics"]["rmse"], rel=1e-3)
+    mean = json.loads((work / "out" / "mean-face-0.json").read_text())
+    assert mean["metrics"]["rmse"] == pytest.approx(mean["metrics"]["mean_face_rmse"], rel=1e-5)
+
+
+def test_finished_runs_are_kept_and_missing_records_made_from_their_runs(work, monkeypatch):
+    stamp = (work / "out" / "small-hourglass-0.json").stat().st_mtime_ns
+    before = json.loads((work / "out" / "small-hourglass-1.json").read_text())
+    (work / "out" / "small-hourglass-1.json").unlink()
+    monkeypatch.setattr(plan_module.training, "fit", lambda *_, **__: pytest.fail("was trained again"))
+    plan_module.run_plan(work / "plan.toml", work / "faces.npz", work / "out", work / "work")
+    assert (work / "out" / "small-hourglass-0.json").stat().st_mtime_ns == stamp
+    assert json.loads((work / "out" / "small-hourglass-1.json").read_text()) == before
+
+
+def test_a_record_of_other_faces_or_another_config_is_never_mixed_in(work, tmp_path):
+    blob_faces(32, seed=5).save(tmp_path / "others.npz")
+    with pytest.raises(InputError, match="of other faces"):
+        plan_module.run_plan(work / "plan.toml", tmp_path / "others.npz", work / "out", work / "work")
+    (tmp_path / "plan.toml").write_text(PLAN.replace("epochs = 1", "epochs = 2"))
+    with pytest.raises(InputError, match="another epochs than the plan"):
+        plan_module.run_plan(tmp_path / "plan.toml", work / "faces.npz", work / "out", work / "work")
+    for record in (work / "out").glob("*.json"):
+        (tmp_path / record.name).write_text(record.read_text())
+    other = json.loads((tmp_path / "mean-face-0.json").read_text())
+    other["data"]["val"]["fingerprint"] = "0" * 16
+    (tmp_path / "mean-face-0.json").write_text(json.dumps(other))
+    with pytest.raises(InputError, match="tested on different faces"):
+        plan_module.records(tmp_path)
+    with pytest.raises(InputError, match="found none"):
+        plan_module.table(tmp_path / "nowhere")
+
+
+def test_the_table_has_a_line_per_name_with_mean_and_spread(work):
+    named = plan_module.records(work / "out")
+    table = plan_module.table(work / "out").splitlines()
+    assert len(table) == 2 + 3
+    line = next(line for line in table if line.startswith("| small hourglass |"))
+    rmse = [r["metrics"]["rmse"] for r in named["small hourglass"]]
+    assert f"{np.mean(rmse):.3f} ± {np.std(rmse, ddof=1):.3f}" in line and line.endswith("| 1 | 2 |")
+    means = [np.mean([r["metrics"]["rmse"] for r in runs]) for runs in named.values()]
+    assert means == sorted(means)
+    assert plots.comparison(named).axes[0].get_yticklabels()[0].get_text() == next(iter(named))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("[[run", "expected a plan in TOML"),
+        ('[[run]]\nname = "x"\nmodel = "transformer"', "no network 'transformer'"),
+        ('[[run]]\nname = "x"', "expected a name and a model"),
+        ('[[run]]\nname = "x"\nmodel = "cnn3"\ncolour = 1', "found colour"),
+        ('[[run]]\nname = "x"\nmodel = "cnn3"\nset = { speed = 1 }', "found speed"),
+        ('[[run]]\nname = "mean face"\nmodel = "ridge"', "the same name and seed"),
+    ],
+)
+def test_a_wrong_plan_is_refused_before_anything_is_trained(tmp_path, change, message):
+    (tmp_path / "plan.toml").write_text(PLAN + change)
+    with pytest.raises(InputError, match=message.replace("[", r"\[")):
+        plan_module.read_plan(tmp_path / "plan.toml")
+
+
+def test_an_empty_plan_a_missing_one_and_an_unknown_name_are_refused(work, tmp_path):
+    (tmp_path / "plan.toml").write_text('protocol = "x"')
+    with pytest.raises(InputError, match="at least one"):
+        plan_module.read_plan(tmp_path / "plan.toml")
+    with pytest.raises(InputError, match="no such plan"):
+        plan_module.read_plan(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="no run called x"):
+        plan_module.run_plan(work / "plan.toml", work / "faces.npz", tmp_path, tmp_path, only=["x"])
+
+
+def test_the_shipped_plans_can_be_read():
+    from pathlib import Path
+
+    plans = sorted((Path(__file__).parents[1] / "book" / "plans").glob("*.toml"))
+    assert plans
+    for path in plans:
+        assert plan_module.read_plan(path)[1]
