@@ -119,4 +119,4 @@ def test_the_readme_shows_the_recorded_figures():
     spec.loader.exec_module(tables)
     readme = (ROOT / "README.md").read_text()
     assert tables.filled(readme) == readme
-    assert all(text() in readme for text in (tables.reader, tables.results, tables.demo))
+    assert all(text() in readme for text in (tables.reader, tables.results, tables.speed, tables.demo))

@@ -13,6 +13,7 @@ from facekp.bench import speed as speed_module
 from facekp.bench import steps, views
 from facekp.bench.serving import serving
 from facekp.bench.usual import FaceDataset, usual_epoch, usual_loader
+from facekp.errors import InputError
 from facekp.models import create_model
 
 SMALL = {"channels": 16, "depth": 2}
@@ -100,6 +101,11 @@ def test_the_record_keeps_its_parts_and_its_table_shows_them(tmp_path, monkeypat
         record = speed_module.measure(tmp_path / "speed.json", "cpu", ["growth"])
     assert calls == ["growth"] and json.loads((tmp_path / "speed.json").read_text()) == record
     assert "| 10 | 1.00 | 5 |" in speed_module.table(record) and "9216 bytes" in speed_module.table(record)
+
+
+def test_an_unknown_part_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"no measurement called warp\. Here: training"):
+        speed_module.measure(tmp_path / "speed.json", "cpu", ["warp"])
 
 
 def test_sample_faces_are_as_many_as_asked_for():

@@ -96,6 +96,7 @@ def test_batches_are_whole_and_show_each_face_at_most_once():
         ({"optimizer": "lion"}, "optimizer to be one of adamw, adam, sgd, rmsprop; found 'lion'"),
         ({"schedule": "sine"}, "schedule to be one of"),
         ({"lr": 0.0}, "lr and clip above 0"),
+        ({"compile": "yes"}, "true or false for compile"),
         ({"lr": "fast"}, "a number for lr; found 'fast'"),
         ({"ema": 1.0}, "ema from 0 to below 1"),
         ({"momentum": -0.1}, "momentum from 0"),

@@ -37,6 +37,16 @@ def reader() -> str:
     return "\n".join(lines)
 
 
+def speed() -> str:
+    """Images per second in training: the bare network, ours, the usual way."""
+    bench = json.loads((RESULTS / "bench-speed.json").read_text())
+    usual = {row["network"]: row for row in bench["usual"]}
+    lines = ["| network | bare | `fit` | kept | usual way |", "|---|---|---|---|---|"]
+    lines += [f"| `{r['network']}` | {r['bare']:.1f} | {r['fit']:.1f} | {100 * r['ratio']:.0f} % | "
+              f"{usual[r['network']]['usual']:.1f} |" for r in bench["training"]]
+    return "\n".join(lines)
+
+
 def demo() -> str:
     """What the demo's picture shows, in a sentence."""
     r = json.loads((RESULTS / "demo.json").read_text())
@@ -52,7 +62,7 @@ def demo() -> str:
 
 def filled(text: str) -> str:
     """The README with its tables made anew, each between its mark and the next empty line after the table."""
-    for name, make in (("results", results), ("reader", reader)):
+    for name, make in (("results", results), ("reader", reader), ("speed", speed)):
         pattern = rf"(<!-- {name} -->\n)(\n\|.*?\n(?=\n))?"
         table = make()
         text = re.sub(pattern, lambda m, t=table: f"{m[1]}\n{t}\n", text, count=1, flags=re.DOTALL)

@@ -67,6 +67,8 @@ class TrainConfig:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise InputError(f"Expected {name} to be one of {', '.join(known)}; found '{getattr(self, name)}'.")
+        if not isinstance(self.compile, bool):
+            raise InputError(f"Expected true or false for compile; found {self.compile!r}.")
         for f in fields(self):
             value = getattr(self, f.name)
             wants_number = isinstance(f.default, float) or f.name in ("epochs", "batch_size", "seed")
