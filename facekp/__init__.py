@@ -10,3 +10,12 @@ function lives.
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """``facekp.load_pretrained``, imported when it is asked for."""
+    if name == "load_pretrained":
+        from facekp.pretrained import load_pretrained
+
+        return load_pretrained
+    raise AttributeError(f"module 'facekp' has no attribute '{name}'")

@@ -37,7 +37,10 @@ Source = Annotated[
     ),
 ]
 RunFolder = Annotated[
-    Path, typer.Argument(metavar="RUN", help="The folder that 'facekp train' wrote, or a .safetensors file.")
+    Path,
+    typer.Argument(
+        metavar="RUN", help="What 'facekp train' wrote; a .safetensors file; or pretrained:NAME, see 'facekp weights'."
+    ),
 ]
 Which = Annotated[
     str,
@@ -166,6 +169,14 @@ Settings = Annotated[
 
 
 @app.command()
+def weights() -> None:
+    """List the trained weights that ship with the library."""
+    from facekp import pretrained
+
+    print(pretrained.table())
+
+
+@app.command()
 def train(
     data: Source,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder to write to.")],
@@ -182,6 +193,9 @@ def train(
     folds: Annotated[
         int | None, typer.Option(help="Train this many models instead, each tested on its own share of the faces.")
     ] = None,
+    origin: Annotated[
+        float, typer.Option(help="What the labels call the centre of the first pixel: 0, 0.5 or 1 are common.")
+    ] = 0.0,
     augment: Annotated[bool, typer.Option(help="Show each face from a new view in every epoch.")] = True,
     device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
@@ -204,7 +218,7 @@ def train(
     config = recipe(model, authors, **common, precision=precision, **settings(setting))
     if not augment:
         config = replace(config, augment=None)
-    job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head))
+    job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head), origin)
     try:
         jobs.train(job, run, folds, resume, tensorboard)
     except KeyboardInterrupt as error:  # caught here: further out it would become a bare "Aborted."

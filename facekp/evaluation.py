@@ -13,6 +13,7 @@ from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
+from facekp.pretrained import load_pretrained
 from facekp.results import scores
 from facekp.training import pick_device
 from facekp.training.folds import load_ensemble
@@ -23,8 +24,11 @@ PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict]:
     """The model of a run folder (or a ``.safetensors`` file) and its record ({} where there is none).
 
-    A folder of folds is one model, the mean of its models, and its record is ``folds.json``.
+    A folder of folds is one model, the mean of its models, and its record is ``folds.json``. "pretrained:NAME" is a
+    model that ships with the library.
     """
+    if str(run).startswith("pretrained:"):
+        return load_pretrained(str(run).removeprefix("pretrained:"), pick_device(device)), {}
     run = Path(run)
     if (run / "fold-0").is_dir():
         return load_ensemble(run, pick_device(device)), read_record(run / "folds.json")

@@ -23,7 +23,8 @@ class Whole(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(B, H, W) uint8 -> points (B, K, 2) in pixels and confidence (B, K)."""
-        return self.model.head.decode(self.model(to_float(images)))
+        points, confidence = self.model.head.decode(self.model(to_float(images)))
+        return points + self.model.origin, confidence
 
 
 def to_onnx(model: KeypointModel, path: str | Path) -> Path:

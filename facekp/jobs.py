@@ -28,6 +28,7 @@ class Job:
         keypoints: which faces, see ``data.folder.subset``.
         conventions: "one" or "two", see ``data.regimes``.
         held_out: share of the faces that are kept for testing.
+        origin: what the labels call the centre of the first pixel.
     """
 
     source: str | Path
@@ -38,6 +39,7 @@ class Job:
     held_out: float = 0.1
     options: dict = field(default_factory=dict)
     head: dict = field(default_factory=dict)
+    origin: float = 0.0
 
     def faces(self) -> Faces:
         """All faces of the job."""
@@ -45,7 +47,7 @@ class Job:
 
     def network(self, faces: Faces) -> KeypointModel:
         """A fresh network for these faces."""
-        return create_model(self.model, faces.scheme, faces.images.shape[1], self.head, **self.options)
+        return create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.origin, **self.options)
 
     def notes(self) -> dict:
         """How the faces were split, for the record."""

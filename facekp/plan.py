@@ -12,8 +12,8 @@ A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name 
     model = "hourglass-s"
 
 Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
-``held_out``, ``options``, ``head`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the training faces
-are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe.
+``held_out``, ``options``, ``head``, ``origin`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the
+training faces are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe.
 """
 
 import json
@@ -35,7 +35,8 @@ from facekp.predict import predict
 from facekp.recipes import recipe
 from facekp.results import environment
 
-KEYS = {"name", "model", "seeds", "keypoints", "conventions", "held_out", "options", "head", "faces", "authors", "set"}
+OF_JOB = {"keypoints", "conventions", "held_out", "options", "head", "origin"}
+KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set"}
 REFERENCES = {"mean face": reference.mean_face, "ridge": reference.ridge}
 
 
@@ -57,7 +58,7 @@ class Run:
         changes = {"device": device} | s.get("set", {}) | {"seed": self.seed}
         config = recipe(s["model"], s.get("authors", False), **changes)
         return Job(source, s["model"], config, s.get("keypoints", "15"), s.get("conventions", "one"),
-                   s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}))
+                   s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("origin", 0.0))
 
 
 def read_plan(path: str | Path) -> tuple[str, list[Run]]:

@@ -28,7 +28,8 @@ def predict(model: KeypointModel, images: np.ndarray, batch_size: int | None = N
             CPU 32: what a layer puts out should stay in its caches (measured for hourglass-s: 256 is half as fast).
 
     Returns:
-        points (N, K, 2) float32 in pixels, and confidence (N, K): see the model's head.
+        points (N, K, 2) float32 in pixels, counted as the labels that the model learnt from count them (see
+        ``KeypointModel.origin``), and confidence (N, K): see the model's head.
 
     Raises:
         InputError: images of another shape or type.
@@ -44,6 +45,7 @@ def predict(model: KeypointModel, images: np.ndarray, batch_size: int | None = N
     for start in range(0, len(images), batch_size):
         batch = as_tensor(images[start : start + batch_size]).to(device)
         p, c = model.head.decode(model(to_float(batch)))
-        points[start : start + batch_size], confidence[start : start + batch_size] = p.cpu(), c.cpu()
+        rows = slice(start, start + batch_size)
+        points[rows], confidence[rows] = (p + model.origin).cpu(), c.cpu()
     model.train(was_training)
     return points, confidence

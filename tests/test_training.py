@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 from facekp.augment import Augment, augment
 from facekp.data.generated import generate
 from facekp.errors import InputError
-from facekp.models import MODELS, create_model, load_model
+from facekp.models import MODELS, create_model, load_model, save_model
 from facekp.predict import predict
 from facekp.training import EMA, TrainConfig, epochs_for, fit, pick_device, shuffled_batches
 from facekp.training.feed import Streamed, make_feed
@@ -214,3 +214,28 @@ def test_the_test_for_waiting_sees_what_it_should():
         for worse in (lambda: x[x > 0.5], lambda: x.sum().item(), lambda: x + y):
             with pytest.raises(Exception, match=r".*"), Crossings():
                 worse()
+
+
+def test_labels_that_count_from_the_pixels_edge_train_the_same_network():
+    """Labels + 0.5 with origin 0.5 are the labels of origin 0: same weights; answers counted as the labels are."""
+    faces = blob_faces(36)
+    shifted = replace(faces, keypoints=faces.keypoints + np.float32(0.5))
+    torch.manual_seed(0)
+    a = create_model("hourglass-s", channels=16, depth=2)
+    torch.manual_seed(0)
+    b = create_model("hourglass-s", origin=0.5, channels=16, depth=2)
+    once = replace(CONFIG, epochs=1)  # later the roundings of the two have grown apart
+    one = fit(a, *faces.split(0.25), once, progress=False)
+    two = fit(b, *shifted.split(0.25), once, progress=False)
+    for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True):
+        torch.testing.assert_close(x, y, atol=5e-3, rtol=1e-2)
+    b.load_state_dict(a.state_dict())
+    np.testing.assert_allclose(predict(b, faces.images)[0], predict(a, faces.images)[0] + 0.5, atol=1e-4)
+    assert two["model"]["origin"] == 0.5 and "origin" in one["model"]
+
+
+def test_an_origin_is_kept_in_the_file(tmp_path):
+    save_model(create_model("hourglass-s", origin=0.5, channels=16, depth=2), tmp_path / "m.safetensors")
+    assert load_model(tmp_path / "m.safetensors").origin == 0.5
+    with pytest.raises(InputError, match="origin between -2 and 2"):
+        create_model("hourglass-s", origin=48.0)

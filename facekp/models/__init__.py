@@ -59,7 +59,7 @@ MODELS: dict[str, Callable[..., tuple[nn.Module, Any]]] = {
 }
 
 
-def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict | None = None,
+def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict | None = None, origin: float = 0.0,
                  **options) -> KeypointModel:
     """The network called ``name`` with fresh weights, on the CPU.
 
@@ -69,15 +69,18 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
         size: image height and width in pixels.
         head: changes to the network's own head, e.g. ``{"sigma": 2.0, "decoder": "dark"}``; or, with
             ``{"kind": "dsnt"}``, another head of ``HEADS`` that reads the same raw output.
+        origin: what the labels call the centre of the first pixel, see :class:`KeypointModel`.
         options: changes to the network itself, e.g. ``stacks=2``.
 
     Raises:
         InputError: an unknown name or option, or a value that does not fit.
     """
     known("network", name, MODELS)
+    if not isinstance(origin, int | float) or not -2 <= origin <= 2:
+        raise InputError(f"Expected an origin between -2 and 2 pixels; found {origin!r}.")
     check_options(name, options)
     network, default_head = MODELS[name](len(scheme), size=size, **options)
-    return KeypointModel(network, change_head(default_head, head or {}), scheme, name, size, options)
+    return KeypointModel(network, change_head(default_head, head or {}), scheme, name, size, options, float(origin))
 
 
 def check_options(name: str, options: dict) -> None:
@@ -155,7 +158,8 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Keypoint
         options = config["options"]
         # The weights are in the file: no need to fetch any that the training began with.
         fresh = {k: False if k == "pretrained" else v for k, v in options.items()}
-        model = create_model(config["model"], scheme, config["size"], config["head"], **fresh)
+        origin = config.get("origin", 0.0)
+        model = create_model(config["model"], scheme, config["size"], config["head"], origin, **fresh)
         model.options = options
         model.load_state_dict(tensors)
     except InputError as e:

@@ -18,7 +18,7 @@ def flip_test(model: KeypointModel, images: Tensor) -> tuple[Tensor, Tensor]:
         images: (B, 1, H, W) in [0, 1], on the model's device.
 
     Returns:
-        points (B, K, 2) and confidence (B, K), as ``model.head.decode`` gives them.
+        points (B, K, 2) and confidence (B, K), as ``model.head.decode`` gives them: (0, 0) is the first pixel's centre.
     """
     points, confidence = model.head.decode(model(images))
     mirrored, mirrored_confidence = model.head.decode(model(images.flip(-1)))

@@ -33,12 +33,15 @@ class KeypointModel(nn.Module):
         head: what raw means; see :mod:`facekp.heads`.
         scheme: names of the K points.
         name, size, options: what :func:`create_model` was called with.
+        origin: what the data's labels call the centre of the first pixel. Everything in this library calls it 0; in
+            labels that count from the pixel's edge it is 0.5, in labels that count from one it is 1.
     """
 
-    def __init__(self, network: nn.Module, head: Any, scheme: Scheme, name: str, size: int, options: dict) -> None:
+    def __init__(self, network: nn.Module, head: Any, scheme: Scheme, name: str, size: int, options: dict,
+                 origin: float = 0.0) -> None:
         super().__init__()
         self.network, self.head, self.scheme = network, head, scheme
-        self.name, self.size, self.options = name, size, options
+        self.name, self.size, self.options, self.origin = name, size, options, origin
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
         """(B, 1, H, W) in [0, 1] -> raw."""
@@ -52,5 +55,6 @@ class KeypointModel(nn.Module):
     def config(self) -> dict:
         """All that is needed to build this model again, as plain JSON values."""
         heads = {cls: name for name, cls in HEADS.items()}
-        return {"model": self.name, "size": self.size, "options": self.options, "scheme": self.scheme.to_dict(),
+        return {"model": self.name, "size": self.size, "options": self.options, "origin": self.origin,
+                "scheme": self.scheme.to_dict(),
                 "head": {"kind": heads[type(self.head)], **dataclasses.asdict(self.head)}}

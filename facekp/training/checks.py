@@ -56,7 +56,7 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     """
     config = replace(config or TrainConfig(), epochs=1, warmup=0.0, schedule="constant", ema=0.0)
     run = start(copy.deepcopy(model), config, len(faces))
-    feed = make_feed(faces, run.losses.device, config.feed)
+    feed = make_feed(faces, run.losses.device, config.feed, model.origin)
     rates = np.geomspace(low, high, steps)
     losses, smooth, average = [], [], 0.0
     batches = (index for _ in count() for index in shuffled_batches(len(faces), config.batch_size, run.shuffle))

@@ -47,7 +47,7 @@ class Ensemble(nn.Module):
         if len(found) != 1:
             raise InputError(f"Expected models with the same points and image size; found {len(found)} kinds.")
         self.models = nn.ModuleList(models)
-        self.scheme, self.size, self.head = models[0].scheme, models[0].size, MeanHead()
+        self.scheme, self.size, self.head, self.origin = models[0].scheme, models[0].size, MeanHead(), 0.0
         self.name = f"mean of {len(models)} models"
 
     def forward(self, images: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class Ensemble(nn.Module):
         answers = []
         for model in self.models:
             points, confidence = model.head.decode(model(images))
-            answers.append(torch.cat([points, confidence[..., None]], -1))
+            answers.append(torch.cat([points + model.origin, confidence[..., None]], -1))
         return torch.stack(answers)
 
 

@@ -179,7 +179,7 @@ def fit(
     keeper = Keeper(Path(folder) if folder else None, identity, config.save_every)
     if resume:
         keeper.load(run)
-    feed = make_feed(train, run.losses.device, config.feed)
+    feed = make_feed(train, run.losses.device, config.feed, model.origin)
     mean = metrics.mean_face(train.keypoints)
 
     shown, total = progress and run.team.leads, config.epochs * run.steps
