@@ -24,7 +24,7 @@ def locks(h: Head, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
 def hair_shell(h: Head, theta: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     """x, y, z (Y, T) of the outside of hair and hat, and (Y, T) bool where there is any."""
     lock = locks(h, theta, y)
-    depth = hair_edge(h, theta) + (0.30 + 0.15 * h.curl) * (lock - 0.5) - y  # how far above its edge
+    depth = hair_edge(h, theta) + (0.36 + 0.10 * h.curl) * (lock - 0.5) - y  # how far above its edge
     if h.bald:
         depth = np.full_like(depth, -1)
     thick = h.hair_thick * (0.2 + 0.8 * step(depth, 0, 0.4)) * (1 - 0.3 * bump(theta, h.part * 0.8, 0.08))

@@ -15,7 +15,10 @@ import numpy as np
 
 from facekp.keypoints import KAGGLE
 
-BROW_MARK = 0.5  # people mark a brow's ends above its middle line, by this share of half its thickness
+OUTER = 1.25  # an eye reaches this much farther outwards than inwards; annotators stop short of its very end
+# Where annotators put a point, compared with the place that its name says: down (+) or up, in eye distances.
+MARKS = {"eye_center": -0.013, "outer_corner": -0.02, "eyebrow_inner_end": -0.025, "eyebrow_outer_end": -0.035,
+         "nose_tip": 0.03, "mouth_center_top_lip": 0.01, "mouth_center_bottom_lip": 0.04}
 WIDTH = 1.09  # half the width of an average head at the cheekbones, in eye distances
 
 
@@ -161,7 +164,7 @@ def skull(h: Head, theta: np.ndarray, y: np.ndarray, thicker: float | np.ndarray
     # The front keeps half of the cheekbones' breadth at every height; the sides follow the taper.
     x = s * (WIDTH + (wide - WIDTH) * (0.5 + 0.5 * s * s))
     # The forehead is flat and turns sharply at the temples; below the nose the face recedes evenly.
-    z = deep * np.sign(c) * np.abs(c) ** (0.75 + 0.25 * step(y, 0.3, 1.3))
+    z = deep * np.sign(c) * np.abs(c) ** (0.5 + 0.4 * step(y, 0.3, 1.3))
     return x, z
 
 
@@ -170,7 +173,8 @@ def surface(h: Head, theta: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.n
     x, z = skull(h, theta, y)
     u, k = across(theta), h.lower
     out = (
-        h.brow_ridge * pair(u, 0.45, 0.33) * bump(y, h.brow_inner[1] - 0.02, 0.12)
+        h.brow_ridge * pair(u, 0.42, 0.33) * bump(y, h.brow_inner[1] - 0.02, 0.12)
+        + 0.05 * bump(u, 0, 0.32) * bump(y, h.brow_inner[1] - 0.02, 0.16)
         - h.socket * pair(u, 0.44, 0.25) * bump(y, 0.0, 0.15)
         + 0.055 * pair(u, h.eye_x, 0.19) * bump(y, 0.0, 0.11)
         + (h.cheek + 0.06 * h.smile) * pair(u, 0.62, 0.26) * bump(y, (0.50 - 0.06 * h.smile) * k, 0.22)
@@ -178,9 +182,9 @@ def surface(h: Head, theta: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.n
         - 0.05 * pair(u, 0.98, 0.25) * bump(y, -0.30, 0.25)
         + h.chin * bump(u, 0, 0.26) * bump(y, 1.62 * k + h.gap, 0.17)
         - 0.06 * bump(u, 0, 0.28) * bump(y, h.mouth_y + 0.27 + 0.8 * h.gap, 0.075)
-        + 0.07 * bump(u, 0, 0.42) * bump(y, h.mouth_y, 0.22)  # the teeth push the mouth forward
-        + 0.040 * bump(u, 0, 0.30) * bump(y, h.mouth_y - 0.045, 0.045)
-        + 0.060 * bump(u, 0, 0.26) * bump(y, h.mouth_y + 0.06 + 0.75 * h.gap, 0.05)
+        + 0.14 * bump(u, 0, 0.33) * bump(y, h.mouth_y, 0.26)  # the teeth push the mouth forward
+        + 0.045 * bump(u, 0, 0.30) * bump(y, h.mouth_y - 0.045, 0.045)
+        + 0.065 * bump(u, 0, 0.26) * bump(y, h.mouth_y + 0.06 + 0.75 * h.gap, 0.05)
         - 0.035 * bump(u, 0, 0.38) * bump(y, h.mouth_y + 0.2 * h.gap, 0.022 + 0.3 * h.gap)
         + h.ear * pair(u, 1.08 * WIDTH, 0.055) * np.exp(-(((y - 0.27) / 0.42) ** 4))
     )
@@ -203,7 +207,7 @@ def _nose(h: Head, u: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def lids(h: Head, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Heights of the upper and lower lid at t = -1 (inner corner) .. 1 (outer corner)."""
+    """Heights of the upper and lower lid at t = -1 (inner corner) .. 1 (outer end, ``OUTER`` times as far)."""
     arc = np.clip(1 - t * t, 0, None)
     line = 0.035 + h.eye_tilt * t
     lower = line + 0.42 * h.eye_height * arc**0.8
@@ -239,13 +243,16 @@ def landmarks(h: Head) -> dict[str, tuple[float, float]]:
         points[f"{name}_eye_outer_corner"] = (side * (h.eye_x + h.eye_half), float(lids(h, np.float64(1))[1]))
         for end, t in (("inner", 0), ("outer", 1)):
             u, y = brow(h, side, np.float64(t))
-            points[f"{name}_eyebrow_{end}_end"] = (float(u), float(y) - BROW_MARK * h.brow_thick)
+            points[f"{name}_eyebrow_{end}_end"] = (float(u), float(y))
         points[f"mouth_{name}_corner"] = (side * h.mouth_half, float(lips(h, np.float64(side))[1]))
     top, inner_top, inner_bottom, bottom = (float(v) for v in lips(h, np.float64(0)))
     points["nose_tip"] = (0.0, h.nose_long)
     points["mouth_center_top_lip"] = (0.0, top)
     points["mouth_center_bottom_lip"] = (0.0, bottom)
-    named = {name: points[name] for name in KAGGLE.names}
+    named = {}
+    for name in KAGGLE.names:
+        (u, y), mark = points[name], sum(v for ending, v in MARKS.items() if name.endswith(ending))
+        named[name] = (u, y + mark)
     named["nose_base"] = (0.0, h.nose_long + 0.19)
     named["mouth_middle"] = (0.0, (inner_top + inner_bottom) / 2)
     return {name: (float(theta_at(u)), y) for name, (u, y) in named.items()}

@@ -49,9 +49,12 @@ def reached(p: Pixels, lamp: np.ndarray, soft: float) -> np.ndarray:
         np.maximum.at(front, j * n + i + offset, depth)
 
     a, b, depth = axes @ p.place
+    # Where light only grazes the surface, depth changes much within one square: that is no shadow.
+    cosine = _towards(p, lamp).clip(0.2, 1)
+    slack = 0.05 + (CELL + 0.7 * soft) * np.sqrt(1 - cosine**2) / cosine
     lit = np.zeros_like(depth)
     for da in (-soft / CELL, 0, soft / CELL):
         for db in (-soft / CELL, 0, soft / CELL):
             i, j = (a + half + da).astype(np.int64).clip(0, n - 1), (b + half + db).astype(np.int64).clip(0, n - 1)
-            lit += 1 - step((front[j * n + i] - depth) * CELL, 0.09, 0.09 + 0.12)
+            lit += 1 - step((front[j * n + i] - depth) * CELL - slack, 0.0, 0.12)
     return lit / 9

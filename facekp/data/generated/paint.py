@@ -3,7 +3,7 @@
 import numpy as np
 
 from facekp.data.generated.hair import hair_edge, locks
-from facekp.data.generated.head import Head, across, brow, bump, lids, lips, step
+from facekp.data.generated.head import OUTER, Head, across, brow, bump, lids, lips, step
 from facekp.data.generated.render import SKIN, Pixels
 from facekp.data.generated.texture import look_up, mottles, strands
 
@@ -56,11 +56,11 @@ def _skin(h: Head, u: np.ndarray, y: np.ndarray, texture: np.ndarray) -> np.ndar
         + 0.25 * bump(side, 1.06, 0.04) * bump(y, 0.25, 0.35)  # in front of the ear
         + 0.40 * bump(side, 1.14, 0.03) * bump(y, 0.25, 0.22)  # the ear's hollow
     )
-    # The fold from the nose's wing round the mouth's corner.
+    # The fold from the nose's wing, past the mouth's corner, outwards all the way.
     way = np.clip((y - h.nose_long) / (h.mouth_y + 0.1 - h.nose_long), 0, 1)
-    fold = h.nose_wide + 0.03 + (h.mouth_half + 0.06 - h.nose_wide) * np.sqrt(way)
-    shade = shade + (h.folds * (0.4 + 0.7 * h.smile) * bump(side, fold, 0.035 + 0.05 * way)
-                     * step(way, 0.0, 0.25) * (1 - step(way, 0.55, 1.0)))
+    fold = h.nose_wide + 0.02 + (h.mouth_half + 0.12 - h.nose_wide) * way**0.8
+    shade = shade + (h.folds * (0.3 + 0.8 * h.smile) * bump(side, fold, 0.03 + 0.07 * way)
+                     * step(way, 0.0, 0.25) * (1 - step(way, 0.6, 1.0)))
     for line in (-0.38, -0.48, -0.58):  # forehead
         wavy = line + 0.05 * u * u + 0.08 * (texture - 0.5)
         shade = shade + 0.25 * h.folds * bump(y, wavy, 0.018) * (1 - step(side, 0.3, 0.7))
@@ -123,6 +123,7 @@ def _lips(h: Head, u: np.ndarray, y: np.ndarray, face: np.ndarray) -> np.ndarray
 def _eyes(h: Head, u: np.ndarray, y: np.ndarray, face: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Skin with eyes in it, and the shine of the wet eyeball."""
     t = (np.abs(u) - h.eye_x) / h.eye_half
+    t = np.where(t > 0, t / OUTER, t)
     upper, lower = lids(h, t.clip(-1, 1))
     near = 1 - step(np.abs(t), 0.98, 1.06)
     slit = _inside(np.minimum(y - upper, lower - y)) * near * step(lower - upper, 0.01, 0.025)
@@ -133,8 +134,8 @@ def _eyes(h: Head, u: np.ndarray, y: np.ndarray, face: np.ndarray) -> tuple[np.n
     ball = (0.10 + 0.72 * h.skin) * (1 - 0.5 * bump(y, upper, 0.05)) * (1 - 0.25 * t * t)
     gx, gy = np.sign(u) * h.eye_x + h.gaze[0], -0.12 * h.eye_height + h.gaze[1]
     r = np.hypot(u - gx, y - gy)
-    ball = over(ball, np.minimum(h.iris, 0.5 * ball) * (0.5 + 6 * r), _inside(0.092 - r))
-    ball = over(ball, 0.03, _inside(0.038 - r))
+    ball = over(ball, np.minimum(h.iris, 0.5 * ball) * (0.5 + 6 * r), _inside(0.098 - r))
+    ball = over(ball, 0.03, _inside(0.042 - r))
     spark = np.hypot(u - gx - 0.035 * np.sign(h.light[0]), y - gy + 0.035)
     ball = over(ball, 1.0, 0.9 * _inside(0.018 - spark))
     face = over(face, ball, slit)

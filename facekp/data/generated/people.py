@@ -59,7 +59,7 @@ def random_head(rng: np.random.Generator) -> Head:
 
     male, old = chance(0.55), float(rng.beta(1.5, 2.5))
     smile, raised = n(0.25, 0.45, 0, 1), n(0, 0.045)
-    gap = n(-0.03, 0.10, 0, 0.35) if chance(0.7) else 0.0
+    gap = n(0.0, 0.11, 0, 0.38) if chance(0.7) else 0.0
     skin = float(np.interp(rng.random(), [0, 0.2, 1], [0.16, 0.38, 0.80]))
     if old > 0.5 and chance(0.7):
         hair = f(0.3, 0.75)
@@ -76,20 +76,20 @@ def random_head(rng: np.random.Generator) -> Head:
         ear=n(0.16, 0.05, 0.03, 0.28),
         # eyes
         eye_x=n(0.50, 0.012), eye_half=n(0.195, 0.017), eye_tilt=n(0.0, 0.014), eye_height=n(0.145, 0.022, 0.09, 0.21),
-        openness=0.0 if chance(0.06) else n(1.0 - 0.25 * smile, 0.12, 0.3, 1.3), iris=f(0.08, 0.4),
-        gaze=(n(0, 0.03, -0.08, 0.08), n(0, 0.012)), lash=n(0.40 if male else 0.65, 0.18, 0.05, 1.0),
+        openness=0.0 if chance(0.06) else n(1.0 - 0.25 * smile, 0.12, 0.3, 1.3), iris=f(0.05, 0.32),
+        gaze=(n(0, 0.03, -0.08, 0.08), n(0, 0.012)), lash=n(0.55 if male else 0.75, 0.18, 0.1, 1.0),
         crease=f(0, 0.45), bags=n(0.08 + 0.2 * old, 0.06, 0),
         # brows
         brow_inner=(n(0.215, 0.04, 0.12), n(-0.195, 0.025) - raised),
         brow_outer=(n(0.895, 0.025), n(-0.175, 0.03) - 0.8 * raised), brow_arch=n(0.075, 0.03, 0.0),
         brow_thick=n(0.062 if male else 0.046, 0.014, 0.02), brow_dark=n(0.65, 0.2, 0.2, 1.0),
         # nose
-        nose_long=n(0.555, 0.058) * lower, nose_out=n(0.40, 0.055), nose_wide=n(0.24 if male else 0.22, 0.025),
+        nose_long=n(0.52, 0.058) * lower, nose_out=n(0.40, 0.055), nose_wide=n(0.24 if male else 0.22, 0.025),
         bridge=n(0.13, 0.018),
         # mouth
-        mouth_y=n(1.04, 0.045) * lower, mouth_half=n(0.40, 0.042) * (1 + 0.17 * smile),
-        lip_top=n(0.13, 0.025, 0.04) * (1 - 0.35 * smile), lip_bottom=n(0.125, 0.025, 0.05) * (1 - 0.25 * smile),
-        lip_dark=n(0.2 if male else 0.33, 0.12, 0.0, 0.7), gap=gap + (f(0.1, 0.3) * smile if chance(0.7) else 0.0),
+        mouth_y=n(1.005, 0.045) * lower, mouth_half=n(0.395, 0.042) * (1 + 0.2 * smile) * (1 - 0.5 * gap * (1 - smile)),
+        lip_top=n(0.13, 0.025, 0.04) * (1 - 0.35 * smile), lip_bottom=n(0.115, 0.025, 0.05) * (1 - 0.25 * smile),
+        lip_dark=n(0.25 if male else 0.40, 0.14, 0.0, 0.75), gap=gap + (f(0.1, 0.3) * smile if chance(0.7) else 0.0),
         smile=smile, teeth=f(0.5, 1.0) if smile > 0.2 else float(chance(0.4)), skew=n(0, 0.012),
         # skin and hair
         skin=skin, mottle=f(0.01, 0.06), shine=min(0.35, float(rng.exponential(0.09))),

@@ -19,7 +19,7 @@ def mottles(seed: int) -> np.ndarray:
 def strands(seed: int) -> np.ndarray:
     """(256, 256) hair texture in 0..1: long downwards, thin across."""
     rng = np.random.default_rng([seed, 2])
-    return sum(w * noise(rng, (256, 256), (n, 8 * n)) for n, w in ((4, 0.5), (10, 0.3), (22, 0.2)))
+    return sum(w * noise(rng, (256, 256), (n, 10 * n)) for n, w in ((4, 0.35), (11, 0.4), (25, 0.25)))
 
 
 def curls(seed: int) -> np.ndarray:
