@@ -43,18 +43,18 @@ def reached(p: Pixels, lamp: np.ndarray, soft: float) -> np.ndarray:
     half = np.float32(n / 2)
 
     a, b, depth = axes @ p.blocks
-    i, j = (a + half).astype(np.int64).clip(0, n - 2), (b + half).astype(np.int64).clip(0, n - 2)
+    i, j = ((c + half - 0.5).astype(np.int64).clip(0, n - 2) for c in (a, b))
     front = np.full(n * n, -np.inf, np.float32)
     for offset in (0, 1, n, n + 1):  # as in the picture: no holes
         np.maximum.at(front, j * n + i + offset, depth)
 
     a, b, depth = axes @ p.place
     # Where light only grazes the surface, depth changes much within one square: that is no shadow.
-    cosine = _towards(p, lamp).clip(0.2, 1)
-    slack = 0.05 + (CELL + 0.7 * soft) * np.sqrt(1 - cosine**2) / cosine
+    cosine = _towards(p, lamp).clip(0.3, 1)
+    slack = 0.04 + (CELL + 0.5 * soft) * np.sqrt(1 - cosine**2) / cosine
     lit = np.zeros_like(depth)
     for da in (-soft / CELL, 0, soft / CELL):
         for db in (-soft / CELL, 0, soft / CELL):
-            i, j = (a + half + da).astype(np.int64).clip(0, n - 1), (b + half + db).astype(np.int64).clip(0, n - 1)
+            i, j = ((c + half + d).astype(np.int64).clip(0, n - 1) for c, d in ((a, da), (b, db)))
             lit += 1 - step((front[j * n + i] - depth) * CELL - slack, 0.0, 0.12)
     return lit / 9

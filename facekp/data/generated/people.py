@@ -87,7 +87,7 @@ def random_head(rng: np.random.Generator) -> Head:
         nose_long=n(0.52, 0.058) * lower, nose_out=n(0.40, 0.055), nose_wide=n(0.24 if male else 0.22, 0.025),
         bridge=n(0.13, 0.018),
         # mouth
-        mouth_y=n(1.005, 0.045) * lower, mouth_half=n(0.395, 0.042) * (1 + 0.2 * smile) * (1 - 0.5 * gap * (1 - smile)),
+        mouth_y=n(0.997, 0.045) * lower, mouth_half=n(0.395, 0.042) * (1 + 0.2 * smile) * (1 - 0.5 * gap * (1 - smile)),
         lip_top=n(0.13, 0.025, 0.04) * (1 - 0.35 * smile), lip_bottom=n(0.115, 0.025, 0.05) * (1 - 0.25 * smile),
         lip_dark=n(0.25 if male else 0.40, 0.14, 0.0, 0.75), gap=gap + (f(0.1, 0.3) * smile if chance(0.7) else 0.0),
         smile=smile, teeth=f(0.5, 1.0) if smile > 0.2 else float(chance(0.4)), skew=n(0, 0.012),

@@ -66,7 +66,7 @@ def glasses(h: Head, picture: np.ndarray, depth: np.ndarray) -> np.ndarray:
     rim = step(h.rim - np.abs(lens - 1) * min(a, b), -EDGE / 2, EDGE / 2)
     bridge = step(h.rim * 0.9 - np.abs(y + 0.06), -EDGE / 2, EDGE / 2) * (u < 0.55 - a)
     glass = picture * (1 - h.tint) + 0.03
-    glass = glass + 0.15 * bump(x + 1.5 * y, 0.54 * np.sign(h.light[0]), 0.12)  # the lamp, mirrored
+    glass = glass + 0.15 * bump(np.copysign(x, x * h.light[0]) + 1.5 * y, 0.54, 0.12)  # the lamp, mirrored
     picture = over(picture, glass, free * step(1 - lens, 0, 0.05))
     picture = over(picture, h.rim_grey, free * np.clip(rim + bridge, 0, 1) * 0.9)
     for side in (1, -1):
