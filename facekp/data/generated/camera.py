@@ -44,7 +44,7 @@ def spoil(small: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.08:  # the head moved
         away = rng.integers(-2, 3, 2)
         small = (small + np.roll(small, away, (0, 1)) + np.roll(small, -away, (0, 1))) / 3
-    return small + rng.exponential(0.008) * rng.standard_normal(small.shape)
+    return small + min(0.025, rng.exponential(0.007)) * rng.standard_normal(small.shape)
 
 
 def coarse(picture: np.ndarray, pixels: int) -> np.ndarray:

@@ -28,7 +28,8 @@ def hair_shell(h: Head, theta: np.ndarray, y: np.ndarray) -> tuple[tuple[np.ndar
     if h.bald:
         depth = np.full_like(depth, -1)
     thick = h.hair_thick * (0.2 + 0.8 * step(depth, 0, 0.4)) * (1 - 0.3 * bump(theta, h.part * 0.8, 0.08))
-    thick = thick * (1 + h.curl * (lock - 0.3)) + h.hair_long * 0.18 * step(np.abs(theta), 1.1, 1.7) * step(y, -0.3, 1.2)
+    thick = thick * (1 + h.curl * (lock - 0.3))
+    thick = thick + h.hair_long * 0.18 * step(np.abs(theta), 1.1, 1.7) * step(y, -0.3, 1.2)
     hat = h.hat - y  # how far above the hat's edge
     felt = 0.14 + 0.10 * step(hat, 0.0, 0.5) + h.brim * bump(hat, 0.0, 0.07) * bump(theta, 0, 1.1)
     thick = np.where(hat > 0, np.maximum(thick, felt), thick).astype(np.float32)

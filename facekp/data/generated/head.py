@@ -15,7 +15,7 @@ import numpy as np
 
 from facekp.keypoints import KAGGLE
 
-OUTER = 1.25  # an eye reaches this much farther outwards than inwards; annotators stop short of its very end
+OUTER = 1.3  # an eye reaches this much farther outwards than inwards; annotators stop short of its very end
 # Where annotators put a point, compared with the place that its name says: down (+) or up, in eye distances.
 MARKS = {"eye_center": -0.013, "outer_corner": -0.02, "eyebrow_inner_end": -0.025, "eyebrow_outer_end": -0.035,
          "nose_tip": 0.03, "mouth_center_top_lip": 0.01, "mouth_center_bottom_lip": 0.04}

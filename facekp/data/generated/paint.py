@@ -44,7 +44,7 @@ def _skin(h: Head, u: np.ndarray, y: np.ndarray, texture: np.ndarray) -> np.ndar
     side, k = np.abs(u), h.lower
     face = h.skin * (1 + h.mottle * 4 * (texture - 0.5))
     shade = (
-        0.12 * bump(side, h.eye_x - 0.02, 0.32) * bump(y, -0.04, 0.15)  # sockets
+        0.17 * bump(side, h.eye_x + 0.03, 0.30) * bump(y, -0.04, 0.14)  # sockets
         + h.bags * bump(side, h.eye_x - 0.03, 0.17) * bump(y, 0.155, 0.035)
         + 0.55 * bump(side, 0.45 * h.nose_wide, 0.055) * bump(y, h.nose_long + 0.135, 0.03)  # nostrils
         + 0.22 * bump(side, 1.02 * h.nose_wide, 0.045) * bump(y, h.nose_long + 0.07, 0.08)  # edge of the wings
@@ -61,6 +61,9 @@ def _skin(h: Head, u: np.ndarray, y: np.ndarray, texture: np.ndarray) -> np.ndar
     fold = h.nose_wide + 0.02 + (h.mouth_half + 0.12 - h.nose_wide) * way**0.8
     shade = shade + (h.folds * (0.3 + 0.8 * h.smile) * bump(side, fold, 0.03 + 0.07 * way)
                      * step(way, 0.0, 0.25) * (1 - step(way, 0.6, 1.0)))
+    for line in (-0.10, 0.0, 0.10):  # crow's feet
+        ray = bump(y - 0.03 - line, 1.2 * line * (side - 0.8), 0.016) * bump(side, 0.90, 0.07)
+        shade = shade + 0.6 * h.folds * (0.3 + 0.7 * h.smile) * ray
     for line in (-0.38, -0.48, -0.58):  # forehead
         wavy = line + 0.05 * u * u + 0.08 * (texture - 0.5)
         shade = shade + 0.25 * h.folds * bump(y, wavy, 0.018) * (1 - step(side, 0.3, 0.7))
@@ -131,7 +134,7 @@ def _eyes(h: Head, u: np.ndarray, y: np.ndarray, face: np.ndarray) -> tuple[np.n
     fold = upper - 0.075 + 0.10 * step(t, 0.6, 1.6)  # it runs on beyond the outer corner, downwards
     face = face * (1 - h.crease * bump(y, fold, 0.024) * (1 - step(t, 1.1, 1.6)) * step(t, -1.2, -0.8))
     # The eyeball: white, shaded under the upper lid; iris with a dark rim; pupil; a highlight.
-    ball = (0.10 + 0.72 * h.skin) * (1 - 0.5 * bump(y, upper, 0.05)) * (1 - 0.25 * t * t)
+    ball = (0.09 + 0.62 * h.skin) * (1 - 0.5 * bump(y, upper, 0.05)) * (1 - 0.25 * t * t)
     gx, gy = np.sign(u) * h.eye_x + h.gaze[0], -0.12 * h.eye_height + h.gaze[1]
     r = np.hypot(u - gx, y - gy)
     ball = over(ball, np.minimum(h.iris, 0.5 * ball) * (0.5 + 6 * r), _inside(0.098 - r))
@@ -139,5 +142,5 @@ def _eyes(h: Head, u: np.ndarray, y: np.ndarray, face: np.ndarray) -> tuple[np.n
     spark = np.hypot(u - gx - 0.035 * np.sign(h.light[0]), y - gy + 0.035)
     ball = over(ball, 1.0, 0.9 * _inside(0.018 - spark))
     face = over(face, ball, slit)
-    lash = bump(y, upper - 0.005, 0.022) * near + 0.35 * bump(y, lower, 0.018) * near
+    lash = bump(y, upper - 0.007, 0.026) * near + 0.35 * bump(y, lower, 0.018) * near
     return face * (1 - h.lash * np.clip(lash, 0, 1)), 0.05 * slit
