@@ -52,14 +52,15 @@ def glasses(h: Head, picture: np.ndarray, depth: np.ndarray) -> np.ndarray:
     if h.glasses[0] == 0:
         return picture
     rows, columns = grid()
-    # The plane's own coordinates: three of its points fix the (nearly) affine map to the picture.
+    # The plane's own coordinates: four of its points fix the (nearly) affine map to the picture.
     z = 1.32
-    corner = project(h, *np.array([[0, 0, z], [1, 0, z], [0, 1, z]]).T).T
-    frame = (corner[:, :2] + 0.5) * SCALE - 0.5
-    back = np.linalg.inv(np.stack([frame[1] - frame[0], frame[2] - frame[0]], 1)).astype(np.float32)
-    dx, dy = columns - frame[0, 0], rows - frame[0, 1]
+    middle, left, right, below = project(h, *np.array([[0, 0, z], [1, 0, z], [-1, 0, z], [0, 1, z]]).T).T
+    along, down = (left - right) / 2, below - middle  # (3,): x, y, depth
+    back = np.linalg.inv(np.stack([along[:2], down[:2]], 1) * SCALE).astype(np.float32)
+    x0, y0 = (middle[:2] + 0.5) * SCALE - 0.5
+    dx, dy = columns - x0, rows - y0
     x, y = back[0, 0] * dx + back[0, 1] * dy, back[1, 0] * dx + back[1, 1] * dy
-    plane = corner[0, 2] + x * (corner[1, 2] - corner[0, 2]) + y * (corner[2, 2] - corner[0, 2])
+    plane = middle[2] + x * along[2] + y * down[2]
     free, u = plane > depth - 2, np.abs(x)
     a, b = h.glasses
     lens = ((np.abs(u - 0.54) / a) ** 3 + (np.abs(y) / b) ** 3 + 1e-6) ** (1 / 3)
