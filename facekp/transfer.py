@@ -70,7 +70,7 @@ ABLATION = {
 }
 FEW_ALONE = Trial("photographs", faces=FEW, epochs=120)
 TRIALS = {
-    "drawn": Trial(faces=5000, epochs=12),
+    "drawn": Trial(faces=4000, epochs=12),
     "photographs": Trial("photographs", faces=0, epochs=15),
     **{f"few-{s}": replace(FEW_ALONE, seed=s) for s in range(2)},
     **{f"few-after-drawn-{s}": replace(FEW_ALONE, seed=s, start="drawn", lr=5e-4) for s in range(2)},

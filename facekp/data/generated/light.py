@@ -49,12 +49,14 @@ def reached(p: Pixels, lamp: np.ndarray, soft: float) -> np.ndarray:
         np.maximum.at(front, j * n + i + offset, depth)
 
     a, b, depth = axes @ p.place
-    # Where light only grazes the surface, depth changes much within one square: that is no shadow.
-    cosine = _towards(p, lamp).clip(0.3, 1)
-    slack = 0.04 + (CELL + 0.5 * soft) * np.sqrt(1 - cosine**2) / cosine
+    # The surface itself gets deeper beside the point: that is no shadow. Nor is what it does within one square.
+    normal = axes @ p.normal.T * CELL
+    facing = normal[2].clip(0.3, 1)
+    slack = 0.03 + 1.5 * CELL * np.sqrt(1 - facing**2) / normal[2].clip(0.1, 1)
     lit = np.zeros_like(depth)
     for da in (-soft / CELL, 0, soft / CELL):
         for db in (-soft / CELL, 0, soft / CELL):
             i, j = ((c + half + d).astype(np.int64).clip(0, n - 1) for c, d in ((a, da), (b, db)))
-            lit += 1 - step((front[j * n + i] - depth) * CELL - slack, 0.0, 0.12)
+            expected = depth - (normal[0] * da + normal[1] * db) / facing
+            lit += 1 - step((front[j * n + i] - expected) * CELL - slack, 0.0, 0.12)
     return lit / 9

@@ -19,14 +19,14 @@ SIZE = 96
 SCALE = 2  # drawn this much larger, then averaged down
 SKIN, HAIR = 1, 2
 
-COLUMNS, ROWS = 330, 280  # points of the surface, round the head and down
+COLUMNS, ROWS = 420, 280  # points of the surface, round the head and down
 Y0, Y1 = -1.55, 2.0
 
 
 def _theta(column: np.ndarray) -> np.ndarray:
     """The angle of a column of points: closer together on the nose, where the surface is steep."""
     t = 2 * column / (COLUMNS - 1) - 1
-    return 2.3 * (0.6 * t + 0.4 * t**3)
+    return 2.3 * (0.5 * t + 0.5 * t**3)
 
 
 def _y(row: np.ndarray) -> np.ndarray:
