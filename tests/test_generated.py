@@ -193,14 +193,19 @@ def test_kaggle_shaped_has_two_regimes_gaps_and_copies():
     four = np.isin(np.arange(k), KAGGLE.index(*KAGGLE_FOUR))
     assert (annotated[2284:] == four).all() and not (annotated[:2284] == four).all(1).any()
     assert abs(annotated.all(1).sum() - 2140) < 40 and annotated[:2284].sum(1).min() == 11
-    # The second regime's nose tip is the nose's base, its lower lip the mouth's middle; noise is small.
+    # In a few rows left and right are mixed up. What follows is about the others.
     own = (images == pictures).all((1, 2))
+    mixed = own & (np.abs(labels[:, 0] - points[:, 1]).max(1) < 2)
+    assert 0.001 < mixed.mean() < 0.008
+    own &= ~mixed
+    # The second regime's nose tip is the nose's base, its lower lip the mouth's middle; noise is small.
     meant = points[:, :k].copy()
     meant[2284:, KAGGLE.index("nose_tip", "mouth_center_bottom_lip")] = points[2284:, k:]
     assert np.nanstd((labels - meant)[own]) == pytest.approx(generated.LABEL_NOISE, rel=0.03)
     # A copy shows a picture of its own regime, with labels that differ a little.
-    assert 0.01 < (~own).mean() < 0.03
-    for row in np.flatnonzero(~own):
+    copies = (images != pictures).any((1, 2))
+    assert 0.07 < copies.mean() < 0.09
+    for row in np.flatnonzero(copies):
         twin = np.flatnonzero((images[:row] == images[row]).all((1, 2)))[0]
         assert (twin < 2284) == (row < 2284) and 0 < np.nanmax(np.abs(labels[row] - labels[twin])) < 5
 
