@@ -45,7 +45,7 @@ class Trial:
     """
 
     source: str = "drawn"
-    faces: int = 1500
+    faces: int = 1200
     epochs: int = 8
     seed: int = 0
     ingredients: Ingredients = ALL
@@ -68,7 +68,7 @@ ABLATION = {
     "no-camera": replace(SHORT, ingredients=replace(ALL, camera=False)),
     "no-augmentation": replace(SHORT, augment=False),
 }
-FEW_ALONE = Trial("photographs", faces=FEW, epochs=120)
+FEW_ALONE = Trial("photographs", faces=FEW, epochs=80)
 TRIALS = {
     "drawn": Trial(faces=4000, epochs=12),
     "photographs": Trial("photographs", faces=0, epochs=15),
