@@ -74,6 +74,7 @@ TRIALS = {
     "photographs": Trial("photographs", faces=0, epochs=15),
     **{f"few-{s}": replace(FEW_ALONE, seed=s) for s in range(2)},
     **{f"few-after-drawn-{s}": replace(FEW_ALONE, seed=s, start="drawn", lr=5e-4) for s in range(2)},
+    "few-longer-0": replace(FEW_ALONE, epochs=240),
     **ABLATION,
 }
 

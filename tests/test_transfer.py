@@ -11,6 +11,7 @@ from facekp import transfer
 from facekp.data.generated import Ingredients
 from facekp.errors import InputError
 from facekp.models import create_model
+from facekp.results import load_record, records_folder
 from facekp.transfer import TRIALS, Trial
 
 
@@ -46,6 +47,17 @@ def test_trials_differ_in_what_their_name_says():
     for seed in range(2):  # the same photographs, the same number of steps
         alone, after = TRIALS[f"few-{seed}"], TRIALS[f"few-after-drawn-{seed}"]
         assert (alone.faces, alone.epochs, alone.seed) == (after.faces, after.epochs, after.seed)
+
+
+@pytest.mark.parametrize("name", [p.stem for p in sorted((records_folder() / "generated").glob("*.json"))])
+def test_a_stored_record_is_of_the_trial_that_it_is_called_after(name):
+    record, trial = load_record(f"generated/{name}"), TRIALS[name]
+    kept = record["trial"]
+    assert (kept["source"], kept["epochs"], kept["seed"], kept["augment"], kept["start"], kept["lr"]) == (
+        trial.source, trial.epochs, trial.seed, trial.augment, trial.start, trial.lr)
+    assert kept["ingredients"] == vars(trial.ingredients) and kept["faces"] == (trial.faces or kept["faces"])
+    assert len(record["curve"]) == record["config"]["epochs"] == trial.epochs // kept["repeats"]
+    assert record["tests"]["reported"]["faces"] == record["tests"]["looked_at"]["faces"] == 1070
 
 
 def test_photographs_are_halved_and_learnt_from_on_one_side_only(photographs):
