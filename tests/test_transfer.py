@@ -60,7 +60,7 @@ def test_a_stored_record_is_of_the_trial_that_it_is_called_after(name):
     assert record["tests"]["reported"]["faces"] == record["tests"]["looked_at"]["faces"] == 1070
 
 
-def test_photographs_are_halved_and_learnt_from_on_one_side_only(photographs):
+def test_photographs_are_halved_and_learnt_from_on_one_side_only(quick, photographs):
     tests = transfer.test_sets(photographs)
     looked_at, reported = tests["looked_at"], tests["reported"]
     assert len(looked_at) == len(reported) == 20 and not set(looked_at.rows) & set(reported.rows)
