@@ -416,5 +416,19 @@ def bench_networks(
     print(table(survey(d.load(data, progress=True).complete(), seconds, out, name)))
 
 
+@bench.command("generated")
+def bench_generated(
+    data: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="One JSON record per trial; those there are kept.")],
+    name: Annotated[list[str] | None, typer.Option(help="Only this trial. May be repeated.")] = None,
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+) -> None:
+    """Train on drawn faces and on photographs, test on both: what the drawing is worth, ingredient by ingredient."""
+    from facekp import data as d
+    from facekp import transfer
+
+    print(transfer.table(transfer.run(d.load(data, progress=True).complete(), out, name, precision)))
+
+
 if __name__ == "__main__":
     main()

@@ -76,6 +76,11 @@ def test_train_leaves_a_record_that_evaluate_agrees_with(work):
     assert Image.open(work / "worst.png").size[0] > 200
 
 
+def test_bench_generated_names_its_trials(tmp_path):
+    told = refused(facekp("bench", "generated", "sample", tmp_path, "--name", "sketched"))
+    assert "sketched" in told and "no-light" in told
+
+
 def test_evaluate_refuses_the_faces_of_another_run(work):
     assert "not the faces of that training run" in refused(facekp("evaluate", work / "run", "sample"))
     everything = facekp("evaluate", work / "run", "sample", "--all")

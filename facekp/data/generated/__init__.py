@@ -3,8 +3,9 @@
 The book, its tests and the demo run on them where there are no files of Kaggle's; and since the
 labels are the projections of named points of the surface, they are right to a hundredth of a pixel.
 
-``head`` says what a head is, ``render`` which point of it each pixel shows, ``paint`` what that
-point looks like, ``people`` who stands before the camera.
+``people`` says who stands before the camera, ``head`` and ``hair`` what surface that is, ``render``
+which point of it each pixel shows, ``paint`` and ``light`` how bright that point is, ``scene`` what
+else is in the picture, ``camera`` what a camera makes of it all.
 """
 
 import os
@@ -16,7 +17,8 @@ import pandas as pd
 from PIL import Image
 
 from facekp.data.faces import Faces
-from facekp.data.generated.people import photograph, random_head
+from facekp.data.generated.camera import photograph
+from facekp.data.generated.people import Ingredients, random_head, with_ingredients
 from facekp.data.generated.render import SIZE, keypoints
 from facekp.errors import InputError
 from facekp.files import replacing, write_json
@@ -27,14 +29,20 @@ from facekp.show import bar
 # of which 2140 are complete; the others carry four points (4755 exactly those four).
 FIRST_REGIME = 2284 / 7049
 COMPLETE = 2140 / 2284
-DUPLICATES = 0.02  # share of rows that show the same picture as another one
+DUPLICATES = 0.08  # share of rows that show the picture of an earlier one (556 of Kaggle's 7049)
+BAD_LABELS = 0.004  # share of rows with left and right mixed up (readers of Kaggle's file list 80 doubtful rows)
 LABEL_NOISE = 0.3  # pixels; two people who annotate the same picture differ about as much
 COPY_NOISE = 0.5  # pixels, between the labels of two copies
 
 SAMPLE_SIZE, SAMPLE_SEED = 320, 0
 
 
-def generate(n: int, seed: int = 0, kaggle_shaped: bool = False, progress: bool = False) -> Faces:
+EVERYTHING = Ingredients()
+
+
+def generate(
+    n: int, seed: int = 0, kaggle_shaped: bool = False, progress: bool = False, ingredients: Ingredients = EVERYTHING
+) -> Faces:
     """``n`` drawn faces with all 15 keypoints, or with the gaps and faults of Kaggle's file.
 
     Face i depends on ``seed`` and i only: the first ten of fifty are the ten of ``generate(10, seed)``.
@@ -45,8 +53,10 @@ def generate(n: int, seed: int = 0, kaggle_shaped: bool = False, progress: bool 
         kaggle_shaped: give them the shape of Kaggle's training set. About 32 % of the rows (the first
             ones) have 15 points, 6 % of these with a few missing. The rest have four points, of another
             convention: "nose tip" is the *base* of the nose, "bottom lip" the *middle* of the mouth.
-            About 2 % of the rows repeat an earlier picture; all labels are a little noisy.
+            About 8 % of the rows repeat an earlier picture, in 0.4 % left and right are mixed up, and all
+            labels are a little noisy.
         progress: show a bar.
+        ingredients: what to leave out, or how far heads turn. The same seed shows the same people.
 
     Returns:
         Faces: images (n, 96, 96) uint8, keypoints (n, 15, 2) float32, NaN = not annotated.
@@ -60,7 +70,7 @@ def generate(n: int, seed: int = 0, kaggle_shaped: bool = False, progress: bool 
     points = np.empty((n, len(KAGGLE) + 2, 2))
 
     def draw(i: int) -> None:
-        images[i], points[i] = draw_face(seed, i)
+        images[i], points[i] = draw_face(seed, i, ingredients)
 
     # NumPy lets go of Python's lock while it computes, so threads do run side by side.
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
@@ -74,11 +84,11 @@ def generate(n: int, seed: int = 0, kaggle_shaped: bool = False, progress: bool 
     return Faces(images, labels.astype(np.float32))
 
 
-def draw_face(seed: int, i: int) -> tuple[np.ndarray, np.ndarray]:
+def draw_face(seed: int, i: int, ingredients: Ingredients = EVERYTHING) -> tuple[np.ndarray, np.ndarray]:
     """Face ``i`` of ``seed``: (96, 96) uint8 and (17, 2) points, Kaggle's 15, then nose base and mouth middle."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, i)))
-    head = random_head(rng)
-    return photograph(head, rng), np.stack(list(keypoints(head).values()))
+    head = with_ingredients(random_head(rng), ingredients)
+    return photograph(head, rng, ingredients.camera), np.stack(list(keypoints(head).values()))
 
 
 def _like_kaggle(images: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -89,10 +99,12 @@ def _like_kaggle(images: np.ndarray, points: np.ndarray, rng: np.random.Generato
     # The second regime's other meaning of two names.
     labels[first:, KAGGLE.index("nose_tip", "mouth_center_bottom_lip")] = points[first:, k:]
     # A copy of an earlier picture of the same regime.
+    alone = np.ones(n, bool)
     for row in np.flatnonzero(rng.random(n) < DUPLICATES):
         start = 0 if row < first else first
         if row > start:
             earlier = rng.integers(start, row)
+            alone[[row, earlier]] = False
             images[row] = images[earlier]
             labels[row] = labels[earlier] + rng.normal(0, COPY_NOISE, (k, 2))
     labels += rng.normal(0, LABEL_NOISE, labels.shape)
@@ -101,6 +113,8 @@ def _like_kaggle(images: np.ndarray, points: np.ndarray, rng: np.random.Generato
         annotated[row, rng.choice(k, rng.integers(1, 5), replace=False)] = False
     four = np.isin(np.arange(k), KAGGLE.index(*KAGGLE_FOUR))
     annotated[first:] = four
+    bad = alone & (rng.random(n) < BAD_LABELS)
+    labels[bad] = labels[bad][:, KAGGLE.swap]
     labels[~annotated] = np.nan
     return images, labels
 

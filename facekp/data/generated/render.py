@@ -2,8 +2,8 @@
 
 1. :func:`rasterise`: the surface as a dense grid of points, turned, projected, z-buffered. The result
    says for each pixel *which point of the surface* it shows.
-2. ``paint.shade``: what colour that point has (skin, eyes, lips, hair), and how the light falls on it.
-3. ``people.photograph``: background, glasses, averaging down to 96 x 96, blur, noise, contrast.
+2. ``paint.albedo``: what colour that point has (skin, eyes, lips, hair); ``light.shade``: how light falls on it.
+3. ``camera.photograph``: what stands behind and before, averaging down to 96 x 96, blur, noise, contrast.
 
 Everything is drawn at twice the size; 2 x 2 pixels are averaged at the end.
 """
@@ -12,20 +12,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facekp.data.generated.head import Head, hair_shell, landmarks, surface
+from facekp.data.generated.hair import hair_shell
+from facekp.data.generated.head import Head, landmarks, surface
 
 SIZE = 96
 SCALE = 2  # drawn this much larger, then averaged down
 SKIN, HAIR = 1, 2
 
-COLUMNS, ROWS = 330, 280  # points of the surface, round the head and down
+COLUMNS, ROWS = 420, 280  # points of the surface, round the head and down
 Y0, Y1 = -1.55, 2.0
 
 
 def _theta(column: np.ndarray) -> np.ndarray:
     """The angle of a column of points: closer together on the nose, where the surface is steep."""
     t = 2 * column / (COLUMNS - 1) - 1
-    return 2.3 * (0.6 * t + 0.4 * t**3)
+    return 2.3 * (0.5 * t + 0.5 * t**3)
 
 
 def _y(row: np.ndarray) -> np.ndarray:
@@ -50,20 +51,25 @@ def rotation(h: Head) -> np.ndarray:
 
 def project(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Points of the head (three arrays of one shape) -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
+    return picture_of(h, turn(h, x, y, z))
+
+
+def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
+    """Points of the head -> x, y, z after its turn, in eye distances."""
+    return [float(a) * x + float(b) * y + float(c) * z for a, b, c in rotation(h)]
+
+
+def picture_of(h: Head, turned: list[np.ndarray]) -> np.ndarray:
+    """Turned points -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
     names = landmarks(h)
     eyes = np.array([names["left_eye_center"], names["right_eye_center"]])
-    eyes = _turn(h, *surface(h, eyes[:, 0], eyes[:, 1]))
+    eyes = turn(h, *surface(h, eyes[:, 0], eyes[:, 1]))
     # What is nearer is larger. Scale and shift bring the eyes to where the head wants them.
     eyes = eyes[:2] * (h.distance / (h.distance - eyes[2]))
     scale = h.eye_distance / float(np.hypot(*(eyes[:, 0] - eyes[:, 1])))
     shift = [float(v) for v in np.array(h.eyes_at) - scale * eyes.mean(1)]
-    turned = _turn(h, x, y, z)
     near = scale * h.distance / (h.distance - turned[2])
     return np.stack([turned[0] * near + shift[0], turned[1] * near + shift[1], turned[2] * scale])
-
-
-def _turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
-    return [float(a) * x + float(b) * y + float(c) * z for a, b, c in rotation(h)]
 
 
 def keypoints(h: Head) -> dict[str, np.ndarray]:
@@ -86,6 +92,9 @@ class Pixels:
         material: (P,) int8, SKIN or HAIR.
         theta, y: (P,) float32, the point of the surface at the *centre* of the pixel.
         normal: (P, 3) float32 of unit length, after the turn of the head.
+        place: (3, P) float32, where the point lies after the turn, in eye distances.
+        depth: (P,) float32, the same point's depth in pixels, as ``project`` gives it.
+        blocks: (3, M) float32, points of skin and hair that stand in the light's way, after the turn.
     """
 
     where: np.ndarray
@@ -93,6 +102,9 @@ class Pixels:
     theta: np.ndarray
     y: np.ndarray
     normal: np.ndarray
+    place: np.ndarray
+    depth: np.ndarray
+    blocks: np.ndarray
 
 
 def rasterise(h: Head) -> Pixels:
@@ -100,13 +112,13 @@ def rasterise(h: Head) -> Pixels:
     size, skin = SIZE * SCALE, ROWS * COLUMNS
     mesh = [surface(h, THETA, Y)]
     seen = np.arange(skin)
-    if not h.bald:
-        shell, mask = hair_shell(h, THETA, Y)
+    shell, mask = hair_shell(h, THETA, Y)
+    if mask.any():
         mesh.append(shell)
         seen = np.concatenate([seen, skin + np.flatnonzero(mask)])
+    turned = np.concatenate([np.stack(turn(h, *m)).reshape(3, -1) for m in mesh], axis=1)
     # (3, M): place of each point in the large picture, depth in its pixels too.
-    place = np.concatenate([project(h, *m).reshape(3, -1) for m in mesh], axis=1)
-    place = (place + np.float32(0.5)) * SCALE - np.float32(0.5)
+    place = (picture_of(h, turned) + np.float32(0.5)) * SCALE - np.float32(0.5)
     where, point = _nearest(place, seen, size)
 
     # How the picture moves when one goes one step along theta (or y) on the surface.
@@ -128,6 +140,9 @@ def rasterise(h: Head) -> Pixels:
         theta=_theta(i + di).astype(np.float32),
         y=_y(j + dj).astype(np.float32),
         normal=(normal / np.maximum(np.sqrt((normal**2).sum(0)), 1e-9)).T.astype(np.float32),
+        place=turned[:, point].astype(np.float32),
+        depth=((place[2, point] + 0.5) / SCALE - 0.5).astype(np.float32),
+        blocks=turned[:, seen[seen // COLUMNS % 3 == 0]].astype(np.float32),  # every third row is dense enough
     )
 
 

@@ -13,13 +13,19 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, in
 def mottles(seed: int) -> np.ndarray:
     """(256, 256) skin texture in 0..1: coarse and fine hills."""
     rng = np.random.default_rng([seed, 1])
-    return sum(w * noise(rng, (256, 256), (n, n)) for n, w in ((8, 0.45), (24, 0.3), (80, 0.25)))
+    return sum(w * noise(rng, (256, 256), (n, n)) for n, w in ((8, 0.5), (24, 0.35), (80, 0.15)))
 
 
 def strands(seed: int) -> np.ndarray:
     """(256, 256) hair texture in 0..1: long downwards, thin across."""
     rng = np.random.default_rng([seed, 2])
-    return sum(w * noise(rng, (256, 256), (n, 8 * n)) for n, w in ((4, 0.5), (10, 0.3), (22, 0.2)))
+    return sum(w * noise(rng, (256, 256), (n, 10 * n)) for n, w in ((4, 0.35), (11, 0.4), (25, 0.25)))
+
+
+def curls(seed: int) -> np.ndarray:
+    """(256, 256) hair texture in 0..1: round tufts."""
+    rng = np.random.default_rng([seed, 3])
+    return sum(w * noise(rng, (256, 256), (n, n)) for n, w in ((14, 0.3), (30, 0.4), (70, 0.3)))
 
 
 def look_up(table: np.ndarray, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
