@@ -52,6 +52,7 @@ def test_every_run_leaves_one_record(work):
     assert record["data"]["train"]["faces"] == 10 and record["config"]["augment"]["rotation"] == 5
     assert record["config"]["epochs"] == 1 and record["protocol"] == "test" and len(record["face_rmse"]) == 8
     assert np.sqrt(np.mean(np.square(record["face_rmse"]))) == pytest.approx(record["metrics"]["rmse"], rel=1e-3)
+    assert len(record["offset"]) == 2 and np.isfinite(record["offset"]).all()
     mean = json.loads((work / "out" / "mean-face-0.json").read_text())
     assert mean["metrics"]["rmse"] == pytest.approx(mean["metrics"]["mean_face_rmse"], rel=1e-5)
 
