@@ -22,7 +22,7 @@ from kaggle_files import (
     zipped,
 )
 
-from facekp import bench
+from facekp.bench.reader import reader as bench_reader
 from facekp.data import cache as cache_module
 from facekp.data import describe, kaggle, pixels
 from facekp.data.faces import Faces
@@ -482,11 +482,11 @@ def test_bad_submission_leaves_the_old_file(change, message, tmp_path):
 def test_bench_reader(tmp_path, capfd):
     images, keypoints = arrays(5, size=96)
     path = write(tmp_path / "training.csv", training_lines(images, keypoints))
-    result = bench.reader(path)
+    result = bench_reader(path)
     assert result["same"] and result["rows"] == 5 and result["file_mb"] > 0
     assert {"seconds", "cpu_seconds", "peak_mb"} <= set(result["cold"]) == set(result["usual"]) == set(result["cached"])
     assert capfd.readouterr() == ("", "")
     with pytest.raises(InputError, match="no such file"):
-        bench.reader(tmp_path / "none.csv")
+        bench_reader(tmp_path / "none.csv")
     with pytest.raises(InputError, match="found another table"):
-        bench.reader(write(tmp_path / "IdLookupTable.csv", lookup_lines(1)))
+        bench_reader(write(tmp_path / "IdLookupTable.csv", lookup_lines(1)))

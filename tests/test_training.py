@@ -38,12 +38,12 @@ def same(a, b) -> bool:
 CONFIG = TrainConfig(epochs=4, batch_size=9, device="cpu")
 
 
-def test_eight_epochs_on_drawn_faces_beat_the_mean_face():
-    train, val = generate(160).split(0.2)
+def test_ten_epochs_on_drawn_faces_beat_the_mean_face():
+    train, val = generate(120).split(0.2)
     torch.manual_seed(0)
     model = create_model("hourglass-s", channels=32)
-    record = fit(model, train, val, TrainConfig(epochs=8, batch_size=8, lr=4e-3, device="cpu"), progress=False)
-    assert record["metrics"]["rmse"] < 0.75 * record["metrics"]["mean_face_rmse"]
+    record = fit(model, train, val, TrainConfig(epochs=10, batch_size=8, lr=5e-3, device="cpu"), progress=False)
+    assert record["metrics"]["rmse"] < 0.9 * record["metrics"]["mean_face_rmse"]
     losses = [p["loss"] for p in record["curve"]]
     assert losses[-1] < 0.6 * losses[0]
 

@@ -5,12 +5,16 @@ from dataclasses import replace
 from itertools import count, islice
 
 import numpy as np
+import torch
 
 from facekp.data.faces import Faces
+from facekp.metrics import mean_face
 from facekp.models import KeypointModel
+from facekp.show import bar as progress_bar
 from facekp.training.config import TrainConfig
 from facekp.training.feed import make_feed
-from facekp.training.loop import fit, shuffled_batches, start, train_step
+from facekp.training.loop import evaluate, shuffled_batches, start, train_step
+from facekp.training.optimizers import set_rate
 
 
 def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = None, steps: int = 200,
@@ -32,9 +36,14 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     """
     config = replace(config or TrainConfig(), epochs=steps, batch_size=len(faces), augment=None, ema=0.0,
                      weight_decay=0.0, schedule="linear", warmup=0.05)
-    record = fit(model, faces, faces, config, progress=progress)
-    return {"losses": [line["loss"] for line in record["curve"]], "rmse": record["metrics"]["rmse"],
-            "mean_face_rmse": record["metrics"]["mean_face_rmse"]}
+    run = start(model, config, len(faces))
+    feed, losses = make_feed(faces, run.losses.device, config.feed, model.origin), []
+    batch = next(feed.batches([torch.arange(len(faces))]))
+    for done in progress_bar(progress, iterable=range(steps), unit="step"):
+        set_rate(run.optimizer, done, steps, config)
+        losses.append(train_step(run, *batch, config))
+    scores = evaluate(model, faces, mean_face(faces.keypoints))
+    return {"losses": torch.stack(losses).tolist(), "rmse": scores["rmse"], "mean_face_rmse": scores["mean_face_rmse"]}
 
 
 def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = None, low: float = 1e-5, high: float = 1.0,
