@@ -25,7 +25,7 @@ def predict(model: KeypointModel, images: np.ndarray, batch_size: int | None = N
         model: in eval mode or not; it is left as it was.
         images: (N, H, W) uint8, with H = W = ``model.size``.
         batch_size: faces per forward pass; only speed and memory depend on it. By default 256 on a GPU, and on a
-            CPU 32: what a layer puts out should stay in its caches (measured for hourglass-s: 256 is half as fast).
+            CPU 32 (measured for hourglass-s on two cores: 256 at a time is half as fast).
 
     Returns:
         points (N, K, 2) float32 in pixels, counted as the labels that the model learnt from count them (see
