@@ -214,8 +214,9 @@ def train(
     from facekp import jobs
     from facekp.recipes import recipe
 
-    common = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "device": device}
-    config = recipe(model, authors, **common, precision=precision, **settings(setting))
+    common = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "device": device,
+              "precision": precision}
+    config = recipe(model, authors, **(common | settings(setting)))
     if not augment:
         config = replace(config, augment=None)
     job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head), origin)

@@ -156,10 +156,12 @@ def test_folds_are_trained_and_used_as_one_model(work):
 
 def test_any_setting_can_be_changed_and_wrong_ones_are_refused(work):
     tiny = ["--option", "channels=16", "--option", "depth=2", "--epochs", "1"]
-    more = ["--set", "schedule=onecycle", "--set", "optimizer=sgd", "--set", "augment.rotation=30", "--tensorboard"]
+    more = ["--set", "batch_size=8", "--set", "schedule=onecycle", "--set", "optimizer=sgd"]
+    more += ["--set", "augment.rotation=30", "--tensorboard"]
     told = facekp("train", work / "faces", work / "settings", *tiny, *more)
     assert told.returncode == 0, told.stderr
     config = json.loads((work / "settings" / "record.json").read_text())["config"]
+    assert config["batch_size"] == 8
     assert config["schedule"] == "onecycle" and config["optimizer"] == "sgd" and config["augment"]["rotation"] == 30
     assert config["augment"]["flip"] == 0.5 and list((work / "settings" / "tensorboard").iterdir())
     for wrong, message in (("schedule=sine", "found 'sine'"), ("colour=red", "found colour"), ("lr", "name=value"),

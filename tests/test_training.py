@@ -96,6 +96,8 @@ def test_batches_are_whole_and_show_each_face_at_most_once():
         ({"optimizer": "lion"}, "optimizer to be one of adamw, adam, sgd, rmsprop; found 'lion'"),
         ({"schedule": "sine"}, "schedule to be one of"),
         ({"lr": 0.0}, "lr and clip above 0"),
+        ({"epochs": 2.5}, "a whole number for epochs; found 2.5"),
+        ({"seed": "one"}, "a whole number for seed"),
         ({"compile": "yes"}, "true or false for compile"),
         ({"lr": "fast"}, "a number for lr; found 'fast'"),
         ({"ema": 1.0}, "ema from 0 to below 1"),

@@ -71,8 +71,10 @@ class TrainConfig:
             raise InputError(f"Expected true or false for compile; found {self.compile!r}.")
         for f in fields(self):
             value = getattr(self, f.name)
-            wants_number = isinstance(f.default, float) or f.name in ("epochs", "batch_size", "seed")
-            if wants_number and (isinstance(value, bool) or not isinstance(value, int | float)):
+            wants_whole = f.name in ("epochs", "batch_size", "seed")
+            if wants_whole and (isinstance(value, bool) or not isinstance(value, int)):
+                raise InputError(f"Expected a whole number for {f.name}; found {value!r}.")
+            if isinstance(f.default, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
                 raise InputError(f"Expected a number for {f.name}; found {value!r}.")
         if not isinstance(self.augment, Augment | None):
             raise InputError(f"Expected an Augment or None for augment; found {self.augment!r}. "
