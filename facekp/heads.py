@@ -115,6 +115,7 @@ class HeatmapHead:
         loss_name: a name from ``losses.HEATMAP_LOSSES``.
         scale: what the network shall put out at a peak. Some authors ask for 10, so that an untrained
             network's small outputs are far from any answer.
+        supervise: "all" stacks (Newell), or the "last" alone, to see what that costs.
     """
 
     reads: ClassVar[str] = "maps"
@@ -124,9 +125,11 @@ class HeatmapHead:
     decoder_options: dict = field(default_factory=dict)
     loss_name: str = "mse"
     scale: float = 1.0
+    supervise: str = "all"
 
     def __post_init__(self) -> None:
         check_positive(stride=self.stride, sigma=self.sigma, scale=self.scale)
+        known("choice of stacks to supervise called", self.supervise, ("all", "last"))
         check_decoder(self.decoder, self.decoder_options)
         known("heatmap loss", self.loss_name, losses.HEATMAP_LOSSES)
 
@@ -140,8 +143,8 @@ class HeatmapHead:
         return target, keypoints.isfinite().all(-1)
 
     def loss(self, raw: Tensor | list[Tensor], keypoints: Tensor) -> Tensor:
-        """Masked mean over all annotated points, averaged over the stacks; a scalar."""
-        stacks = stack_list(raw)
+        """Masked mean over all annotated points, averaged over the supervised stacks; a scalar."""
+        stacks = stack_list(raw)[0 if self.supervise == "all" else -1 :]
         target, mask = self.encode(keypoints, tuple(stacks[-1].shape[-2:]))
         loss = losses.HEATMAP_LOSSES[self.loss_name]
         tables = [loss(maps / self.scale, target, self.sigma) for maps in stacks]

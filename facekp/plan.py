@@ -13,15 +13,20 @@ A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name 
 
 Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
 ``held_out``, ``options``, ``head``, ``origin`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the
-training faces are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe.
+training faces are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe; ``folds``, into
+how many parts the faces are dealt, of which run number i (its seed) holds out part i; ``mistake``, one of
+``MISTAKES``, made on purpose to see what it costs.
 """
 
+import hashlib
 import json
+import re
 import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from facekp import metrics, training
@@ -36,7 +41,8 @@ from facekp.recipes import recipe
 from facekp.results import environment
 
 OF_JOB = {"keypoints", "conventions", "held_out", "options", "head", "origin"}
-KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set"}
+KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set", "folds", "mistake"}
+MISTAKES = ("mirror without swap", "copies on both sides")
 REFERENCES = {"mean face": reference.mean_face, "ridge": reference.ridge}
 
 
@@ -50,7 +56,12 @@ class Run:
 
     @property
     def file(self) -> str:
-        return f"{self.name.replace(' ', '-')}-{self.seed}"
+        return f"{plain(self.name)}-{self.seed}"
+
+    @property
+    def folder(self) -> str:
+        """Where its weights lie in the working folder: all folds in one, which ``facekp submit`` takes as one model."""
+        return f"{plain(self.name)}/fold-{self.seed}" if "folds" in self.settings else self.file
 
     def job(self, source: str | Path, device: str = "auto") -> Job:
         """The training that this run is."""
@@ -59,6 +70,11 @@ class Run:
         config = recipe(s["model"], s.get("authors", False), **changes)
         return Job(source, s["model"], config, s.get("keypoints", "15"), s.get("conventions", "one"),
                    s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("origin", 0.0))
+
+
+def plain(name: str) -> str:
+    """A name as a file name: letters, digits, dots, and a hyphen for anything between."""
+    return re.sub(r"[^\w.]+", "-", name).strip("-")
 
 
 def read_plan(path: str | Path) -> tuple[str, list[Run]]:
@@ -86,6 +102,8 @@ def read_plan(path: str | Path) -> tuple[str, list[Run]]:
         if settings["model"] not in (*MODELS, *REFERENCES):
             raise InputError(f"{where}: there is no network '{settings['model']}'. "
                              f"Known: {', '.join((*REFERENCES, *MODELS))}.")
+        if settings.get("mistake", MISTAKES[0]) not in MISTAKES:
+            raise InputError(f"{where}: there is no mistake '{settings['mistake']}'. Known: {', '.join(MISTAKES)}.")
         runs += [Run(settings["name"], seed, settings) for seed in settings.get("seeds", [0])]
     if not runs:
         raise InputError(f"{path}: expected at least one [[run]]; found none.")
@@ -127,7 +145,7 @@ def run_plan(
         if path.exists():
             check_record(path, json.loads(path.read_text()), learn, test, job)
             continue
-        record = done(run, job, learn, test, work / run.file)
+        record = done(run, job, learn, test, work / run.folder)
         write_json(path, record | {"name": run.name, "protocol": protocol})
         print(f"{run.file:24} {record['metrics']['rmse']:.3f} px "
               f"(mean face {record['metrics']['mean_face_rmse']:.3f})", flush=True)
@@ -137,13 +155,26 @@ def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, J
     """Training and held-out faces of a run, and its job (None for a reference row)."""
     stand_in = replace_model(run) if run.settings["model"] in REFERENCES else run
     job = stand_in.job(source, device)
-    learn, test = job.faces().split(job.held_out, run.seed)
+    learn, test = dealt(job.faces(), run, job.held_out)
     few = run.settings.get("faces")
     if few is not None:
         if not 1 < few <= len(learn):
             raise InputError(f"{run.name}: expected 2 to {len(learn)} training faces; found {few}.")
         learn = learn.select(np.random.default_rng(run.seed).permutation(len(learn))[:few])
     return learn, test, None if run.settings["model"] in REFERENCES else job
+
+
+def dealt(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
+    """``faces`` in two: a fold of several, or a share held out; with the run's mistake, if it makes one."""
+    mistake, folds = run.settings.get("mistake"), run.settings.get("folds")
+    if mistake == "mirror without swap":
+        faces = replace(faces, scheme=replace(faces.scheme, pairs=()))
+    alone = np.arange(len(faces)) if mistake == "copies on both sides" else None
+    if folds is None:
+        return faces.split(held_out, run.seed, alone)
+    if not 0 <= run.seed < folds:
+        raise InputError(f"{run.name}: expected seeds 0 to {folds - 1}, the numbers of the folds; found {run.seed}.")
+    return faces.folds(folds, 0, alone)[run.seed]
 
 
 def replace_model(run: Run) -> Run:
@@ -154,7 +185,8 @@ def replace_model(run: Run) -> Run:
 def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> dict:
     """The record of a run: trained now, or found finished in its folder.
 
-    Added to it: ``face_rmse``, the RMSE of each held-out face; ``offset``, the mean of predicted minus marked, (x, y).
+    Added to it: ``face_rmse``, the RMSE of each held-out face; ``offset``, the mean of predicted minus marked, (x, y);
+    ``tested_on``, a fingerprint of the held-out images without their labels, which two conventions or a mistake change.
     """
     if job is None:
         model = REFERENCES[run.settings["model"]](learn)
@@ -168,12 +200,15 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
             check_record(folder / "record.json", record, learn, test, job)
         else:
             torch.manual_seed(run.seed)
-            record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=job.notes())
+            repeatable = not {"folds", "mistake"} & set(run.settings)  # a split that 'facekp evaluate' can make again
+            notes = job.notes() if repeatable else {}
+            record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=notes)
         model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))
     points, _ = predict(model, test.images)
     offset = np.nanmean(points - test.keypoints, axis=(0, 1), dtype=np.float64)
     return record | {"face_rmse": [round(float(e), 4) for e in metrics.rmse(points, test.keypoints, axis=(1, 2))],
-                     "offset": [round(float(v), 3) for v in offset]}
+                     "offset": [round(float(v), 3) for v in offset],
+                     "tested_on": hashlib.sha256(test.images.tobytes()).hexdigest()[:16]}
 
 
 # What may differ between a plan's config and a record's: where it ran, how often it was saved. Not what was done.
@@ -190,8 +225,11 @@ def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job |
     if job is not None:
         plan, there = json.loads(json.dumps(asdict(job.config))), record["config"]
         differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
-        if differ or record["model"]["model"] != job.model:
-            raise InputError(f"{path}: this record was made with another {', '.join(differ) or 'model'} than the plan "
+        network = {"model": job.model, "options": job.options, "origin": job.origin}
+        differ += sorted(k for k in network if network[k] != record["model"].get(k))
+        differ += sorted(k for k in job.head if job.head[k] != record["model"]["head"].get(k))
+        if differ:
+            raise InputError(f"{path}: this record was made with another {', '.join(differ)} than the plan "
                              "says. Remove it, or name another --out folder.")
 
 
@@ -206,7 +244,7 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
         raise InputError(f"{folder}: expected records of 'facekp results run'; found none.")
     by_seed: dict[int, set] = {}
     for record in found:
-        by_seed.setdefault(record["seed"], set()).add(record["data"]["val"]["fingerprint"])
+        by_seed.setdefault(record["seed"], set()).add(record["tested_on"])
     if any(len(prints) > 1 for prints in by_seed.values()):
         raise InputError(f"{folder}: these records were tested on different faces, so they cannot stand in one table.")
     named: dict[str, list[dict]] = {}
@@ -215,15 +253,32 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
     return dict(sorted(named.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
 
 
-def table(folder: str | Path) -> str:
-    """A line per name, best first: the mean over its seeds, and how far they lie apart."""
-    lines = ["| network | weights | RMSE (px) | of the mean face | NME | epochs | seeds |", "|---" * 7 + "|"]
+def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
+    """A line per name, best first: means over its seeds, and how far the seeds lie apart (a standard deviation).
+
+    Args:
+        folder: of records.
+        names: which runs; those without a record are left out. Default: all.
+    """
+    lines = []
     for name, runs in records(folder).items():
+        if names is not None and name not in names:
+            continue
         rmse = np.array([r["metrics"]["rmse"] for r in runs])
         share = np.mean([r["metrics"]["rmse"] / r["metrics"]["mean_face_rmse"] for r in runs])
         nme = np.mean([r["metrics"].get("nme_inter_ocular", np.nan) for r in runs])
         spread = f" ± {rmse.std(ddof=1):.3f}" if len(rmse) > 1 else ""
-        epochs = runs[0]["config"]["epochs"] if "config" in runs[0] else ""
-        lines.append(f"| {name} | {runs[0]['parameters'] / 1e6:.2f} M | {rmse.mean():.3f}{spread} | {share:.2f} | "
-                     f"{100 * nme:.1f} % | {epochs} | {len(rmse)} |")
-    return "\n".join(lines)
+        lines.append({"network": name, "weights": f"{runs[0]['parameters'] / 1e6:.2f} M",
+                      "RMSE (px)": f"{rmse.mean():.3f}{spread}", "of the mean face": f"{share:.2f}",
+                      "NME": f"{100 * nme:.1f} %", "seeds": str(len(rmse)),
+                      "epochs": str(runs[0]["config"]["epochs"]) if "config" in runs[0] else ""})
+    columns = ["network", "weights", "RMSE (px)", "of the mean face", "NME", "epochs", "seeds"]
+    return pd.DataFrame(lines, columns=columns).set_index("network")
+
+
+def table(folder: str | Path) -> str:
+    """The lines of :func:`frame` as Markdown."""
+    rows = frame(folder).reset_index()
+    lines = [list(rows.columns), *rows.to_numpy().tolist()]
+    text = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([text[0], "|---" * len(rows.columns) + "|", *text[1:]])

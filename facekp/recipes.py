@@ -14,7 +14,7 @@ RECIPES: dict[str, dict] = {
     "vgg16": {"lr": 5e-4},
     "resnet18": {"lr": 1e-3},
     "resnet34": {"lr": 1e-3},
-    "resnet50": {"lr": 1e-3},
+    "resnet50": {"lr": 3e-4},
     "fcn8": {"lr": 1e-3},
     "fcn24": {"lr": 1e-3},
     "unet": {"lr": 1e-3},

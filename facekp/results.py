@@ -11,7 +11,9 @@ import torch
 
 import facekp
 from facekp import metrics
+from facekp.data import kaggle
 from facekp.data.faces import Faces
+from facekp.data.regimes import of_kaggle
 from facekp.errors import InputError
 from facekp.models import KeypointModel
 
@@ -42,7 +44,8 @@ def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:
     Returns:
         ``rmse`` and ``mean_face_rmse`` (pixels per coordinate), ``rmse_per_keypoint`` (a
         dictionary by name; None where nobody annotated it) and, where the scheme has eyes,
-        ``nme_inter_ocular``, ``pck_0.1`` and ``auc_0.1`` (all relative to the eye distance).
+        ``nme_inter_ocular``, ``pck_0.1`` and ``auc_0.1`` (all relative to the eye distance); and, where faces of both
+        of Kaggle's sources are among them, ``rmse_per_regime``, see :func:`by_regime`.
     """
     truth = faces.keypoints
     per_keypoint = metrics.rmse(points, truth, axis=(0, 2))
@@ -58,7 +61,25 @@ def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:
             whole = errors[~np.isnan(errors).all(axis=1)]
             out |= {"nme_inter_ocular": float(np.nanmean(errors)), "pck_0.1": metrics.pck(errors, 0.1),
                     "auc_0.1": metrics.auc(np.nanmean(whole, axis=1), 0.1)}
+    if of_kaggle(faces.scheme) and len(np.unique(kaggle.regime(faces))) == 2:
+        out["rmse_per_regime"] = by_regime(points, truth, kaggle.regime(faces))
     return out
+
+
+ASKED = (17592, 9532)
+"""How many values of the competition's lookup table ask for faces of the first source and of the second."""
+
+
+def by_regime(points: np.ndarray, truth: np.ndarray, regime: np.ndarray) -> dict:
+    """RMSE on each of Kaggle's two sources, and of both in the shares in which the competition asks for them.
+
+    Args:
+        points, truth: (N, K, 2).
+        regime: (N,) of 0 and 1, from :func:`facekp.data.kaggle.regime`.
+    """
+    first, second = (metrics.rmse(points[regime == r], truth[regime == r]) for r in (0, 1))
+    competition = ((ASKED[0] * first**2 + ASKED[1] * second**2) / sum(ASKED)) ** 0.5
+    return {"fifteen points": first, "four points": second, "competition": competition}
 
 
 def environment() -> dict:

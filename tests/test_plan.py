@@ -8,7 +8,10 @@ from drawn import blob_faces
 
 from facekp import plan as plan_module
 from facekp import plots
+from facekp.data.faces import Faces
 from facekp.errors import InputError
+from facekp.models import load_model
+from facekp.training.folds import load_ensemble
 
 PLAN = """
 protocol = "test"
@@ -57,6 +60,52 @@ def test_every_run_leaves_one_record(work):
     assert mean["metrics"]["rmse"] == pytest.approx(mean["metrics"]["mean_face_rmse"], rel=1e-5)
 
 
+def test_a_mistake_is_made_on_purpose_and_folds_hold_out_every_face_once(tmp_path):
+    faces = blob_faces(30)
+    doubled = np.concatenate([faces.images, faces.images[:10]]), np.concatenate([faces.keypoints, faces.keypoints[:10]])
+    Faces(*doubled, faces.scheme).save(tmp_path / "faces.npz")
+    (tmp_path / "plan.toml").write_text("""
+[common]
+model = "hourglass-s"
+options = { channels = 16, depth = 2 }
+folds = 4
+seeds = [0, 1, 2, 3]
+set = { epochs = 1, batch_size = 8, device = "cpu" }
+[[run]]
+name = "folds, (as) it's"
+[[run]]
+name = "no swap"
+mistake = "mirror without swap"
+seeds = [0]
+[[run]]
+name = "copies"
+mistake = "copies on both sides"
+seeds = [0]
+""")
+    plan_module.run_plan(tmp_path / "plan.toml", tmp_path / "faces.npz", tmp_path / "out", tmp_path / "work")
+    record = {p.stem: json.loads(p.read_text()) for p in (tmp_path / "out").glob("*.json")}
+    assert sorted(record) == ["copies-0", *(f"folds-as-it-s-{i}" for i in range(4)), "no-swap-0"]
+    assert sum(record[f"folds-as-it-s-{i}"]["data"]["val"]["faces"] for i in range(4)) == 40
+    assert len({record[f"folds-as-it-s-{i}"]["tested_on"] for i in range(4)}) == 4
+    model = load_model(tmp_path / "work" / "no-swap" / "fold-0" / "model.safetensors")
+    assert "folds" not in record["no-swap-0"] and (model.scheme.swap == np.arange(len(faces.scheme))).all()
+    assert record["no-swap-0"]["tested_on"] == record["folds-as-it-s-0"]["tested_on"] != record["copies-0"]["tested_on"]
+    assert len(load_ensemble(tmp_path / "work" / "folds-as-it-s").models) == 4
+    with pytest.raises(InputError, match="seeds 0 to 3"):
+        run = plan_module.read_plan(tmp_path / "plan.toml")[1][0]
+        plan_module.dealt(faces, plan_module.replace(run, seed=7), 0.1)
+
+
+def test_copies_on_both_sides_really_are():
+    faces = blob_faces(30)
+    doubled = Faces(np.concatenate([faces.images] * 2), np.concatenate([faces.keypoints] * 2), faces.scheme)
+    for mistake, shared in ((None, False), ("copies on both sides", True)):
+        run = plan_module.Run("x", 0, {"mistake": mistake} if mistake else {})
+        learn, test = plan_module.dealt(doubled, run, 0.25)
+        both = {i.tobytes() for i in learn.images} & {i.tobytes() for i in test.images}
+        assert bool(both) == shared
+
+
 def test_finished_runs_are_kept_and_missing_records_made_from_their_runs(work, monkeypatch):
     stamp = (work / "out" / "small-hourglass-0.json").stat().st_mtime_ns
     before = json.loads((work / "out" / "small-hourglass-1.json").read_text())
@@ -71,13 +120,16 @@ def test_a_record_of_other_faces_or_another_config_is_never_mixed_in(work, tmp_p
     blob_faces(32, seed=5).save(tmp_path / "others.npz")
     with pytest.raises(InputError, match="of other faces"):
         plan_module.run_plan(work / "plan.toml", tmp_path / "others.npz", work / "out", work / "work")
-    (tmp_path / "plan.toml").write_text(PLAN.replace("epochs = 1", "epochs = 2"))
-    with pytest.raises(InputError, match="another epochs than the plan"):
-        plan_module.run_plan(tmp_path / "plan.toml", work / "faces.npz", work / "out", work / "work")
+    for old, new, what in (("epochs = 1", "epochs = 2", "epochs"), ("depth = 2", "depth = 3", "options"),
+                           ("held_out = 0.25", "held_out = 0.25\norigin = 0.5", "origin"),
+                           ("depth = 2 }", "depth = 2 }\nhead = { sigma = 2.0 }", "sigma")):
+        (tmp_path / "plan.toml").write_text(PLAN.replace(old, new))
+        with pytest.raises(InputError, match=f"another {what} than the plan"):
+            plan_module.run_plan(tmp_path / "plan.toml", work / "faces.npz", work / "out", work / "work")
     for record in (work / "out").glob("*.json"):
         (tmp_path / record.name).write_text(record.read_text())
     other = json.loads((tmp_path / "mean-face-0.json").read_text())
-    other["data"]["val"]["fingerprint"] = "0" * 16
+    other["tested_on"] = "0" * 16
     (tmp_path / "mean-face-0.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="tested on different faces"):
         plan_module.records(tmp_path)
@@ -92,6 +144,7 @@ def test_the_table_has_a_line_per_name_with_mean_and_spread(work):
     line = next(line for line in table if line.startswith("| small hourglass |"))
     rmse = [r["metrics"]["rmse"] for r in named["small hourglass"]]
     assert f"{np.mean(rmse):.3f} ± {np.std(rmse, ddof=1):.3f}" in line and line.endswith("| 1 | 2 |")
+    assert list(plan_module.frame(work / "out", ["mean face"]).index) == ["mean face"]
     means = [np.mean([r["metrics"]["rmse"] for r in runs]) for runs in named.values()]
     assert means == sorted(means)
     assert plots.comparison(named).axes[0].get_yticklabels()[0].get_text() == next(iter(named))
@@ -106,6 +159,7 @@ def test_the_table_has_a_line_per_name_with_mean_and_spread(work):
         ('[[run]]\nname = "x"\nmodel = "cnn3"\ncolour = 1', "found colour"),
         ('[[run]]\nname = "x"\nmodel = "cnn3"\nset = { speed = 1 }', "found speed"),
         ('[[run]]\nname = "mean face"\nmodel = "ridge"', "the same name and seed"),
+        ('[[run]]\nname = "x"\nmodel = "cnn3"\nmistake = "forgot"', "no mistake 'forgot'"),
     ],
 )
 def test_a_wrong_plan_is_refused_before_anything_is_trained(tmp_path, change, message):

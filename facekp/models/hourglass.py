@@ -20,6 +20,7 @@ Deviations from the paper, and why:
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from facekp.errors import InputError
 from facekp.heads import HeatmapHead
 from facekp.models.model import check_size, from_zero
 
@@ -61,11 +62,11 @@ class StackedHourglass(nn.Module):
     """(B, in_channels, H, W) -> list of ``stacks`` heatmaps (B, K, H/stride, W/stride)."""
 
     def __init__(self, num_keypoints: int, stacks: int, channels: int, depth: int, in_channels: int,
-                 stem_pool: bool) -> None:
+                 stem_stride: int, stem_pool: bool) -> None:
         super().__init__()
         c = channels
         self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, c // 4, 7, stride=2, padding=3), nn.BatchNorm2d(c // 4), nn.ReLU(),
+            nn.Conv2d(in_channels, c // 4, 7, stride=stem_stride, padding=3), nn.BatchNorm2d(c // 4), nn.ReLU(),
             Residual(c // 4, c // 2),
             nn.MaxPool2d(2) if stem_pool else nn.Identity(),
             Residual(c // 2, c // 2), Residual(c // 2, c),
@@ -91,7 +92,7 @@ class StackedHourglass(nn.Module):
 
 
 def hourglass(num_keypoints: int, size: int = 96, stacks: int = 2, channels: int = 256, depth: int = 4,
-              in_channels: int = 1, stem_pool: bool = False) -> tuple[nn.Module, HeatmapHead]:
+              in_channels: int = 1, stem_stride: int = 2, stem_pool: bool = False) -> tuple[nn.Module, HeatmapHead]:
     """A stacked hourglass and its heatmap head.
 
     Args:
@@ -101,9 +102,15 @@ def hourglass(num_keypoints: int, size: int = 96, stacks: int = 2, channels: int
         channels: width of the network; the paper uses 256.
         depth: how often an hourglass halves its input; the paper uses 4.
         in_channels: 1 for grey.
+        stem_stride: the paper's first halving in the stem (2), or none (1).
         stem_pool: the paper's second halving in the stem.
+
+    Raises:
+        InputError: an image size that cannot be halved that often, or a stem stride that is neither 1 nor 2.
     """
-    stride = 4 if stem_pool else 2
+    if stem_stride not in (1, 2):
+        raise InputError(f"Expected a stem stride of 1 or 2; found {stem_stride!r}.")
+    stride = stem_stride * (2 if stem_pool else 1)
     check_size(size, stride * 2**depth)
-    network = StackedHourglass(num_keypoints, stacks, channels, depth, in_channels, stem_pool)
+    network = StackedHourglass(num_keypoints, stacks, channels, depth, in_channels, stem_stride, stem_pool)
     return network, HeatmapHead(stride=stride, sigma=1.5, decoder="local_mean")
