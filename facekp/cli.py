@@ -51,6 +51,13 @@ Which = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Others = Annotated[
+    list[str] | None,
+    typer.Option("--with", help="A further run; the answer is the mean of all. May be repeated."),
+]
+Mirror = Annotated[
+    bool, typer.Option("--mirror", help="Ask for the mirror image too and take the mean: twice the time.")
+]
 
 
 def main() -> None:
@@ -183,7 +190,11 @@ def train(
     model: Model = "hourglass-s",
     keypoints: Which = "15",
     conventions: Annotated[
-        str, typer.Option(help="two = with 'any', Kaggle's two meanings of nose tip and bottom lip as separate points.")
+        str,
+        typer.Option(
+            help="With 'any' and Kaggle's faces: two = the two meanings of nose tip and bottom lip as separate points; "
+            "told = the network is told which is meant (an hourglass)."
+        ),
     ] = "one",
     epochs: Annotated[int | None, typer.Option(help="How often each face is seen; default 40.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Faces per step; default 32.")] = None,
@@ -286,12 +297,14 @@ def evaluate(
     data: Source,
     all_faces: Annotated[bool, typer.Option("--all", help="Test on all faces, not only on those held out.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw the faces with the largest errors here.")] = None,
+    others: Others = None,
+    mirror: Mirror = False,
     device: Device = "auto",
 ) -> None:
     """Measure a trained network on the faces that its training held out."""
     from facekp import evaluation
 
-    print(evaluation.report(run, data, all_faces, picture, device))
+    print(evaluation.report([run, *(others or [])], data, all_faces, picture, device, mirror))
 
 
 @app.command()
@@ -302,12 +315,14 @@ def predict(
         Path, typer.Argument(metavar="OUT.csv", help="One line per face: file or row, x and y of each point.")
     ],
     picture: Annotated[Path | None, typer.Option(help="Draw the faces with their points here.")] = None,
+    others: Others = None,
+    mirror: Mirror = False,
     device: Device = "auto",
 ) -> None:
     """Find the keypoints in an image, or in every face of a data set."""
     from facekp import evaluation
 
-    print(evaluation.predict_to_csv(run, source, out, picture, device))
+    print(evaluation.predict_to_csv([run, *(others or [])], source, out, picture, device, mirror))
 
 
 @app.command()
@@ -317,12 +332,14 @@ def submit(
         Path, typer.Argument(metavar="DATA", help="Kaggle's folder or zip, with test.csv and IdLookupTable.csv.")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT.csv")] = Path("submission.csv"),
+    others: Others = None,
+    mirror: Mirror = False,
     device: Device = "auto",
 ) -> None:
     """Write the competition's submission file."""
     from facekp import evaluation
 
-    print(evaluation.submission(run, data, out, device))
+    print(evaluation.submission([run, *(others or [])], data, out, device, mirror))
 
 
 results = typer.Typer(no_args_is_help=True, help="Many trainings from one plan file, and their records.")

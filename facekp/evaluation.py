@@ -16,7 +16,7 @@ from facekp.predict import predict
 from facekp.pretrained import load_pretrained
 from facekp.results import scores
 from facekp.training import pick_device
-from facekp.training.folds import load_ensemble
+from facekp.training.folds import Ensemble, load_ensemble
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
@@ -34,6 +34,23 @@ def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict
         return load_ensemble(run, pick_device(device)), read_record(run / "folds.json")
     file = run / "model.safetensors" if run.is_dir() else run
     return load_model(file, pick_device(device)), read_record(file.with_name("record.json"))
+
+
+def open_runs(runs: list[str | Path], device: str = "auto") -> tuple[KeypointModel, dict]:
+    """Several runs as one model, the mean of them all, with the record of the first; one run as it is.
+
+    Raises:
+        InputError: models of different points, or records of different held-out faces.
+    """
+    opened = [open_run(run, device) for run in runs]
+    if len(opened) == 1:
+        return opened[0]
+    sides = {r["data"]["val"]["fingerprint"] for _, r in opened if "data" in r}
+    if len(sides) > 1:
+        raise InputError("Expected runs with the same held-out faces (the same data, share and seed); found "
+                         f"{len(sides)} different sets: a face held out by one was learnt by another.")
+    record = opened[0][1]
+    return Ensemble([m for m, _ in opened]).eval(), record
 
 
 def read_record(path: Path) -> dict:
@@ -91,16 +108,17 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
 
 
 def report(
-    run: str | Path, source: str | Path, all_faces: bool = False, picture: Path | None = None, device: str = "auto"
+    runs: list[str | Path], source: str | Path, all_faces: bool = False, picture: Path | None = None,
+    device: str = "auto", mirror: bool = False,
 ) -> str:
-    """The metrics of a run in text; on its held-out faces, or on all faces of ``source``."""
+    """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``."""
     plots.check_picture(picture)
-    model, record = open_run(run, device)
+    model, record = open_runs(runs, device)
     faces = fitting(model, data.load(source, progress=True))
     train, test = (faces, faces) if all_faces else held_out(faces, record)
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
-    points, _ = predict(model, test.images)
+    points, _ = predict(model, test.images, regime=regimes.told(model, test), mirror=mirror)
     result = scores(points, test, metrics.mean_face(train.keypoints))
     lines = [
         f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
@@ -145,11 +163,12 @@ def by_regime(points: np.ndarray, train: Faces, test: Faces) -> list[str]:
 
 
 def predict_to_csv(
-    run: str | Path, source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto"
+    runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
+    mirror: bool = False,
 ) -> str:
     """Points for one image file or for every face of a data set, as a table; what was written, in text."""
     plots.check_picture(picture)
-    model, _ = open_run(run, device)
+    model, _ = open_runs(runs, device)
     source, out = Path(source), Path(out)
     if source.suffix.lower() in PICTURES:
         square, back = folder.open_image(source, model.size)
@@ -159,7 +178,7 @@ def predict_to_csv(
         faces, scale = data.load(source, progress=True), None
         names = {"row": faces.rows}
         faces = fitting(model, faces)
-    points, confidence = predict(model, faces.images)
+    points, confidence = predict(model, faces.images, mirror=mirror)
     written = points if scale is None else scale(points)
     table = pd.DataFrame(written.reshape(len(points), -1), columns=model.scheme.columns)
     for name, value in reversed(names.items()):
@@ -175,12 +194,16 @@ def predict_to_csv(
     return told + "."
 
 
-def submission(run: str | Path, source: str | Path, out: str | Path, device: str = "auto") -> str:
+def submission(
+    runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto", mirror: bool = False
+) -> str:
     """The competition's file ``RowId,Location`` for the test faces in ``source``; what was written, in text."""
-    model, _ = open_run(run, device)
+    model, _ = open_runs(runs, device)
     test, lookup = kaggle.read_test(source, progress=True), kaggle.read_lookup(source)
-    points, _ = predict(model, fitting(model, test).images)
+    regime = regimes.regime_of_lookup(lookup, test.rows)
+    asked = regime if model.wants_regime else None
+    points, _ = predict(model, fitting(model, test).images, regime=asked, mirror=mirror)
     if model.scheme.names == regimes.TWO.names:
-        points = regimes.join_conventions(points, regimes.regime_of_lookup(lookup, test.rows))
+        points = regimes.join_conventions(points, regime)
     kaggle.write_submission(points, lookup, out, test.rows)
     return f"Wrote {len(lookup)} rows to {out}. Upload it on the competition's page, or with the kaggle command."

@@ -33,8 +33,11 @@ def to_onnx(model: KeypointModel, path: str | Path) -> Path:
     Pre-processing and decoding are inside the file, so that nobody has to write them a second time, and wrongly.
 
     Raises:
-        InputError: the exporter is not installed.
+        InputError: the exporter is not installed, or the model wants to be told each face's source.
     """
+    if model.wants_regime:
+        raise InputError("Expected a model that answers to images alone; found one that wants to be told each face's "
+                         "source. Export one trained with --conventions one or two.")
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401

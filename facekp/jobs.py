@@ -26,7 +26,7 @@ class Job:
         model: name of the network; ``options`` and ``head`` are changes to it.
         config: how to train it.
         keypoints: which faces, see ``data.folder.subset``.
-        conventions: "one" or "two", see ``data.regimes``.
+        conventions: "one", "two" or "told", see ``data.regimes``.
         held_out: share of the faces that are kept for testing.
         origin: what the labels call the centre of the first pixel.
     """
@@ -47,7 +47,8 @@ class Job:
 
     def network(self, faces: Faces) -> KeypointModel:
         """A fresh network for these faces."""
-        return create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.origin, **self.options)
+        options = self.options | ({"in_channels": 2} if self.conventions == "told" else {})
+        return create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.origin, **options)
 
     def notes(self) -> dict:
         """How the faces were split, for the record."""

@@ -31,6 +31,7 @@ import torch
 
 from facekp import metrics, training
 from facekp.data.faces import Faces
+from facekp.data.regimes import told
 from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.jobs import Job
@@ -204,7 +205,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
             notes = job.notes() if repeatable else {}
             record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=notes)
         model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))
-    points, _ = predict(model, test.images)
+    points, _ = predict(model, test.images, regime=told(model, test))
     offset = np.nanmean(points - test.keypoints, axis=(0, 1), dtype=np.float64)
     return record | {"face_rmse": [round(float(e), 4) for e in metrics.rmse(points, test.keypoints, axis=(1, 2))],
                      "offset": [round(float(v), 3) for v in offset],

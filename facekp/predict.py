@@ -5,6 +5,7 @@ import torch
 
 from facekp.errors import InputError
 from facekp.models import KeypointModel
+from facekp.models.flip import flip_test
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
@@ -18,7 +19,10 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def predict(model: KeypointModel, images: np.ndarray, batch_size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def predict(
+    model: KeypointModel, images: np.ndarray, batch_size: int | None = None, regime: np.ndarray | None = None,
+    mirror: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
     """The keypoints of each face, on the device where the model is.
 
     Args:
@@ -26,6 +30,8 @@ def predict(model: KeypointModel, images: np.ndarray, batch_size: int | None = N
         images: (N, H, W) uint8, with H = W = ``model.size``.
         batch_size: faces per forward pass; only speed and memory depend on it. By default 256 on a GPU, and on a
             CPU 32 (measured for hourglass-s on two cores: 256 at a time is half as fast).
+        regime: (N,) of 0 and 1, for a model that wants to be told (see :mod:`facekp.data.regimes`).
+        mirror: ask for the mirror image too, and take the mean (:func:`facekp.models.flip.flip_test`): twice the time.
 
     Returns:
         points (N, K, 2) float32 in pixels, counted as the labels that the model learnt from count them (see
@@ -43,9 +49,10 @@ def predict(model: KeypointModel, images: np.ndarray, batch_size: int | None = N
     points = np.empty((len(images), len(model.scheme), 2), np.float32)
     confidence = np.empty(points.shape[:2], np.float32)
     for start in range(0, len(images), batch_size):
-        batch = as_tensor(images[start : start + batch_size]).to(device)
-        p, c = model.head.decode(model(to_float(batch)))
         rows = slice(start, start + batch_size)
+        batch = to_float(as_tensor(images[rows]).to(device))
+        told = [] if regime is None else [torch.as_tensor(regime[rows], device=device)]
+        p, c = flip_test(model, batch, *told) if mirror else model.head.decode(model(batch, *told))
         points[rows], confidence[rows] = (p + model.origin).cpu(), c.cpu()
     model.train(was_training)
     return points, confidence

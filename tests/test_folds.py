@@ -155,3 +155,17 @@ def test_tensorboard_gets_every_epoch_or_says_what_to_install(faces, tmp_path, m
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r"facekp\[tensorboard\]"):
         board(tmp_path)
+
+
+def test_the_mirror_of_an_ensemble_is_the_mean_of_its_models_mirrors():
+    torch.manual_seed(0)
+    images = blob_faces(4).images
+    one, other, third = (small(origin=o).eval() for o in (0.5, 0.5, 0.0))
+    for model in (one, other):
+        torch.nn.init.normal_(model.network.heads[0].weight)
+    for mirror in (False, True):
+        each = [predict(m, images, mirror=mirror)[0] for m in (one, other)]
+        both, _ = predict(Ensemble([one, other]).eval(), images, mirror=mirror)
+        np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-4)
+    with pytest.raises(InputError, match="found 2 kinds"):
+        Ensemble([one, third])

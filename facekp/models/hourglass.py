@@ -101,7 +101,7 @@ def hourglass(num_keypoints: int, size: int = 96, stacks: int = 2, channels: int
         stacks: how many hourglasses one after another; the paper uses 8, 2 is common.
         channels: width of the network; the paper uses 256.
         depth: how often an hourglass halves its input; the paper uses 4.
-        in_channels: 1 for grey.
+        in_channels: 1 for grey; 2 for grey and a plane of -1 or +1 that says which of Kaggle's two sources is meant.
         stem_stride: the paper's first halving in the stem (2), or none (1).
         stem_pool: the paper's second halving in the stem.
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from facekp import results
 from facekp.data.faces import Faces
+from facekp.data.regimes import told
 from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.metrics import mean_face
@@ -38,24 +39,25 @@ class Ensemble(nn.Module):
         models: with the same points and image size; they need not be the same network.
 
     Raises:
-        InputError: no models, or models that find different points.
+        InputError: no models, or models that find different points or count them from different origins.
     """
 
     def __init__(self, models: list[KeypointModel]) -> None:
         super().__init__()
-        found = {(m.scheme.names, m.size) for m in models}
+        found = {(m.scheme.names, m.size, m.origin) for m in models}
         if len(found) != 1:
-            raise InputError(f"Expected models with the same points and image size; found {len(found)} kinds.")
+            raise InputError(f"Expected models with the same points, image size and origin; found {len(found)} kinds.")
         self.models = nn.ModuleList(models)
-        self.scheme, self.size, self.head, self.origin = models[0].scheme, models[0].size, MeanHead(), 0.0
+        self.scheme, self.size, self.head, self.origin = models[0].scheme, models[0].size, MeanHead(), models[0].origin
         self.name = f"mean of {len(models)} models"
+        self.wants_regime = any(m.wants_regime for m in models)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 1, H, W) in [0, 1] -> (M, B, K, 3): x, y and confidence from each model."""
+    def forward(self, images: Tensor, regime: Tensor | None = None) -> Tensor:
+        """(B, 1, H, W) in [0, 1], and each face's regime if one model wants it -> (M, B, K, 3): x, y, confidence."""
         answers = []
         for model in self.models:
-            points, confidence = model.head.decode(model(images))
-            answers.append(torch.cat([points + model.origin, confidence[..., None]], -1))
+            points, confidence = model.head.decode(model(images, regime))
+            answers.append(torch.cat([points, confidence[..., None]], -1))
         return torch.stack(answers)
 
 
@@ -105,7 +107,7 @@ def fit_folds(
             fit(create(), train, test, config_of(i), run, resume=True, progress=progress)
         model = load_model(run / "model.safetensors")
         here = [position[row] for row in test.rows]
-        points[here], _ = predict(model, test.images)
+        points[here], _ = predict(model, test.images, regime=told(model, test))
         baseline[here] = mean_face(train.keypoints)
         each.append(results.scores(points[here], test, baseline[here])["rmse"])
     record = {"folds": k, "faces": len(faces), "fingerprint": faces.fingerprint(), "rmse_of_folds": each,
