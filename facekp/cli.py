@@ -366,6 +366,20 @@ def results_run(
     print(p.table(out))
 
 
+@results.command("analyse")
+def results_analyse(
+    run: RunFolder,
+    data: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT.json", help="Gets points and errors; no pixel is in it.")],
+    others: Others = None,
+    device: Device = "auto",
+) -> None:
+    """Where a run errs: its held-out points, other decoders, the flip test, the noise of the labels."""
+    from facekp import evaluation
+
+    print(evaluation.analysis([run, *(others or [])], data, out, device))
+
+
 @results.command("table")
 def results_table(folder: Annotated[Path, typer.Argument(help="A folder of records.")]) -> None:
     """The records as a table, best first, with the spread over the seeds."""

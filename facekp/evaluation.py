@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from facekp import data, metrics, plots
+from facekp.analysis import analyse
 from facekp.data import folder, kaggle, regimes
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.files import replacing
+from facekp.files import replacing, write_json
 from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
 from facekp.pretrained import load_pretrained
@@ -137,6 +138,27 @@ def report(
         plots.save(plots.faces(test.select(worst), points[worst], count=32), picture)
         lines.append(f"\nWrote {picture}: the faces with the largest errors.")
     return "\n".join(lines)
+
+
+def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto") -> str:
+    """Write :func:`facekp.analysis.analyse`'s record of the mean of ``runs`` on their held-out faces; its gist in text.
+
+    The noise of the labels is measured on all faces of ``source``, those that the run did not use among them.
+    """
+    model, record = open_runs(runs, device)
+    everything = data.load(source, progress=True)
+    train, test = held_out(fitting(model, everything), record)
+    found = analyse(model, train, test, everything)
+    write_json(Path(out), found)
+    noise = found["label_noise"]
+    lines = [f"{model.name} on {len(test)} held-out faces: {found['rmse']:.3f} px; with the mirror image "
+             f"{found['mirror']:.3f} px (mean face {found['mean_face_rmse']:.3f} px)."]
+    if found["decoders"]:
+        told = ", ".join(f"{name} {rmse:.3f}" for name, rmse in sorted(found["decoders"].items(), key=lambda d: d[1]))
+        lines.append(f"The same maps read by each decoder: {told} px.")
+    if noise["rmse"] is not None:
+        lines.append(f"Two labels of one image ({noise['groups']} images) scatter by {noise['rmse']:.3f} px.")
+    return "\n".join([*lines, f"Wrote {out}"])
 
 
 def by_regime(points: np.ndarray, train: Faces, test: Faces) -> list[str]:

@@ -170,6 +170,38 @@ def keypoint_errors(errors: dict[str, np.ndarray], scheme: Scheme) -> Figure:
     return figure
 
 
+def points_only(truth: np.ndarray, predicted: np.ndarray, scheme: Scheme, titles: Sequence[str], columns: int = 4,
+                cell: float = 2.0) -> Figure:
+    """Marked and predicted points on an empty ground, a stroke from one to the other: faces that may not be shown.
+
+    Args:
+        truth, predicted: (N, K, 2) in pixels of a 96x96 image.
+        scheme: of the points.
+        titles: one per face.
+        columns: how many side by side.
+        cell: size of each in inches.
+    """
+    figure, axes = grid(len(truth), columns, cell)
+    for axis, marked, found, title in zip(axes, truth, predicted, titles, strict=True):
+        both = np.stack([marked, found], axis=1)  # (K, 2, 2)
+        axis.plot(*both.transpose(2, 1, 0), color=BASELINE, lw=0.8)
+        draw_points(axis, marked, scheme, TRUTH)
+        draw_points(axis, found, scheme, PREDICTED)
+        axis.set(xlim=(-8, 104), ylim=(104, -8), aspect="equal")
+        axis.set_title(title, fontsize=8)
+    return figure
+
+
+def calibration(found: dict[str, np.ndarray]) -> Figure:
+    """RMSE over confidence, a mark per group of :func:`facekp.analysis.calibration`."""
+    figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    plt.close(figure)
+    axis.plot(found["confidence"], found["rmse"], "o-", color=SERIES[0])
+    axis.set(xlabel="confidence: the mean of a tenth of all points", ylabel="RMSE of these points (px)",
+             ylim=(0, None))
+    return figure
+
+
 def range_test(found: dict) -> Figure:
     """The loss over the learning rate, as ``training.find_lr`` found it: each step, smoothed, and the suggestion."""
     figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")

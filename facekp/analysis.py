@@ -1,0 +1,152 @@
+"""Where a network errs: the questions that a single RMSE cannot answer.
+
+Each function answers one, from arrays alone: how good the labels themselves are, whether the confidence tells
+anything, which faces are the worst, whether faces that resemble a training face are easier. :func:`analyse` puts the
+answers for one network into a record. The record holds points and no pixel, so it may be shown where the photographs
+may not.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from facekp import heatmaps, metrics
+from facekp.data.faces import Faces
+from facekp.data.regimes import of_kaggle, split_conventions, told
+from facekp.heads import HeatmapHead
+from facekp.models import KeypointModel
+from facekp.predict import predict
+
+
+def label_noise(faces: Faces) -> dict:
+    """How far the labels of one and the same image lie apart, from the exact copies among ``faces``.
+
+    A group of n copies has n opinions on each coordinate; their variance about the group's own mean, with n - 1 in the
+    denominator, is averaged over all groups. Its root is the standard deviation of a single label, and no network,
+    however good, has a smaller RMSE against single labels.
+
+    Kaggle's two sources are kept apart first: where they mark different places, that is not noise.
+
+    Returns:
+        ``groups``, the images with more than one annotated copy; ``rmse`` (pixels per coordinate), None without
+        groups; ``rmse_per_keypoint``, by name.
+    """
+    faces = split_conventions(faces) if of_kaggle(faces.scheme) else faces
+    group = faces.duplicates()
+    there, points = faces.annotated[..., None], np.nan_to_num(faces.keypoints.astype(np.float64))
+    count = np.zeros((group.max() + 1, len(faces.scheme), 1))
+    total = np.zeros((len(count), len(faces.scheme), 2))
+    np.add.at(count, group, there)
+    np.add.at(total, group, points * there)
+    squares = np.where(there, points - (total / np.maximum(count, 1))[group], 0.0) ** 2  # (N, K, 2)
+    degrees = np.maximum(count - 1, 0).sum(0)[:, 0]  # (K,) opinions beyond the first, of all groups
+    each = np.sqrt(np.divide(squares.sum((0, 2)), 2 * degrees, out=np.full(len(degrees), np.nan), where=degrees > 0))
+    overall = float(np.sqrt(squares.sum() / (2 * degrees.sum()))) if degrees.sum() else None
+    return {"groups": int((count > 1).any((1, 2)).sum()), "rmse": overall,
+            "rmse_per_keypoint": {n: None if np.isnan(v) else float(v)
+                                  for n, v in zip(faces.scheme.names, each, strict=True)}}
+
+
+def calibration(confidence: np.ndarray, distance: np.ndarray, bins: int = 10) -> dict[str, np.ndarray]:
+    """Whether confident points are good points: both in ``bins`` groups of equal size, the least confident first.
+
+    Args:
+        confidence: of any shape; NaN entries of either are left out.
+        distance: of the same shape, each point's error in pixels.
+        bins: how many groups.
+
+    Returns:
+        ``confidence``, ``rmse`` (pixels per coordinate) and ``share`` (of points off by more than 5 px), each (bins,).
+    """
+    keep = np.isfinite(confidence) & np.isfinite(distance)
+    order = np.argsort(confidence[keep], kind="stable")
+    c, d = (np.array_split(a[keep][order], bins) for a in (confidence, distance))
+    return {"confidence": np.array([part.mean() for part in c]),
+            "rmse": np.array([np.sqrt(np.mean(part**2) / 2) for part in d]),
+            "share": np.array([np.mean(part > 5) for part in d])}
+
+
+def worst(errors: np.ndarray, share: float = 0.01) -> np.ndarray:
+    """Positions of the ``share`` of faces with the largest ``errors`` (N,), at least one, the worst first."""
+    order = np.argsort(-np.nan_to_num(errors), kind="stable")
+    return order[: max(1, round(share * len(errors)))]
+
+
+def nearest(images: np.ndarray, among: np.ndarray, side: int = 24) -> np.ndarray:
+    """How like its most similar picture of ``among`` each image is: their correlation, 1 for the same picture.
+
+    Pictures are shrunk to ``side`` pixels and brought to mean 0 and length 1, so light and contrast do not count.
+
+    Args:
+        images, among: (N, H, W) and (M, H, W) uint8, H and W multiples of ``side``.
+        side: height and width at which they are compared.
+
+    Returns:
+        (N,) correlations, -1 to 1.
+    """
+
+    def flat(pixels: np.ndarray) -> np.ndarray:
+        n, h, w = pixels.shape
+        small = pixels.reshape(n, side, h // side, side, w // side).mean((2, 4), dtype=np.float32).reshape(n, -1)
+        small -= small.mean(1, keepdims=True)
+        return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
+
+    return (flat(images) @ flat(among).T).max(1)
+
+
+def by_decoder(model: KeypointModel, faces: Faces) -> dict[str, float]:
+    """RMSE of the same maps read by each decoder; empty where the head has no decoder to change."""
+    if not isinstance(model.head, HeatmapHead):
+        return {}
+    head, found = model.head, {}
+    try:
+        for name in heatmaps.DECODERS:
+            model.head = replace(head, decoder=name, decoder_options={})
+            points, _ = predict(model, faces.images, regime=told(model, faces))
+            found[name] = metrics.rmse(points, faces.keypoints)
+    finally:
+        model.head = head
+    return found
+
+
+def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces | None = None) -> dict:
+    """A record of points and errors of ``model`` on ``test``; no pixel is in it.
+
+    Args:
+        model: trained on ``train``.
+        train, test: see ``evaluation.held_out``.
+        everything: faces whose copies tell how good the labels are; default both sides together.
+
+    Returns:
+        Plain JSON values: ``rmse``; ``mirror``, the same with the flip test; ``decoders``; ``names`` of the points;
+        ``truth`` and ``predicted`` (N, K, 2), ``confidence`` (N, K), None where there is none; ``nearest`` (N,);
+        ``label_noise``.
+    """
+    regime = told(model, test)
+    points, confidence = predict(model, test.images, regime=regime)
+    mirrored, _ = predict(model, test.images, regime=regime, mirror=True)
+    if everything is None:
+        everything = replace(train, **{field: np.concatenate([getattr(train, field), getattr(test, field)])
+                                       for field in ("images", "keypoints", "rows")})
+    return {
+        "model": model.name, "faces": len(test), "fingerprint": test.fingerprint(),
+        "rmse": metrics.rmse(points, test.keypoints), "mirror": metrics.rmse(mirrored, test.keypoints),
+        "mean_face_rmse": metrics.mean_face_rmse(train.keypoints, test.keypoints),
+        "decoders": by_decoder(model, test), "label_noise": label_noise(everything),
+        "names": list(test.scheme.names), "truth": plain(test.keypoints, 2), "predicted": plain(points, 2),
+        "confidence": plain(confidence, 3), "nearest": plain(nearest(test.images, train.images), 4),
+    }
+
+
+def plain(array: np.ndarray, digits: int) -> list:
+    """Nested lists, rounded, with None for NaN: what JSON can hold."""
+    rounded = np.round(array.astype(np.float64), digits)
+    return np.where(np.isnan(rounded), None, rounded.astype(object)).tolist()
+
+
+def arrays(record: dict) -> dict[str, np.ndarray]:
+    """``truth``, ``predicted``, ``confidence`` and ``nearest`` of a record as arrays, NaN for None; and each point's
+    ``distance`` (N, K) and each face's ``rmse`` (N,)."""
+    out = {k: np.array(record[k], dtype=np.float64) for k in ("truth", "predicted", "confidence", "nearest")}
+    return out | {"distance": metrics.distances(out["predicted"], out["truth"]),
+                  "rmse": metrics.rmse(out["predicted"], out["truth"], axis=(1, 2))}
