@@ -21,7 +21,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 
 unit: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/test_rendered.py -n 2 --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/test_rendered.py -n auto --dist loadfile -q
 
 rendered: .venv/installed
 	$(BIN)/python -m pytest tests/test_rendered.py -rs

@@ -219,15 +219,16 @@ FREE = {"device", "save_every", "feed", "compile"}
 def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job | None) -> None:
     """Raise InputError unless ``record`` is of these faces and this job."""
     wanted = {"train": learn.fingerprint(), "val": test.fingerprint()}
-    found = {side: record["data"][side]["fingerprint"] for side in wanted}
-    if found != wanted:
-        raise InputError(f"{path}: this record is of other faces (fingerprints {found}, expected {wanted}). Give the "
+    there = {side: record["data"][side]["fingerprint"] for side in wanted}
+    if there != wanted:
+        raise InputError(f"{path}: this record is of other faces (fingerprints {there}, expected {wanted}). Give the "
                          "same data, or another --out folder: records of different data are not mixed.")
     if job is not None:
         plan, there = json.loads(json.dumps(asdict(job.config))), record["config"]
         differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
         network = {"model": job.model, "options": job.options, "origin": job.origin}
-        differ += sorted(k for k in network if network[k] != record["model"].get(k))
+        found = {"origin": 0.0, **record["model"]}  # records from before there was an origin have none
+        differ += sorted(k for k in network if network[k] != found.get(k))
         differ += sorted(k for k in job.head if job.head[k] != record["model"]["head"].get(k))
         if differ:
             raise InputError(f"{path}: this record was made with another {', '.join(differ)} than the plan "

@@ -9,21 +9,15 @@ import re
 import sys
 from pathlib import Path
 
+from facekp import plan
+
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "book" / "results"
 
 
 def results() -> str:
-    """One line per trained network, best first, and the mean face."""
-    records = [json.loads(p.read_text()) for p in RESULTS.glob("real-*.json")]
-    records.sort(key=lambda r: r["metrics"]["rmse"])
-    lines = ["| network | weights | RMSE (px) | NME (eye distance) | epochs | minutes |", "|---|---|---|---|---|---|"]
-    for r in records:
-        m = r["metrics"]
-        lines.append(f"| `{r['model']['model']}` | {r['parameters'] / 1e6:.2f} M | **{m['rmse']:.2f}** | "
-                     f"{100 * m['nme_inter_ocular']:.1f} % | {r['config']['epochs']} | {r['duration_s'] / 60:.0f} |")
-    lines.append(f"| mean face | | {records[0]['metrics']['mean_face_rmse']:.2f} | | | |")
-    return "\n".join(lines)
+    """One line per network of protocol A, best first, and the mean face."""
+    return plan.table(RESULTS / "protocol-a")
 
 
 def reader() -> str:
