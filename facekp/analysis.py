@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from facekp import heatmaps, metrics
+from facekp.data.alike import nearest
 from facekp.data.faces import Faces
 from facekp.data.regimes import of_kaggle, split_conventions, told
 from facekp.heads import HeatmapHead
@@ -70,28 +71,6 @@ def worst(errors: np.ndarray, share: float = 0.01) -> np.ndarray:
     """Positions of the ``share`` of faces with the largest ``errors`` (N,), at least one, the worst first."""
     order = np.argsort(-np.nan_to_num(errors), kind="stable")
     return order[: max(1, round(share * len(errors)))]
-
-
-def nearest(images: np.ndarray, among: np.ndarray, side: int = 24) -> np.ndarray:
-    """How like its most similar picture of ``among`` each image is: their correlation, 1 for the same picture.
-
-    Pictures are shrunk to ``side`` pixels and brought to mean 0 and length 1, so light and contrast do not count.
-
-    Args:
-        images, among: (N, H, W) and (M, H, W) uint8, H and W multiples of ``side``.
-        side: height and width at which they are compared.
-
-    Returns:
-        (N,) correlations, -1 to 1.
-    """
-
-    def flat(pixels: np.ndarray) -> np.ndarray:
-        n, h, w = pixels.shape
-        small = pixels.reshape(n, side, h // side, side, w // side).mean((2, 4), dtype=np.float32).reshape(n, -1)
-        small -= small.mean(1, keepdims=True)
-        return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
-
-    return (flat(images) @ flat(among).T).max(1)
 
 
 def by_decoder(model: KeypointModel, faces: Faces) -> dict[str, float]:

@@ -14,8 +14,9 @@ A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name 
 Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
 ``held_out``, ``options``, ``head``, ``origin`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the
 training faces are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe; ``folds``, into
-how many parts the faces are dealt, of which run number i (its seed) holds out part i; ``mistake``, one of
-``MISTAKES``, made on purpose to see what it costs.
+how many parts the faces are dealt, of which run number i (its seed) holds out part i; ``apart``, what must not stand
+on both sides: "copies" (the default) or "lookalikes"; ``mistake``, one of ``MISTAKES``, made on purpose to see what it
+costs.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ import pandas as pd
 import torch
 
 from facekp import metrics, training
+from facekp.data.alike import lookalikes
 from facekp.data.faces import Faces
 from facekp.data.regimes import told
 from facekp.errors import InputError
@@ -42,7 +44,8 @@ from facekp.recipes import recipe
 from facekp.results import environment
 
 OF_JOB = {"keypoints", "conventions", "held_out", "options", "head", "origin"}
-KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set", "folds", "mistake"}
+KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set", "folds", "apart", "mistake"}
+APART = ("copies", "lookalikes")
 MISTAKES = ("mirror without swap", "copies on both sides")
 REFERENCES = {"mean face": reference.mean_face, "ridge": reference.ridge}
 
@@ -105,6 +108,8 @@ def read_plan(path: str | Path) -> tuple[str, list[Run]]:
                              f"Known: {', '.join((*REFERENCES, *MODELS))}.")
         if settings.get("mistake", MISTAKES[0]) not in MISTAKES:
             raise InputError(f"{where}: there is no mistake '{settings['mistake']}'. Known: {', '.join(MISTAKES)}.")
+        if settings.get("apart", APART[0]) not in APART:
+            raise InputError(f"{where}: expected apart = one of {', '.join(APART)}; found '{settings['apart']}'.")
         runs += [Run(settings["name"], seed, settings) for seed in settings.get("seeds", [0])]
     if not runs:
         raise InputError(f"{path}: expected at least one [[run]]; found none.")
@@ -170,12 +175,14 @@ def dealt(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
     mistake, folds = run.settings.get("mistake"), run.settings.get("folds")
     if mistake == "mirror without swap":
         faces = replace(faces, scheme=replace(faces.scheme, pairs=()))
-    alone = np.arange(len(faces)) if mistake == "copies on both sides" else None
+    groups = lookalikes(faces.images) if run.settings.get("apart") == "lookalikes" else faces.duplicates()
+    if mistake == "copies on both sides":
+        groups = np.arange(len(faces))
     if folds is None:
-        return faces.split(held_out, run.seed, alone)
+        return faces.split(held_out, run.seed, groups)
     if not 0 <= run.seed < folds:
         raise InputError(f"{run.name}: expected seeds 0 to {folds - 1}, the numbers of the folds; found {run.seed}.")
-    return faces.folds(folds, 0, alone)[run.seed]
+    return faces.folds(folds, 0, groups)[run.seed]
 
 
 def replace_model(run: Run) -> Run:
@@ -201,7 +208,8 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
             check_record(folder / "record.json", record, learn, test, job)
         else:
             torch.manual_seed(run.seed)
-            repeatable = not {"folds", "mistake"} & set(run.settings)  # a split that 'facekp evaluate' can make again
+            # A record notes its split only where 'facekp evaluate' can make it again.
+            repeatable = not {"folds", "apart", "mistake"} & set(run.settings)
             notes = job.notes() if repeatable else {}
             record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=notes)
         model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))

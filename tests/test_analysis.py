@@ -83,13 +83,6 @@ def test_the_worst_are_the_worst(n, seed):
     assert rest.size == 0 or errors[rest].max() <= errors[found].min()
 
 
-def test_a_copy_is_nearest_and_light_does_not_count():
-    images = blob_faces(6).images
-    darker = (images[2:3] // 2 + 20).astype(np.uint8)
-    found = analysis.nearest(np.concatenate([images[:1], darker, 255 - images[3:4]]), images)
-    assert found[0] == pytest.approx(1, abs=1e-5) and found[1] > 0.999 and found[2] < 0.9
-
-
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A tiny run on blobs, two of them copies with other labels."""

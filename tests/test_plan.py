@@ -8,6 +8,7 @@ from drawn import blob_faces
 
 from facekp import plan as plan_module
 from facekp import plots
+from facekp.data.alike import nearest
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.models import load_model
@@ -106,6 +107,15 @@ def test_copies_on_both_sides_really_are():
         assert bool(both) == shared
 
 
+def test_lookalikes_can_be_kept_on_one_side():
+    faces = blob_faces(30)
+    doubled = Faces(np.concatenate([faces.images, (faces.images * 0.9).astype(np.uint8)]),
+                    np.concatenate([faces.keypoints] * 2), faces.scheme)
+    for apart, shared in (("copies", True), ("lookalikes", False)):
+        learn, test = plan_module.dealt(doubled, plan_module.Run("x", 0, {"apart": apart}), 0.2)
+        assert bool(nearest(test.images, learn.images).max() > 0.99) is shared
+
+
 def test_finished_runs_are_kept_and_missing_records_made_from_their_runs(work, monkeypatch):
     stamp = (work / "out" / "small-hourglass-0.json").stat().st_mtime_ns
     before = json.loads((work / "out" / "small-hourglass-1.json").read_text())
@@ -160,6 +170,7 @@ def test_the_table_has_a_line_per_name_with_mean_and_spread(work):
         ('[[run]]\nname = "x"\nmodel = "cnn3"\nset = { speed = 1 }', "found speed"),
         ('[[run]]\nname = "mean face"\nmodel = "ridge"', "the same name and seed"),
         ('[[run]]\nname = "x"\nmodel = "cnn3"\nmistake = "forgot"', "no mistake 'forgot'"),
+        ('[[run]]\nname = "x"\nmodel = "cnn3"\napart = "twins"', "expected apart"),
     ],
 )
 def test_a_wrong_plan_is_refused_before_anything_is_trained(tmp_path, change, message):

@@ -1,0 +1,61 @@
+"""Pictures that resemble each other: frames of one video, mostly.
+
+Exact copies are found by a hash. Two frames of one video differ in every pixel and show the same person in the same
+light; with one of them on each side of a split, a network that only remembers looks as if it had understood.
+"""
+
+import numpy as np
+
+from facekp.errors import InputError
+
+
+def nearest(images: np.ndarray, among: np.ndarray, side: int = 24) -> np.ndarray:
+    """How like its most similar picture of ``among`` each image is: their correlation, 1 for the same picture.
+
+    Pictures are shrunk to ``side`` pixels and brought to mean 0 and length 1, so light and contrast do not count.
+
+    Args:
+        images, among: (N, H, W) and (M, H, W) uint8, H and W multiples of ``side``.
+        side: height and width at which they are compared.
+
+    Returns:
+        (N,) correlations, -1 to 1.
+    """
+    return (_flat(images, side) @ _flat(among, side).T).max(1)
+
+
+def lookalikes(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.ndarray:
+    """(N,) int64: a number per group of pictures that resemble each other.
+
+    Two pictures with a correlation (see :func:`nearest`) above ``alike`` are in one group, and so is whatever
+    resembles either: the connected components. No picture resembles one of another group. With
+    ``faces.split(groups=lookalikes(faces.images))`` no held-out face has a look-alike among the training faces.
+
+    Args:
+        images: (N, H, W) uint8, H and W multiples of ``side``.
+        alike: the correlation above which two pictures belong together.
+        side: height and width at which they are compared.
+
+    Raises:
+        InputError: ``alike`` is not between 0 and 1.
+    """
+    if not 0 < alike < 1:
+        raise InputError(f"Expected a correlation between 0 and 1 for 'alike'; found {alike}.")
+    flat = _flat(images, side)
+    together = flat @ flat.T > alike  # (N, N)
+    np.fill_diagonal(together, True)  # a picture of one grey has no correlation, not even with itself
+    group = np.arange(len(images))
+    while True:  # each takes the smallest number among its look-alikes, until nothing changes
+        smaller = np.where(together, group, len(images)).min(1)
+        smaller = smaller[smaller]  # and the smallest of that one's: a long chain is passed in few rounds
+        if (smaller == group).all():
+            return group
+        group = smaller
+
+
+def _flat(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(N, H, W) uint8 -> (N, side * side) float32 of mean 0 and length 1."""
+    n, h, w = pixels.shape
+    small = pixels.reshape(n, side, h // side, side, w // side).mean((2, 4), dtype=np.float32).reshape(n, -1)
+    small -= small.mean(1, keepdims=True)
+    return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
