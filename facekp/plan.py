@@ -46,7 +46,7 @@ from facekp.results import environment
 OF_JOB = {"keypoints", "conventions", "held_out", "options", "head", "origin"}
 KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set", "folds", "apart", "mistake"}
 APART = ("copies", "lookalikes")
-MISTAKES = ("mirror without swap", "copies on both sides")
+MISTAKES = ("mirror without swap", "copies on both sides", "gaps filled with zero", "gaps filled with the mean")
 REFERENCES = {"mean face": reference.mean_face, "ridge": reference.ridge}
 
 
@@ -162,6 +162,8 @@ def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, J
     stand_in = replace_model(run) if run.settings["model"] in REFERENCES else run
     job = stand_in.job(source, device)
     learn, test = dealt(job.faces(), run, job.held_out)
+    if run.settings.get("mistake", "").startswith("gaps filled"):
+        learn = filled(learn, zero=run.settings["mistake"].endswith("zero"))
     few = run.settings.get("faces")
     if few is not None:
         if not 1 < few <= len(learn):
@@ -183,6 +185,13 @@ def dealt(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
     if not 0 <= run.seed < folds:
         raise InputError(f"{run.name}: expected seeds 0 to {folds - 1}, the numbers of the folds; found {run.seed}.")
     return faces.folds(folds, 0, groups)[run.seed]
+
+
+def filled(faces: Faces, zero: bool) -> Faces:
+    """The same faces with every missing point set to (0, 0), or to the mean of those who have it: the mistake."""
+    instead = np.zeros((len(faces.scheme), 2)) if zero else metrics.mean_face(faces.keypoints)
+    gap = np.isnan(faces.keypoints)
+    return replace(faces, keypoints=np.where(gap, instead, faces.keypoints).astype(np.float32))
 
 
 def replace_model(run: Run) -> Run:

@@ -107,6 +107,23 @@ def test_copies_on_both_sides_really_are():
         assert bool(both) == shared
 
 
+@pytest.mark.parametrize("mistake", ["gaps filled with zero", "gaps filled with the mean"])
+def test_gaps_are_filled_in_the_training_faces_alone(tmp_path, mistake):
+    faces = blob_faces(20)
+    faces.keypoints[::3, 1] = np.nan
+    faces.save(tmp_path / "faces.npz")
+    run = plan_module.Run("x", 0, {"model": "cnn3", "keypoints": "any", "mistake": mistake})
+    plain = plan_module.Run("x", 0, {"model": "cnn3", "keypoints": "any"})
+    learn, test, _ = plan_module.prepared(run, tmp_path / "faces.npz", "cpu")
+    honest, same, _ = plan_module.prepared(plain, tmp_path / "faces.npz", "cpu")
+    gap = np.isnan(honest.keypoints)
+    assert gap.any() and np.isnan(test.keypoints).any() and test.fingerprint() == same.fingerprint()
+    assert np.array_equal(learn.keypoints[~gap], honest.keypoints[~gap])
+    mean = np.nanmean(honest.keypoints, axis=0)
+    wanted = np.broadcast_to(0 if mistake.endswith("zero") else mean, gap.shape)
+    assert np.allclose(learn.keypoints[gap], wanted[gap], atol=1e-4)
+
+
 def test_lookalikes_can_be_kept_on_one_side():
     faces = blob_faces(30)
     doubled = Faces(np.concatenate([faces.images, (faces.images * 0.9).astype(np.uint8)]),
