@@ -259,7 +259,7 @@ class LGCNHead:
     """The head of the local-global context network (Merget, Rock and Rigoll 2018).
 
     raw: a list ``[o1, o2]`` of maps (B, K, h, w): the local net's and the whole net's answer, both
-    trained. The target is the fixed kernel of :func:`heatmaps.kernel_maps`, placed at the point.
+    trained. The target is the fixed kernel of :func:`facekp.heatmaps.kernel_maps`, placed at the point.
 
     Each point k of a face is weighted by ``0.1 + 0.5 * share of points in the image + [k in the image]``
     over 1.6: a point beyond the border (or of a half-hidden face) counts less. A point without annotation

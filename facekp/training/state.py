@@ -68,6 +68,7 @@ class Run:
         return len(self.curve) * self.steps + self.done
 
     def state(self) -> dict:
+        """All that an interrupted training needs to go on bit for bit; the counterpart of :meth:`load_state`."""
         return {
             "model": self.model.state_dict(),
             "ema": self.ema.model.state_dict(),
@@ -85,6 +86,7 @@ class Run:
         }
 
     def load_state(self, state: dict) -> None:
+        """Put everything back to where :meth:`state` found it."""
         self.model.load_state_dict(state["model"])
         self.ema.model.load_state_dict(state["ema"])
         self.ema.steps = state["ema_steps"]
