@@ -1,5 +1,6 @@
 """The built book in a real browser. Needs ``make html`` and Chromium; skips, and says so, without them."""
 
+import gzip
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,54 @@ def test_a_page_is_whole_and_does_not_scroll_sideways(browser, page, size, schem
     headings = tab.evaluate("document.querySelectorAll('main article h1').length")
     tab.context.close()
     assert (problems, width, broken, unnamed, headings) == ([], 0, [], [], 1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", PAGES)
+def test_no_serious_barrier_for_readers_with_disabilities(browser, page, scheme):
+    """The rules of axe-core, which knows most of WCAG: contrast, names of controls, order of headings."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    tab, _ = opened(browser, page, "desktop", scheme)
+    found = axe.Axe().run(tab).response["violations"]
+    tab.context.close()
+    serious = [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found
+               if v["impact"] in ("serious", "critical")]
+    assert serious == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_formula_is_set(browser, page):
+    tab, _ = opened(browser, page)
+    wanted = tab.evaluate("document.querySelectorAll('main .math').length")
+    if wanted:
+        tab.wait_for_function("document.querySelectorAll('main mjx-container').length > 0", timeout=20_000)
+        tab.evaluate("MathJax.startup.promise")
+    done = tab.evaluate("document.querySelectorAll('main mjx-container').length")
+    wrong = tab.evaluate("[...document.querySelectorAll('main mjx-merror')].map(e => e.title || e.textContent)")
+    tab.context.close()
+    assert (wrong, done >= wanted) == ([], True)
+
+
+MOST = 2_000_000  # bytes of all that a page loads
+TEXT = {".html", ".js", ".css", ".svg", ".json"}  # which web servers send compressed, GitHub Pages among them
+
+
+def sent(file: Path) -> int:
+    """Bytes of a file on its way to a browser."""
+    return len(gzip.compress(file.read_bytes(), 6)) if file.suffix in TEXT else file.stat().st_size
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_not_heavy(browser, page):
+    context = browser.new_context()
+    tab, loaded = context.new_page(), set()
+    tab.on("request", lambda r: loaded.add(r.url) if r.url.startswith("file:") else None)
+    tab.goto((HTML / page).as_uri())
+    tab.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    context.close()
+    files = {Path(u.removeprefix("file://").partition("?")[0].partition("#")[0]) for u in loaded}
+    weights = sorted(((sent(f), f.name) for f in files if f.is_file()), reverse=True)
+    assert sum(weight for weight, _ in weights) < MOST, weights[:6]
 
 
 @pytest.mark.parametrize("page", PAGES)
