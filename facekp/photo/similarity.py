@@ -121,6 +121,7 @@ def warp(pixels: np.ndarray, move: Similarity, size: int) -> np.ndarray:
     # Back from the result: to the photo, and on to the straight crop. Pillow counts both from the pictures' edges.
     origin, along, down = (to_crop(move.inverse()(p), box, wide) for p in ((-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5)))
     (a, d), (b, e), (c, f) = along - origin, down - origin, origin + 0.5
-    turned = Image.fromarray(straight).transform((size, size), Image.Transform.AFFINE, (a, b, c, d, e, f),
-                                                 Image.Resampling.BILINEAR)
-    return np.asarray(turned)
+    # As floats: on bytes Pillow drops what is behind the point, which darkens the picture by half a grey value.
+    turned = Image.fromarray(straight.astype(np.float32)).transform(
+        (size, size), Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BILINEAR)
+    return np.rint(np.asarray(turned)).astype(np.uint8)

@@ -101,7 +101,7 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96) -> np.ndarray:
         raise InputError(f"Expected a box with at least {SMALLEST} x {SMALLEST} pixels of the photo in it; found "
                          f"{max(seen[0], 0):g} x {max(seen[1], 0):g}: the photo is {W} x {H}, the box "
                          f"{','.join(f'{v:g}' for v in box.as_tuple())}.")
-    if side**2 > MOST:
+    if side > math.isqrt(MOST):
         raise InputError(f"Expected a square of at most {math.isqrt(MOST)} pixels a side; found {side:g}. "
                          "Give a box round the face, or make the photo smaller.")
     (x0, x1), (y0, y1) = _span(box.x, side, W, size), _span(box.y, side, H, size)
