@@ -43,7 +43,7 @@ class Similarity:
 
 
 def umeyama(points: np.ndarray, places: np.ndarray) -> Similarity:
-    """The similarity that minimises ``sum |places - q(points)|^2`` (Umeyama 1991, equations 40 to 43).
+    """The similarity that minimises ``sum |places - q(points)|^2`` (Umeyama 1991).
 
     Args:
         points, places: (K, 2), two or more; a pair with a NaN in it is left out.
