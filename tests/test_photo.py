@@ -1,5 +1,6 @@
 """Photos: what the crop rule promises of pixels and points, and level faces."""
 
+import io
 import json
 import math
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from facekp import load_pretrained, photo
+from facekp import load_pretrained, photo, plots
 from facekp.data import load
 from facekp.data.generated.group import group
 from facekp.errors import InputError
@@ -201,6 +203,19 @@ def test_boxes_that_are_none(boxes, message):
 def test_arrays_that_are_no_photo(array):
     with pytest.raises(InputError, match="uint8, RGB"):
         photo.predict_photo(create_model("hourglass-s"), array)
+
+
+def test_a_drawn_photo_has_its_marks_where_the_points_are():
+    """Also where it is drawn smaller: 3000 pixels are drawn as 1500."""
+    for side, dpi in ((300, 75), (3000, 75)):
+        at = np.array([[0.7, 0.3]]) * side
+        face = photo.Found(at, np.ones(1), photo.Box(-10, -10, 5, 5), Scheme("one", ("a",)))
+        buffer = io.BytesIO()
+        plots.photo(np.full((side, side, 3), 128, np.uint8), [face]).savefig(buffer, dpi=dpi)
+        drawn = np.asarray(Image.open(buffer).convert("RGB")).astype(float)
+        assert drawn.shape[:2] == (600, 600)
+        y, x = np.nonzero(drawn[..., 0] - drawn[..., 2] > 60)
+        np.testing.assert_allclose((x.mean() + 0.5, y.mean() + 0.5), (at[0] + 0.5) * 600 / side, atol=0.7)
 
 
 # ---- level faces --------------------------------------------------------------------------------
