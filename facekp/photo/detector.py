@@ -49,7 +49,8 @@ def detect(photo: "Photo | np.ndarray", smallest: float = 0.05, neighbours: int 
 def as_trained(box: Box) -> Box:
     """A box of the cascade -> the square in which the eyes lie as in the training faces."""
     side = box.width * BOX_EYES_APART / EYES_APART
-    return Box(box.x + (box.width - side) / 2, box.y + BOX_EYES_DOWN * box.width - EYES_DOWN * side, side, side)
+    top = box.y + BOX_EYES_DOWN * box.width - EYES_DOWN * side
+    return Box(box.x + (box.width - side) / 2, top, side, side)
 
 
 def _cascade() -> tuple:

@@ -65,7 +65,7 @@ def umeyama(points: np.ndarray, places: np.ndarray) -> Similarity:
     turn = u * sign @ vt
     scale = float((d * sign).sum() / variance)
     if scale < 1e-9:
-        raise InputError("Expected places that differ as the points do; found none that a turn and a scale can reach.")
+        raise InputError("Expected places that differ as the points do; found none that a turn and a scale reach.")
     return Similarity(scale, turn, q.mean(0) - scale * turn @ p.mean(0))
 
 
