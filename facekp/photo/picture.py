@@ -54,7 +54,7 @@ def read(path: str | Path) -> Photo:
             warnings.simplefilter("ignore")  # of sizes, which are checked below, and of odd EXIF entries
             with Image.open(path) as image:
                 return _upright(image, path)
-    except InputError:
+    except (InputError, PermissionError, MemoryError):
         raise
     except Image.DecompressionBombError:
         raise too_large(path, "more than twice as many as Pillow opens") from None

@@ -61,11 +61,12 @@ def umeyama(points: np.ndarray, places: np.ndarray) -> Similarity:
     if variance < 1e-12:
         raise InputError("Expected points in different places; found all of them in one.")
     u, d, vt = np.linalg.svd(q0.T @ p0 / len(p))
-    sign = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])  # a mirror image is no rotation
+    mirrored = np.linalg.det(u) * np.linalg.det(vt) < 0  # which no turn can make good
+    sign = np.array([1.0, -1.0 if mirrored else 1.0])
     turn = u * sign @ vt
     scale = float((d * sign).sum() / variance)
     if scale < 1e-9:
-        raise InputError("Expected places that differ as the points do; found none that a turn and a scale reach.")
+        raise InputError("Expected places that differ as the points do; found none that a turn can reach.")
     return Similarity(scale, turn, q.mean(0) - scale * turn @ p.mean(0))
 
 

@@ -88,9 +88,9 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96) -> np.ndarray:
         size: side of the result.
 
     Returns:
-        (size, size) uint8, grey. Each new pixel is the weighted mean of all the old ones under it (a tent two
-        new pixels wide), so that nothing flickers and nothing moves; where the photo has fewer pixels than the
-        crop, it is read between the nearest.
+        (size, size) uint8, grey. Each new pixel is the weighted mean of all the old ones under it (a tent
+        two new pixels wide), so that nothing flickers and nothing moves; where the photo has fewer pixels
+        than the crop, it is read between the nearest.
 
     Raises:
         InputError: less than ``SMALLEST`` pixels of the photo lie in the box, or the square has more than
@@ -100,9 +100,10 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96) -> np.ndarray:
     (H, W), side = pixels.shape[:2], box.width
     seen = min(box.x + side, W) - max(box.x, 0), min(box.y + side, H) - max(box.y, 0)
     if min(seen) < SMALLEST:
+        found = " x ".join(f"{max(n, 0):g}" for n in seen)
         raise InputError(f"Expected a box with at least {SMALLEST} x {SMALLEST} pixels of the photo in it; "
-                         f"found {max(seen[0], 0):g} x {max(seen[1], 0):g}: the photo is {W} x {H}, the box "
-                         f"{','.join(f'{v:g}' for v in box.as_tuple())}. Check the box, or take a larger photo.")
+                         f"found {found}: the photo is {W} x {H}, the box "
+                         f"{','.join(f'{v:g}' for v in box.as_tuple())}. Check both.")
     if side > math.isqrt(MOST):
         raise InputError(f"Expected a square of at most {math.isqrt(MOST)} pixels a side; found {side:g}. "
                          "Give a box round the face, or make the photo smaller.")
@@ -111,7 +112,7 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96) -> np.ndarray:
     beyond = (max(-y0, 0), max(y1 - H, 0)), (max(-x0, 0), max(x1 - W, 0))
     region = np.pad(region, beyond, mode="edge")
     left, top = box.x - x0, box.y - y0
-    # Pillow's BILINEAR is that tent. (Its BOX takes whole pixels only: what it shows moves by parts of a pixel.)
+    # Pillow's BILINEAR is that tent. Its BOX takes whole pixels only, and moves things by parts of one.
     small = Image.fromarray(region).resize((size, size), Image.Resampling.BILINEAR,
                                            box=(left, top, left + side, top + side))
     return np.asarray(small)
