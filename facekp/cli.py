@@ -39,7 +39,8 @@ Source = Annotated[
 RunFolder = Annotated[
     Path,
     typer.Argument(
-        metavar="RUN", help="What 'facekp train' wrote; a .safetensors file; or pretrained:NAME, see 'facekp weights'."
+        metavar="RUN",
+        help="What 'facekp train' wrote; a .safetensors file; or the name of shipped weights, see 'facekp weights'.",
     ),
 ]
 Which = Annotated[
@@ -310,19 +311,45 @@ def evaluate(
 @app.command()
 def predict(
     run: RunFolder,
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="An image file, or DATA as for 'train'.")],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A photo, or DATA as for 'train'.")],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT.csv", help="One line per face: file or row, x and y of each point.")
-    ],
-    picture: Annotated[Path | None, typer.Option(help="Draw the faces with their points here.")] = None,
+        Path | None,
+        typer.Argument(metavar="OUT.csv", help="One line per face: file or row, x and y of each point. "
+                                               "A photo needs none: its points are printed."),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X,Y,W,H", help="Where in the photo the face is: from mid-forehead to chin, the eyes "
+                                             "0.38 of the width apart. May be repeated."),
+    ] = None,
+    look: Annotated[bool, typer.Option("--detect", help='Look for faces; needs: pip install "facekp[photo]".')] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--out", "--picture", help="Draw the photo, or the faces, with the points here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the photo's faces as JSON.")] = False,
     others: Others = None,
     mirror: Mirror = False,
     device: Device = "auto",
 ) -> None:
-    """Find the keypoints in an image, or in every face of a data set."""
-    from facekp import evaluation
+    """Find the keypoints in a photo, or in every face of a data set.
 
-    print(evaluation.predict_to_csv([run, *(others or [])], source, out, picture, device, mirror))
+    Without --box and --detect the whole photo is the face. Points count from the centre of the first pixel of the
+    photo as it is seen: turned upright, where its EXIF entry asks for that.
+    """
+    from facekp import evaluation, pretrained
+    from facekp.photo import report
+
+    runs = [run, *(others or [])]
+    boxes = report.where(box or [], look)
+    if boxes or as_json or report.is_photo(source):
+        text, notes = report.photo_report(runs, source, out, picture, boxes, as_json, device, mirror)
+    elif out is None:
+        raise InputError("Expected OUT.csv, a file to write the points of the data set to; found none. Name one.")
+    else:
+        text, notes = evaluation.predict_to_csv(runs, source, out, picture, device, mirror), ()
+    for note in (*notes, *pretrained.terms(runs)):
+        print(note, file=sys.stderr)
+    print(text)
 
 
 @app.command()

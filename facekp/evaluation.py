@@ -14,22 +14,20 @@ from facekp.errors import InputError
 from facekp.files import replacing, write_json
 from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
-from facekp.pretrained import load_pretrained
+from facekp.pretrained import load_pretrained, shipped
 from facekp.results import scores
 from facekp.training import pick_device
 from facekp.training.folds import Ensemble, load_ensemble
-
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict]:
     """The model of a run folder (or a ``.safetensors`` file) and its record ({} where there is none).
 
-    A folder of folds is one model, the mean of its models, and its record is ``folds.json``. "pretrained:NAME" is a
-    model that ships with the library.
+    A folder of folds is one model, the mean of its models, and its record is ``folds.json``. "pretrained:NAME", or
+    NAME alone where no file is called so, is a model that ships with the library.
     """
-    if str(run).startswith("pretrained:"):
-        return load_pretrained(str(run).removeprefix("pretrained:"), pick_device(device)), {}
+    if (name := shipped(run)) is not None:
+        return load_pretrained(name, pick_device(device)), {}
     run = Path(run)
     if (run / "fold-0").is_dir():
         return load_ensemble(run, pick_device(device)), read_record(run / "folds.json")
@@ -188,23 +186,13 @@ def predict_to_csv(
     runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
     mirror: bool = False,
 ) -> str:
-    """Points for one image file or for every face of a data set, as a table; what was written, in text."""
+    """Points for every face of a data set, as a table; what was written, in text. Photos: ``photo.report``."""
     plots.check_picture(picture)
     model, _ = open_runs(runs, device)
-    source, out = Path(source), Path(out)
-    if source.suffix.lower() in PICTURES:
-        square, back = folder.open_image(source, model.size)
-        faces = Faces(square[None], np.full((1, len(model.scheme), 2), np.nan, np.float32), model.scheme)
-        names, scale = {"file": [source.name]}, back
-    else:
-        faces, scale = data.load(source, progress=True), None
-        names = {"row": faces.rows}
-        faces = fitting(model, faces)
+    faces = fitting(model, data.load(source, progress=True))
     points, confidence = predict(model, faces.images, mirror=mirror)
-    written = points if scale is None else scale(points)
-    table = pd.DataFrame(written.reshape(len(points), -1), columns=model.scheme.columns)
-    for name, value in reversed(names.items()):
-        table.insert(0, name, value)
+    table = pd.DataFrame(points.reshape(len(points), -1), columns=model.scheme.columns)
+    table.insert(0, "row", faces.rows)
     if np.isfinite(confidence).any():
         table["confidence"] = confidence.mean(axis=1)
     with replacing(out) as temporary:

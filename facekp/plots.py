@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
+from PIL import Image
 
 from facekp import metrics
 from facekp.data.faces import Faces
@@ -91,6 +92,33 @@ def faces(
         draw_points(axis, faces.keypoints[i], faces.scheme, TRUTH, lines=predicted is None)
         if predicted is not None:
             draw_points(axis, predicted[i], faces.scheme, PREDICTED, marker="x", lines=False)
+    return figure
+
+
+def photo(pixels: np.ndarray, found: Sequence, width: float = 8.0, most: int = 1600) -> Figure:
+    """A photo with a square and points for each face that was found in it.
+
+    Args:
+        pixels: (H, W, 3) or (H, W) uint8.
+        found: faces as ``predict_photo`` gives them: ``points`` (K, 2) in the photo's pixels, ``box``, ``scheme``.
+        width: of the figure's longer side, in inches.
+        most: of a photo with a longer side than this, 2 x 2, 3 x 3 ... pixels are drawn as one.
+    """
+    H, W = pixels.shape[:2]
+    figure = plt.figure(figsize=(max(W / max(W, H), 0.2) * width, max(H / max(W, H), 0.2) * width))
+    plt.close(figure)
+    axis = figure.add_axes((0, 0, 1, 1))
+    axis.axis("off")
+    step = -(-max(W, H) // most)
+    shown = np.asarray(Image.fromarray(pixels).reduce(step))
+    extent = (-0.5, shown.shape[1] * step - 0.5, shown.shape[0] * step - 0.5, -0.5)
+    axis.imshow(shown, extent=extent, cmap="gray", vmin=0, vmax=255, aspect="auto")
+    axis.set(xlim=(-0.5, W - 0.5), ylim=(H - 0.5, -0.5))
+    for face in found:
+        x, y, side, _ = face.box.as_tuple()
+        left, top, right, bottom = x - 0.5, y - 0.5, x + side - 0.5, y + side - 0.5  # from edges to centres
+        axis.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=SERIES[5], lw=1.2)
+        draw_points(axis, face.points, face.scheme, PREDICTED, marker="x")
     return figure
 
 

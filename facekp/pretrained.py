@@ -38,6 +38,20 @@ def card(name: str) -> dict:
     return json.loads(path.read_text())
 
 
+def shipped(run: str | Path) -> str | None:
+    """The name of the shipped weights that ``run`` means: "pretrained:NAME", or NAME where no file is called so."""
+    text = str(run)
+    if text.startswith("pretrained:"):
+        return text.removeprefix("pretrained:")
+    return text if text in names() and not Path(run).exists() else None
+
+
+def terms(runs: list[str | Path]) -> list[str]:
+    """A line for each of ``runs`` that is shipped weights which learnt from photographs of people."""
+    used = [card(name) for name in map(shipped, runs) if name is not None]
+    return [f"{c['name']}: {c['licence']} (it learnt from {c['data']})." for c in used if c["licence"] == RESEARCH]
+
+
 def load_pretrained(name: str = "hourglass-s", device: str | torch.device = "cpu") -> KeypointModel:
     """A trained model, ready to use; nothing is downloaded.
 

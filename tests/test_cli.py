@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from facekp import photo
 from facekp.cli import settings
 from facekp.data import Faces, folder, generated, load
 from facekp.errors import InputError
@@ -103,12 +104,12 @@ def test_a_photo_of_another_size_gets_its_points_in_its_own_pixels(work):
     model = create_model("resnet18")  # a regression answers smoothly, trained or not
     torch.nn.init.normal_(model.network.fc.weight, std=0.02)
     save_model(model, work / "smooth.safetensors")
-    photo = np.kron(generated.sample().images[0], np.ones((3, 3), np.uint8))[:192]
-    Image.fromarray(photo).convert("RGB").save(work / "photo.png")
+    shown = np.kron(generated.sample().images[0], np.ones((3, 3), np.uint8))[:192]
+    Image.fromarray(shown).convert("RGB").save(work / "photo.png")
     told = facekp("predict", work / "smooth.safetensors", work / "photo.png", work / "photo.csv")
     assert told.returncode == 0, told.stderr
     found = pd.read_csv(work / "photo.csv").iloc[0, 1:31].to_numpy(float).reshape(15, 2)
-    square, _ = folder.open_image(work / "photo.png", 96)
+    square = photo.crop(shown, photo.whole(shown))
     on_square = predict(model, square[None])[0][0]
     assert np.ptp(on_square) > 5
     np.testing.assert_allclose(found, (on_square + 0.5) * 3 - 0.5, atol=0.02)

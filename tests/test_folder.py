@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from kaggle_files import arrays, table
 from PIL import Image
 
+from facekp import photo
 from facekp.data import folder as f
 from facekp.data.faces import Faces
 from facekp.errors import InputError
@@ -248,9 +249,10 @@ def test_image_and_point_move_together(h, w, tmp_path):
     np.testing.assert_allclose(centroid(faces.images[0]), faces.keypoints[0, 0], atol=0.02)
     s = 96 / max(h, w)
     np.testing.assert_allclose(faces.keypoints[0, 0], [(x + 0.5) * s - 0.5, (y + 0.5) * s - 0.5], rtol=1e-6)
-    square, back = f.open_image(path / "a.png", 96)
-    assert np.array_equal(square, faces.images[0])
-    np.testing.assert_allclose(back(faces.keypoints), [[[x, y]]], rtol=1e-5)
+    # A photo that is given to ``facekp predict`` without a box is read as the same file in a folder of faces is.
+    pixels = photo.read(path / "a.png").pixels
+    assert np.array_equal(photo.crop(pixels, photo.whole(pixels)), faces.images[0])
+    np.testing.assert_allclose(photo.to_photo(faces.keypoints, photo.whole(pixels)), [[[x, y]]], rtol=1e-5)
 
 
 def test_padding_repeats_the_edge_at_the_right_and_bottom(tmp_path):
@@ -336,8 +338,6 @@ def test_bad_image(damage, message, tmp_path):
     (path / "b.png").write_bytes(damage((path / "b.png").read_bytes()))
     with pytest.raises(InputError, match=rf"keypoints.csv, row 2: b.png is ({message})"):
         f.read_folder(path, size=8)
-    with pytest.raises(InputError, match=message):
-        f.open_image(path / "b.png", 8)
 
 
 def test_no_folder_no_table_no_picture(tmp_path):
@@ -348,8 +348,6 @@ def test_no_folder_no_table_no_picture(tmp_path):
     (tmp_path / "keypoints.csv").write_bytes(b"\xff\xfe\0\0" * 9)
     with pytest.raises(InputError, match="expected a CSV file in UTF-8"):
         f.read_folder(tmp_path)
-    with pytest.raises(InputError, match="there is no such file"):
-        f.open_image(tmp_path / "none.png", 96)
 
 
 def test_progress_is_silent_where_there_is_no_terminal(tmp_path, capfd):

@@ -14,7 +14,6 @@ hand needs ``keypoints.csv`` (without ``row``, if you like) and the images, of a
 
 import csv
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
@@ -291,18 +290,6 @@ def _load(folder: Path, file: str, where: str) -> np.ndarray:
         raise InputError(f"{where}, column 'file': expected the image '{file}' in the folder or its images folder; "
                          "there is none. Put it there, or remove the row.")
     return _open(found, where)
-
-
-def open_image(path: str | Path, size: int) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
-    """One picture as :func:`read_folder` would read it: (size, size) uint8, and the way back.
-
-    The way back takes points (..., 2) on the square to the same points on the upright file.
-    """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError(f"{path}: expected an image file; there is no such file. Check the path.")
-    square, scale = _resample(_open(path, "the picture"), size)
-    return square, lambda points: (points + 0.5) / scale - 0.5
 
 
 def _open(path: Path, where: str) -> np.ndarray:

@@ -5,7 +5,7 @@ labels are the projections of named points of the surface, they are right to a h
 
 ``people`` says who stands before the camera, ``head`` and ``hair`` what surface that is, ``render``
 which point of it each pixel shows, ``paint`` and ``light`` how bright that point is, ``scene`` what
-else is in the picture, ``camera`` what a camera makes of it all.
+else is in the picture, ``camera`` what a camera makes of it all; ``group`` puts several people into one photo.
 """
 
 import os
