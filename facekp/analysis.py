@@ -6,11 +6,14 @@ answers for one network into a record. The record holds points and no pixel, so 
 may not.
 """
 
+import math
 from dataclasses import replace
 
 import numpy as np
+import torch
 
 from facekp import heatmaps, metrics
+from facekp.augment import inverse, warp_images, warp_points
 from facekp.data.alike import nearest
 from facekp.data.faces import Faces
 from facekp.data.regimes import of_kaggle, split_conventions, told
@@ -88,6 +91,48 @@ def by_decoder(model: KeypointModel, faces: Faces) -> dict[str, float]:
     return found
 
 
+# How a crop may differ from those learnt from: degrees, factors, pixels. The last of each is far out.
+MOVES = {"rotation": (0, 5, 10, 20, 30), "scale": (0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.4), "shift": (0, 3, 6, 9, 12)}
+
+
+def moved(model: KeypointModel, faces: Faces) -> dict[str, dict[str, float]]:
+    """RMSE where every face is turned, scaled or shifted on purpose: what happens when the crop is not as usual.
+
+    Each face is moved both ways where there are two (a turn or a shift to the left and to the right). The answers are
+    moved back before they are compared, so all errors are in pixels of the original; points that leave the picture are
+    left out.
+
+    Returns:
+        By kind of move, by its amount as text.
+    """
+    images = torch.from_numpy(faces.images)[:, None].float()
+    points = torch.from_numpy(faces.keypoints) - model.origin  # as pixels, whatever the labels count from
+    h, w = faces.images.shape[1:]
+    regime, limit = told(model, faces), torch.tensor([w - 0.5, h - 0.5])
+    found: dict[str, dict[str, float]] = {}
+    for kind, amounts in MOVES.items():
+        for amount in amounts:
+            wrong = []
+            for sign in (1, -1) if amount and kind != "scale" else (1,):
+                matrix = one_move(kind, sign * amount, (h, w)).expand(len(faces), 2, 3)
+                views = warp_images(images, matrix)[:, 0].round().clamp(0, 255).byte().numpy()
+                there = warp_points(points, matrix)
+                seen = ((there > -0.5) & (there < limit)).all(-1, keepdim=True)
+                answers = torch.from_numpy(predict(model, views, regime=regime)[0]) - model.origin
+                wrong.append(torch.where(seen, warp_points(answers, inverse(matrix)) - points, torch.nan).numpy())
+            found.setdefault(kind, {})[f"{amount:g}"] = float(np.sqrt(np.nanmean(np.square(np.stack(wrong)))))
+    return found
+
+
+def one_move(kind: str, amount: float, size: tuple[int, int]) -> torch.Tensor:
+    """(1, 2, 3): the matrix that turns by degrees, scales by a factor or shifts to the right by pixels."""
+    turn, scale = (math.radians(amount) if kind == "rotation" else 0.0), (amount if kind == "scale" else 1.0)
+    centre = torch.tensor([(size[1] - 1) / 2, (size[0] - 1) / 2])
+    a = scale * torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
+    shift = torch.tensor([amount if kind == "shift" else 0.0, 0.0])
+    return torch.cat([a, (centre - a @ centre + shift)[:, None]], 1)[None]
+
+
 def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces | None = None) -> dict:
     """A record of points and errors of ``model`` on ``test``; no pixel is in it.
 
@@ -99,7 +144,7 @@ def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces |
     Returns:
         Plain JSON values: ``rmse``; ``mirror``, the same with the flip test; ``decoders``; ``names`` of the points;
         ``truth`` and ``predicted`` (N, K, 2), ``confidence`` (N, K), None where there is none; ``nearest`` (N,);
-        ``label_noise``.
+        ``label_noise``; ``moved``, see :func:`moved`.
     """
     regime = told(model, test)
     points, confidence = predict(model, test.images, regime=regime)
@@ -112,6 +157,7 @@ def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces |
         "rmse": metrics.rmse(points, test.keypoints), "mirror": metrics.rmse(mirrored, test.keypoints),
         "mean_face_rmse": metrics.mean_face_rmse(train.keypoints, test.keypoints),
         "decoders": by_decoder(model, test), "label_noise": label_noise(everything),
+        "moved": moved(model, test),
         "names": list(test.scheme.names), "truth": plain(test.keypoints, 2), "predicted": plain(points, 2),
         "confidence": plain(confidence, 3), "nearest": plain(nearest(test.images, train.images), 4),
     }

@@ -61,6 +61,14 @@ class Augment:
                 raise InputError(f"Expected at most {most} for the augmentation's {name}; found {getattr(self, name)}.")
 
 
+# By name. The best width depends on what the faces to come will look like: see book/plans/views.toml.
+VIEWS: dict[str, Augment | None] = {
+    "wide": Augment(),  # for crops of unknown hands: turned, off the middle, larger or smaller
+    "light": Augment(rotation=0, scale=0, shear=0, shift=0),  # for crops made as the training faces were: mirror, light
+    "none": None,
+}
+
+
 def augment(
     images: Tensor, keypoints: Tensor, swap: Tensor, config: Augment, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,6 @@ Exit codes: 0 done, 2 something in the input is not as expected (one message say
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -208,7 +207,13 @@ def train(
     origin: Annotated[
         float, typer.Option(help="What the labels call the centre of the first pixel: 0, 0.5 or 1 are common.")
     ] = 0.0,
-    augment: Annotated[bool, typer.Option(help="Show each face from a new view in every epoch.")] = True,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            help="How each face is changed in every epoch: wide = turned, scaled, shifted, mirrored, other light (the "
+            "default); light = mirrored, other light, best where new crops are made as these were; none."
+        ),
+    ] = None,
     device: Device = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     option: Options = None,
@@ -228,9 +233,10 @@ def train(
 
     common = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "device": device,
               "precision": precision}
-    config = recipe(model, authors, **(common | settings(setting)))
-    if not augment:
-        config = replace(config, augment=None)
+    changes = settings(setting)
+    if views is not None and "augment" in changes:
+        raise InputError("Expected --views or --set augment...; found both. Give all ranges with --set, or a name.")
+    config = recipe(model, authors, **(common | {"augment": views} | changes))
     job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head), origin)
     try:
         jobs.train(job, run, folds, resume, tensorboard)

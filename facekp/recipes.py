@@ -5,7 +5,7 @@ short runs on a CPU; the others are customary values that nobody has searched ar
 to begin, and a comparison of networks at these rates is not a comparison of tuned networks.
 """
 
-from facekp.augment import Augment
+from facekp.augment import VIEWS, Augment
 from facekp.errors import InputError
 from facekp.training import TrainConfig
 
@@ -43,7 +43,8 @@ def recipe(name: str, authors: bool = False, **changes) -> TrainConfig:
     Args:
         name: a network.
         authors: the way its authors trained it (optimizer, schedule, augmentation), for those in ``AUTHORS``.
-        changes: settings of ``TrainConfig``; ``augment`` may be a dictionary of changes to the ranges.
+        changes: settings of ``TrainConfig``; ``augment`` may be a dictionary of changes to the ranges, or a name of
+            ``facekp.augment.VIEWS``.
 
     Raises:
         InputError: a change that ``TrainConfig`` or ``Augment`` does not know, or no recipe of its authors.
@@ -53,7 +54,12 @@ def recipe(name: str, authors: bool = False, **changes) -> TrainConfig:
     settings = dict(AUTHORS[name] if authors else RECIPES.get(name, {}))
     settings |= {k: v for k, v in changes.items() if v is not None}
     check_known(settings, TrainConfig)
-    if isinstance(settings.get("augment"), dict):
+    views = settings.get("augment")
+    if isinstance(views, str):
+        if views not in VIEWS:
+            raise InputError(f"Expected one of {', '.join(VIEWS)} for the views; found '{views}'.")
+        settings["augment"] = VIEWS[views]
+    if isinstance(views, dict):
         check_known(settings["augment"], Augment)
         base = AUTHORS[name]["augment"] if authors else Augment()
         settings["augment"] = Augment(**(vars(base) | settings["augment"]))

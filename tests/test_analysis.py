@@ -83,6 +83,30 @@ def test_the_worst_are_the_worst(n, seed):
     assert rest.size == 0 or errors[rest].max() <= errors[found].min()
 
 
+def test_a_moved_picture_costs_nothing_if_the_network_moves_along_and_all_of_it_if_not():
+    faces = blob_faces(6)
+
+    answers = []
+    for follow in (True, False):
+        moves = [(k, s * a) for k, amounts in analysis.MOVES.items() for a in amounts
+                 for s in ((1, -1) if a and k != "scale" else (1,))]
+        todo = iter(moves)
+
+        def predicted(model, images, regime=None, follow=follow, todo=todo):
+            matrix = analysis.one_move(*next(todo), (96, 96)).expand(len(faces), 2, 3)
+            points = torch.from_numpy(faces.keypoints)
+            return (analysis.warp_points(points, matrix) if follow else points).numpy(), None
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(analysis, "predict", predicted)
+            answers.append(analysis.moved(create_model("cnn3", faces.scheme), faces))
+    along, stays = answers
+    assert max(v for kind in along.values() for v in kind.values()) < 1e-3
+    assert stays["shift"] == {"0": 0, **{f"{a}": pytest.approx(a / 2**0.5, rel=1e-4) for a in (3, 6, 9, 12)}}
+    assert stays["scale"]["1"] < 1e-4 < stays["scale"]["0.9"] < stays["scale"]["0.8"]
+    assert 0 == stays["rotation"]["0"] < stays["rotation"]["10"] < stays["rotation"]["20"]
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A tiny run on blobs, two of them copies with other labels."""

@@ -169,6 +169,9 @@ def test_any_setting_can_be_changed_and_wrong_ones_are_refused(work):
                            ("augment.flip=2", "at most 1"), ("augment.warp=2", "found warp"), ("augment=9", "Augment")):
         with pytest.raises(InputError, match=message):
             recipe("hourglass-s", **settings([wrong]))
+    both = facekp("train", work / "faces", work / "never", "--views", "light", "--set", "augment.flip=0")
+    assert "found both" in refused(both)
+    assert "found 'wild'" in refused(facekp("train", work / "faces", work / "never", "--views", "wild"))
     assert "no recipe of its authors" in refused(facekp("train", work / "faces", work / "never", "--authors"))
     assert not (work / "never").exists()
 

@@ -76,5 +76,14 @@ def test_recipes_are_configs_and_the_authors_own_differ():
         theirs = recipe(name, authors=True)
         assert theirs.optimizer in ("sgd", "rmsprop") and theirs != recipe(name)
     assert recipe("cnn3", authors=True, lr=1.0).lr == 1.0
+
+
+def test_views_can_be_named():
+    assert recipe("hourglass-s", augment="wide") == recipe("hourglass-s")
+    light = recipe("hourglass-s", augment="light").augment
+    assert light.rotation == light.scale == light.shear == light.shift == 0 < min(light.flip, light.contrast)
+    assert recipe("hourglass-s", augment="none").augment is None
+    with pytest.raises(InputError, match="wide, light, none"):
+        recipe("hourglass-s", augment="narrow")
     with pytest.raises(InputError, match=r"no recipe of its authors for 'vgg16'.*cnn3"):
         recipe("vgg16", authors=True)

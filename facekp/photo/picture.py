@@ -1,7 +1,7 @@
 """Picture files of all kinds, as one kind of array: colour, eight bits, upright.
 
-Cameras and programs store pictures in many ways. :func:`facekp.photo.read` knows what Pillow knows and gives (H, W, 3) uint8 in
-RGB, whatever the file holds:
+Cameras and programs store pictures in many ways. :func:`facekp.photo.read` knows what Pillow knows and gives
+(H, W, 3) uint8 in RGB, whatever the file holds:
 
 * turned upright, as the file's EXIF orientation says: everything in facekp counts pixels in the *upright* picture;
 * 16 bits become 8 by dropping the lower half; palette, grey and CMYK become RGB;

@@ -78,7 +78,7 @@ class TrainConfig:
                 raise InputError(f"Expected a number for {f.name}; found {value!r}.")
         if not isinstance(self.augment, Augment | None):
             raise InputError(f"Expected an Augment or None for augment; found {self.augment!r}. "
-                             "On the command line: --no-augment, or --set augment.rotation=30.")
+                             "On the command line: --views none, or --set augment.rotation=30.")
         if self.epochs < 1 or self.batch_size < 2:
             raise InputError(
                 f"Expected at least 1 epoch and batches of at least 2; found {self.epochs} and {self.batch_size}."
