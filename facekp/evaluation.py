@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facekp import data, metrics, plots
+from facekp import data, metrics, plots, pretrained
 from facekp.analysis import analyse
 from facekp.data import folder, kaggle, regimes
 from facekp.data.faces import Faces
@@ -14,7 +14,6 @@ from facekp.errors import InputError
 from facekp.files import replacing, write_json
 from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
-from facekp.pretrained import load_pretrained
 from facekp.results import scores
 from facekp.training import pick_device
 from facekp.training.folds import Ensemble, load_ensemble
@@ -26,10 +25,10 @@ def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict
     """The model of a run folder (or a ``.safetensors`` file) and its record ({} where there is none).
 
     A folder of folds is one model, the mean of its models, and its record is ``folds.json``. "pretrained:NAME" is a
-    model that ships with the library.
+    model that ships with the library; so is NAME alone, where there is no folder of that name.
     """
-    if str(run).startswith("pretrained:"):
-        return load_pretrained(str(run).removeprefix("pretrained:"), pick_device(device)), {}
+    if str(run).startswith("pretrained:") or (str(run) in pretrained.names() and not Path(run).exists()):
+        return pretrained.load_pretrained(str(run).removeprefix("pretrained:"), pick_device(device)), {}
     run = Path(run)
     if (run / "fold-0").is_dir():
         return load_ensemble(run, pick_device(device)), read_record(run / "folds.json")
