@@ -1,0 +1,64 @@
+"use strict";
+// Where pictures come from: drawn faces, a photo, the camera.
+
+/** Show another picture, in the frame given or in its middle. */
+function put(source, frame = middleFrame(source)) {
+  if (source.kind !== "camera") stopCamera();
+  Object.assign(state, { source, frame, first: { ...frame }, cover: null });
+  at("blur").value = 0;
+  controlsFromFrame();
+  changed();
+}
+
+function putFace(bytes, i) {
+  const grey = bytes.subarray(i * SIZE * SIZE, (i + 1) * SIZE * SIZE);
+  put(picture("drawn", SIZE, SIZE, grey, greyImage(grey), CARD.faces.truth[i]));
+}
+
+async function putPhoto(file) {
+  if (!file) return;
+  let image;
+  try {
+    image = await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    return tell(`${file.name} is no picture that this browser can open. Choose a JPEG or PNG file.`);
+  }
+  put(fromImage("photo", image, image.width, image.height));
+  await lookForFace();
+}
+
+/** Put the frame where the network is surest that there is a face. */
+async function lookForFace() {
+  tell("Looking for the face.");
+  const { source, frame } = state;
+  const found = await searchFace(state.network, source, frame.mirror);
+  if (state.source !== source && !state.camera) return; // meanwhile another picture was chosen
+  Object.assign(state, { frame: found, first: { ...found } });
+  controlsFromFrame();
+  changed();
+}
+
+async function startCamera() {
+  if (!navigator.mediaDevices?.getUserMedia) return tell("Here the browser gives no camera: it needs https or localhost.");
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 640 } } });
+    const video = document.createElement("video");
+    Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
+    await video.play();
+    state.camera = { stream, video, width: video.videoWidth, height: video.videoHeight };
+  } catch (error) {
+    const why = { NotAllowedError: "it was not allowed", NotFoundError: "there is none" }[error.name] ?? error.message;
+    return tell(`No camera: ${why}.`);
+  }
+  at("camera").setAttribute("aria-pressed", "true");
+  const { width, height } = state.camera;
+  put(fromImage("camera", state.camera.video, width, height), middleFrame({ width, height }, true));
+  tell("The camera is on. Bring your face into the frame, then press Fit the frame.");
+}
+
+function stopCamera() {
+  if (!state.camera) return;
+  state.camera.stream.getTracks().forEach((track) => track.stop());
+  state.camera = null;
+  at("camera").setAttribute("aria-pressed", "false");
+}
