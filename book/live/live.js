@@ -2,7 +2,9 @@
 // The page: its state, the look at a picture, and the beginning.
 
 const at = (id) => document.getElementById(id);
-const state = { network: null, source: null, frame: null, first: null, cover: null, chosen: 10, camera: null, guide: 0 };
+const state = { network: null, source: null, frame: null, first: null, cover: null, chosen: 10, camera: null, guide: 0, searching: 0 };
+const opened = new Map(); // the networks that have been loaded, by name
+const SURE = 0.5; // mean confidence from which on the frame follows the points
 let wanted = false, busy = false, answer = null, telling = 0;
 
 /** Say something in the line that screen readers read out. */
@@ -26,6 +28,10 @@ async function look() {
     const began = performance.now();
     answer = { ...(await find(state.network, seen)), seen, took: performance.now() - began };
     show();
+    if (state.camera && pressed("follow") && mean([...answer.confidence]) > SURE) {
+      state.frame = refitted(state.frame, answer); // for the next look
+      controlsFromFrame();
+    }
   } catch (error) {
     tell(`The network could not run: ${error.message}`);
   }
@@ -64,7 +70,7 @@ function show() {
     label.querySelector("input").checked = k === state.chosen;
   });
   clearTimeout(telling);
-  telling = setTimeout(() => tell(summary(truth)), 900);
+  if (!state.searching) telling = setTimeout(() => tell(summary(truth)), 900); // once it has come to rest
 }
 
 function summary(truth) {
@@ -85,14 +91,16 @@ async function choose(name, more = []) {
     at("bar").value = come / all;
     at("loaded").textContent = `${(come / 1e6).toFixed(1)} of ${(all / 1e6).toFixed(1)} MB`;
   };
-  at("loading").hidden = false;
+  at("loading").hidden = opened.has(name);
   try {
     if (more.length) await startRuntime(progress);
-    state.network = await openNetwork(card, progress);
+    if (!opened.has(name)) opened.set(name, await openNetwork(card, progress));
+    state.network = opened.get(name);
+    state.name = name;
   } finally {
     at("loading").hidden = true;
+    at("network").value = state.name;
   }
-  at("network").value = name;
   at("terms").textContent = `${name}: learnt from ${card.data}. Licence: ${card.licence}.`;
 }
 
@@ -143,7 +151,8 @@ function listen() {
   at("mirror").onclick = () => moveFrame({ mirror: !state.frame.mirror });
   at("cover").onclick = toggleCover;
   at("fit").onclick = async () => moveFrame(await refit(state.network, state.source, state.frame));
-  at("reset").onclick = () => { put(state.source, { ...state.first }); };
+  at("follow").onclick = () => press("follow", !pressed("follow"));
+  at("reset").onclick = () => put(state.source, { ...state.first });
   at("network").onchange = () => choose(at("network").value).then(changed, (error) => tell(error.message));
   at("measure").onclick = measure;
   at("view").onkeydown = onKey;
@@ -175,6 +184,7 @@ function withBook() {
 
 function begin() {
   withBook();
+  at("without").hidden = true;
   if (!CARD.runtime) return tell(`Only the still picture is here: ${CARD.missing}`);
   for (const { name, label } of CARD.networks) at("network").append(new Option(label, name));
   listPoints(at("points"), CARD.keypoints.map((_, k) => readable(k)), (k) => { state.chosen = k; if (answer) show(); });

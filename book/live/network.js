@@ -56,7 +56,11 @@ async function searchFace(network, source, mirror) {
 
 /** The frame that fits the points which the network finds in `frame`. */
 async function refit(network, source, frame) {
-  const { points, confidence } = await find(network, crop(source, frame));
+  return refitted(frame, await find(network, crop(source, frame)));
+}
+
+/** The frame that fits what the network has found in `frame`. */
+function refitted(frame, { points, confidence }) {
   const there = [];
   for (let i = 0; i < points.length; i += 2) there.push(...toPicture(frame, points[i], points[i + 1]));
   return fitted(there, CARD.mean_face, [...confidence], frame.mirror);

@@ -31,8 +31,10 @@ async function putPhoto(file) {
 async function lookForFace() {
   tell("Looking for the face.");
   const { source, frame } = state;
-  const found = await searchFace(state.network, source, frame.mirror);
-  if (state.source !== source && !state.camera) return; // meanwhile another picture was chosen
+  state.searching++;
+  const found = await searchFace(state.network, source, frame.mirror).finally(() => state.searching--);
+  const same = state.source === source || (source.kind === "camera" && state.camera);
+  if (!same) return; // meanwhile another picture was chosen
   Object.assign(state, { frame: found, first: { ...found } });
   controlsFromFrame();
   changed();
@@ -50,15 +52,18 @@ async function startCamera() {
     const why = { NotAllowedError: "it was not allowed", NotFoundError: "there is none" }[error.name] ?? error.message;
     return tell(`No camera: ${why}.`);
   }
-  at("camera").setAttribute("aria-pressed", "true");
+  press("camera", true);
+  press("follow", true);
+  at("follow").hidden = false;
   const { width, height } = state.camera;
   put(fromImage("camera", state.camera.video, width, height), middleFrame({ width, height }, true));
-  tell("The camera is on. Bring your face into the frame, then press Fit the frame.");
+  await lookForFace();
 }
 
 function stopCamera() {
   if (!state.camera) return;
   state.camera.stream.getTracks().forEach((track) => track.stop());
   state.camera = null;
-  at("camera").setAttribute("aria-pressed", "false");
+  press("camera", false);
+  at("follow").hidden = true;
 }

@@ -1,6 +1,9 @@
 "use strict";
 // Sliders, buttons, fingers and keys: each changes the frame, and then the network looks again.
 
+const pressed = (id) => at(id).getAttribute("aria-pressed") === "true";
+const press = (id, on) => at(id).setAttribute("aria-pressed", String(on));
+
 /** How many times larger than at first the picture is shown, as a power of two. */
 const enlarged = () => Math.log2(state.first.side / state.frame.side);
 
@@ -8,8 +11,8 @@ function controlsFromFrame() {
   const degrees = state.frame.turn * 180 / Math.PI;
   at("turn").value = Math.round(((degrees + 540) % 360) - 180);
   at("size").value = enlarged();
-  at("mirror").setAttribute("aria-pressed", String(state.frame.mirror));
-  at("cover").setAttribute("aria-pressed", String(state.cover !== null));
+  press("mirror", state.frame.mirror);
+  press("cover", state.cover !== null);
   outputs();
 }
 
@@ -37,14 +40,15 @@ function shift(dx, dy) {
   moveFrame({ x, y });
 }
 
-/** The eye patch: on the right eye, where the network sees it now. */
+/** An eye patch on the right eye, where the network sees it now. */
+function eyePatch() {
+  const place = (k) => toPicture(state.frame, answer.points[2 * k], answer.points[2 * k + 1]);
+  const [[x, y], [a, b]] = CARD.eyes.map(place);
+  return { x, y, radius: 0.36 * Math.hypot(x - a, y - b) };
+}
+
 function toggleCover() {
-  if (state.cover) state.cover = null;
-  else {
-    const place = (k) => toPicture(state.frame, answer.points[2 * k], answer.points[2 * k + 1]);
-    const [[x, y], [a, b]] = CARD.eyes.map(place);
-    state.cover = { x, y, radius: 0.36 * Math.hypot(x - a, y - b) };
-  }
+  state.cover = state.cover ? null : eyePatch();
   controlsFromFrame();
   changed();
 }

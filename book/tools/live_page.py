@@ -211,12 +211,19 @@ def write(out: str | Path, cache: Path = CACHE) -> dict:
 
 
 def figures(app, config) -> None:
-    """What book/live.md says of the page's speed and weight, from the record of ``book/tools/bench_live.py``."""
+    """What book/live.md says of the page as ``{{ live_ms }}`` and the like, from the record of ``bench_live.py``."""
     record = json.loads((ROOT / "book" / "results" / "bench-live.json").read_text())
+    watch = record["watch"]
     config.myst_substitutions |= {
         "live_ms": f"{record['median_ms']:.0f}", "live_runs": record["runs"], "live_browser": record["browser"],
         "live_page_kb": f"{record['bytes']['page'] / 1e3:.0f}",
         **{f"live_{part}_mb": f"{record['bytes'][part] / 1e6:.1f}" for part in ("runtime", "network")},
+        **{f"live_{name.replace(' ', '_')}_{what}": f"{value:.{digits}f}"
+           for what, digits in (("error", 1), ("confidence", 2)) for name, value in watch[what].items()},
+        **{f"live_{eye}_{when}": f"{value:.2f}" for eye in ("covered_eye", "other_eye")
+           for when, value in zip(("before", "after"), watch[eye], strict=True)},
+        **{f"live_{name}": f"{watch[name]:.{digits}f}"
+           for name, digits in (("blurred_eyes_px", 1), ("blurred_mouth_px", 1), ("mirror_px", 2))},
     }
 
 
