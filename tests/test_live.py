@@ -25,7 +25,7 @@ from facekp.pretrained import load_pretrained
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a moving test picture
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a moving disc
 
 
 def tool():
@@ -347,6 +347,7 @@ def test_the_camera_runs_and_is_switched_off_with_the_next_picture(browser, addr
     tab.get_by_role("button", name="Camera").click()
     tab.get_by_role("button", name="Camera", pressed=True).wait_for()
     until(tab, "state.source.kind === 'camera' && answer")
+    until(tab, "at('told').textContent.startsWith('No face was found')")
     track = tab.evaluate_handle("state.camera.stream.getTracks()[0]")
     assert track.evaluate("t => t.readyState") == "live" and tab.get_by_role("button", name="Follow").is_visible()
     tab.get_by_role("button", name="Drawn face 3").click()
@@ -451,6 +452,16 @@ def test_a_runtime_that_is_not_the_pinned_one_is_not_used(tmp_path, monkeypatch)
     with pytest.raises(live.Missing, match="could not be fetched"):
         live.runtime(tmp_path)
     assert len(calls) == 2 and not (calls[0] / "ort.wasm.bundle.min.mjs").exists()
+
+
+def test_without_npm_the_runtime_comes_from_a_cdn(page, tmp_path, monkeypatch):
+    live = tool()
+    (tmp_path / "cdn").mkdir()
+    (tmp_path / "cdn" / live.RUNTIME).symlink_to(live.CACHE / f"onnxruntime-web-{live.RUNTIME}")
+    monkeypatch.setattr(live, "CDN", (tmp_path / "cdn").as_uri() + "/{version}/{file}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    files = live.runtime(tmp_path / "cache")
+    assert files.keys() == live.RUNTIME_FILES.keys() and files["ort-wasm-simd-threaded.wasm"][:4] == b"\0asm"
 
 
 def test_without_npm_and_network_the_still_picture_says_why(browser, tmp_path, monkeypatch, capsys):

@@ -2,23 +2,27 @@
 // The frame: which square of the picture the network sees. {x, y}: the place in the picture at the frame's middle;
 // side: its side in the picture's pixels; turn: how far the picture is turned in it, clockwise, in radians; mirror.
 
-const MIDDLE = (SIZE - 1) / 2; // the middle of 96 pixels, counted from the centre of the first
+const MIDDLE = (SIZE - 1) / 2; // of 96 pixels, from the centre of the first
 
 /** The largest square in the middle of a picture. */
 function middleFrame({ width, height }, mirror = false) {
-  return { x: (width - 1) / 2, y: (height - 1) / 2, side: Math.min(width, height), turn: 0, mirror };
+  return { x: (width - 1) / 2, y: (height - 1) / 2,
+    side: Math.min(width, height), turn: 0, mirror };
 }
 
-/** Where in the picture lies place (x, y) of the frame? Frame pixels in, picture pixels out. */
+/** Frame pixels in, the same place in picture pixels out. */
 function toPicture(frame, x, y) {
-  const scale = frame.side / SIZE, c = Math.cos(frame.turn), s = Math.sin(frame.turn);
+  const scale = frame.side / SIZE;
+  const c = Math.cos(frame.turn), s = Math.sin(frame.turn);
   const u = (x - MIDDLE) * scale, v = (y - MIDDLE) * scale;
-  return [frame.x + (frame.mirror ? -1 : 1) * (c * u + s * v), frame.y - s * u + c * v];
+  const across = frame.mirror ? -(c * u + s * v) : c * u + s * v;
+  return [frame.x + across, frame.y - s * u + c * v];
 }
 
 /** Where in the frame lies place (x, y) of the picture? The inverse of toPicture. */
 function toFrame(frame, x, y) {
-  const scale = frame.side / SIZE, c = Math.cos(frame.turn), s = Math.sin(frame.turn);
+  const scale = frame.side / SIZE;
+  const c = Math.cos(frame.turn), s = Math.sin(frame.turn);
   const u = (frame.mirror ? -1 : 1) * (x - frame.x), v = y - frame.y;
   return [MIDDLE + (c * u - s * v) / scale, MIDDLE + (s * u + c * v) / scale];
 }

@@ -4,7 +4,6 @@
 const at = (id) => document.getElementById(id);
 const state = { network: null, source: null, frame: null, first: null, cover: null, chosen: 10, camera: null, guide: 0, searching: 0 };
 const opened = new Map(); // the networks that have been loaded, by name
-const SURE = 0.5; // mean confidence from which on the frame follows the points
 let wanted = false, busy = false, answer = null, telling = 0;
 
 /** Say something in the line that screen readers read out. */

@@ -23,9 +23,11 @@ function find(network, bytes) {
 let last = Promise.resolve();
 
 async function run(network, bytes) {
-  const images = new ort.Tensor("uint8", bytes, [bytes.length / (SIZE * SIZE), SIZE, SIZE]);
+  const shape = [bytes.length / (SIZE * SIZE), SIZE, SIZE];
+  const images = new ort.Tensor("uint8", bytes, shape);
   const { points, confidence, maps } = await network.run({ images });
-  return { points: points.data, confidence: confidence.data, maps: maps.data, mapSize: maps.dims[2] };
+  return { points: points.data, confidence: confidence.data,
+    maps: maps.data, mapSize: maps.dims[2] };
 }
 
 /** The middle one of `count` times, in milliseconds, that one face takes: tensors in, points out. */
@@ -40,18 +42,20 @@ async function medianTime(network, bytes, count) {
   return times.sort((a, b) => a - b)[Math.floor(count / 2)];
 }
 
+const SURE = 0.5; // the mean confidence from which on there is taken to be a face
 const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
-/** The frame around the face: of many frames the one whose points the network is surest of, then fitted twice. */
+/** The frame around the face: of many frames the one whose points the network is surest of, then fitted twice; or null. */
 async function searchFace(network, source, mirror) {
-  let best = { sure: -1, frame: middleFrame(source, mirror) };
+  let best = { sure: -1 };
   for (const frame of framesToTry(source, mirror)) {
     const { confidence } = await find(network, crop(source, frame));
     if (mean(confidence) > best.sure) best = { sure: mean(confidence), frame };
     await new Promise((resume) => setTimeout(resume)); // so that the page stays awake
   }
-  for (let i = 0; i < 2; i++) best.frame = await refit(network, source, best.frame);
-  return best.frame;
+  const frame = await refit(network, source, await refit(network, source, best.frame));
+  const { confidence } = await find(network, crop(source, frame));
+  return mean(confidence) > SURE ? frame : null;
 }
 
 /** The frame that fits the points which the network finds in `frame`. */

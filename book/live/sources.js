@@ -34,29 +34,35 @@ async function lookForFace() {
   state.searching++;
   const found = await searchFace(state.network, source, frame.mirror).finally(() => state.searching--);
   const same = state.source === source || (source.kind === "camera" && state.camera);
-  if (!same) return; // meanwhile another picture was chosen
+  if (!same) return changed(); // meanwhile another picture was chosen
+  if (!found) return tell("No face was found. Drag it into the frame, then press Fit the frame.");
   Object.assign(state, { frame: found, first: { ...found } });
   controlsFromFrame();
   changed();
+  if (state.camera) tell("The camera is on. Follow keeps the frame on the face.");
 }
 
 async function startCamera() {
   if (!navigator.mediaDevices?.getUserMedia) return tell("Here the browser gives no camera: it needs https or localhost.");
+  at("camera").disabled = true; // until it is there: no second one
+  const video = document.createElement("video");
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 640 } } });
-    const video = document.createElement("video");
     Object.assign(video, { srcObject: stream, muted: true, playsInline: true });
     await video.play();
     state.camera = { stream, video, width: video.videoWidth, height: video.videoHeight };
   } catch (error) {
+    video.srcObject?.getTracks().forEach((track) => track.stop());
     const why = { NotAllowedError: "it was not allowed", NotFoundError: "there is none" }[error.name] ?? error.message;
     return tell(`No camera: ${why}.`);
+  } finally {
+    at("camera").disabled = false;
   }
   press("camera", true);
   press("follow", true);
   at("follow").hidden = false;
   const { width, height } = state.camera;
-  put(fromImage("camera", state.camera.video, width, height), middleFrame({ width, height }, true));
+  put(fromImage("camera", video, width, height), middleFrame({ width, height }, true));
   await lookForFace();
 }
 

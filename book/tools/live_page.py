@@ -113,7 +113,7 @@ def as_script(module: str) -> str:
 
 
 def network(name: str, cache: Path = CACHE) -> bytes:
-    """Shipped weights as ONNX with maps, from the cache if weights, exporter and PyTorch are the same.
+    """Shipped weights as ONNX with maps, from the cache if weights, library and PyTorch are the same.
 
     Raises:
         Missing: the exporter is not installed.
@@ -123,7 +123,8 @@ def network(name: str, cache: Path = CACHE) -> bytes:
     from facekp import export, pretrained
     from facekp.errors import InputError
 
-    made_from = pretrained.card(name)["sha256"] + Path(export.__file__).read_text() + torch.__version__
+    library = "".join(p.read_text() for p in sorted(Path(export.__file__).parent.rglob("*.py")))
+    made_from = pretrained.card(name)["sha256"] + library + torch.__version__
     path = cache / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}.onnx"
     if not path.is_file():
         try:
