@@ -28,8 +28,8 @@ function toFrame(frame, x, y) {
 }
 
 /**
- * The frame in which points of the picture (x0, y0, x1, ...) lie as much like the mean face as a turn, a scale and a shift
- * can make it: least squares, each point weighted by how sure the network is of it.
+ * The frame in which points of the picture (x0, y0, x1, ...) lie as much like the mean face as a turn, a scale and a
+ * shift can make it: least squares, each point weighted by how sure the network is of it.
  */
 function fitted(points, mean, weights, mirror) {
   const k = weights.length, total = weights.reduce((a, b) => a + b) || 1, m = [0, 0], q = [0, 0];
@@ -42,7 +42,8 @@ function fitted(points, mean, weights, mirror) {
   }
   let along = 0, across = 0, spread = 0; // the factor from mean face to points, as a complex number
   for (let i = 0; i < k; i++) {
-    const a = mean[2 * i] - m[0], b = mean[2 * i + 1] - m[1], c = flip * points[2 * i] - q[0], d = points[2 * i + 1] - q[1];
+    const a = mean[2 * i] - m[0], b = mean[2 * i + 1] - m[1];
+    const c = flip * points[2 * i] - q[0], d = points[2 * i + 1] - q[1];
     along += weights[i] * (a * c + b * d);
     across += weights[i] * (a * d - b * c);
     spread += weights[i] * (a * a + b * b);
@@ -54,16 +55,18 @@ function fitted(points, mean, weights, mirror) {
     side: SIZE * Math.hypot(along, across), turn: -Math.atan2(across, along), mirror };
 }
 
-/** Frames to try where nobody has said where the face is: of several sizes, side by side, each half a frame from the next. */
+/** Frames to try where nobody has said where the face is: of several sizes, each half a frame from the next. */
 function framesToTry({ width, height }, mirror) {
   const frames = [];
   for (const share of [1, 0.7, 0.5, 0.35]) {
     const side = share * Math.min(width, height);
     const places = (length) => {
       const count = Math.max(1, Math.ceil((length - side) / (side / 2)) + 1);
-      return Array.from({ length: count }, (_, i) => count === 1 ? length / 2 : side / 2 + i * (length - side) / (count - 1));
+      const step = count > 1 ? (length - side) / (count - 1) : 0;
+      return Array.from({ length: count }, (_, i) => side / 2 + i * step);
     };
-    for (const y of places(height)) for (const x of places(width)) frames.push({ x: x - 0.5, y: y - 0.5, side, turn: 0, mirror });
+    for (const y of places(height))
+      for (const x of places(width)) frames.push({ x: x - 0.5, y: y - 0.5, side, turn: 0, mirror });
   }
   return frames;
 }

@@ -2,7 +2,11 @@
 // The page: its state, the look at a picture, and the beginning.
 
 const at = (id) => document.getElementById(id);
-const state = { network: null, source: null, frame: null, first: null, cover: null, chosen: 10, camera: null, guide: 0, searching: 0 };
+const state = {
+  name: null, network: null, // which network looks
+  source: null, frame: null, first: null, cover: null, // at what; `first` is the frame that the picture began with
+  chosen: 10, camera: null, guide: 0, searching: 0,
+};
 const opened = new Map(); // the networks that have been loaded, by name
 let wanted = false, busy = false, answer = null, telling = 0;
 
@@ -126,7 +130,8 @@ function listFaces(faces) {
     const button = document.createElement("button"), canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [SIZE, SIZE];
     canvas.getContext("2d").drawImage(greyImage(faces.subarray(i * SIZE * SIZE, (i + 1) * SIZE * SIZE)), 0, 0);
-    Object.assign(button, { type: "button", className: "face", ariaLabel: `Drawn face ${i + 1}`, onclick: () => putFace(faces, i) });
+    Object.assign(button, { type: "button", className: "face", ariaLabel: `Drawn face ${i + 1}` });
+    button.onclick = () => putFace(faces, i);
     button.append(canvas);
     at("faces").append(button);
   });
@@ -172,12 +177,13 @@ function listen() {
 
 /** In the book's page: take its light or dark theme, and tell it how high this page is. */
 function withBook() {
+  const page = document.documentElement;
   addEventListener("message", ({ source, data }) => {
-    if (source === parent && ["light", "dark"].includes(data?.theme)) document.documentElement.dataset.theme = data.theme;
+    if (source === parent && ["light", "dark"].includes(data?.theme)) page.dataset.theme = data.theme;
   });
   if (parent === window) return;
-  document.documentElement.classList.add("framed");
-  new ResizeObserver(() => parent.postMessage({ liveHeight: document.documentElement.offsetHeight }, "*")).observe(document.body);
+  page.classList.add("framed");
+  new ResizeObserver(() => parent.postMessage({ liveHeight: page.offsetHeight }, "*")).observe(document.body);
   parent.postMessage({ liveReady: true }, "*");
 }
 

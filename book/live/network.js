@@ -13,7 +13,7 @@ async function openNetwork(card, progress) {
   return ort.InferenceSession.create(await loadFile(card, progress), { executionProviders: ["wasm"] });
 }
 
-/** n faces of SIZE x SIZE bytes -> points (n, K, 2) in frame pixels, confidence (n, K), maps (n, K, 48, 48); all flat. */
+/** n faces of SIZE x SIZE bytes -> points (n, K, 2) in frame pixels, confidence (n, K), maps (n, K, h, w); all flat. */
 function find(network, bytes) {
   const answer = last.then(() => run(network, bytes));
   last = answer.catch(() => {}); // one after another: a runtime has one stack
@@ -45,7 +45,7 @@ async function medianTime(network, bytes, count) {
 const SURE = 0.5; // the mean confidence from which on there is taken to be a face
 const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
-/** The frame around the face: of many frames the one whose points the network is surest of, then fitted twice; or null. */
+/** The frame around the face, or null: of many, the one whose points the network is surest of, then fitted twice. */
 async function searchFace(network, source, mirror) {
   let best = { sure: -1 };
   for (const frame of framesToTry(source, mirror)) {

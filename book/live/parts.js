@@ -1,6 +1,6 @@
 "use strict";
-// How files arrive. Each is cut into scripts that call part(); scripts, unlike fetch(), also load from a disk (file://),
-// and a page that needs no fetch() can forbid itself every connection.
+// How files arrive. Each is cut into scripts that call part(): scripts, unlike fetch(), also load from a disk, and a
+// page that needs no fetch() can forbid itself every connection.
 
 const arrived = {}; // name -> its pieces, each base64
 

@@ -1,5 +1,5 @@
 "use strict";
-// From a picture to what the network sees: 96 x 96 grey bytes. The book's pixel rule: (0, 0) is the centre of the first pixel.
+// From a picture to what the network sees: 96 x 96 grey bytes. (0, 0) is the centre of the first pixel, here as there.
 
 const SIZE = 96;
 const LARGEST = 1024; // pixels; larger photos are made smaller once, when they are opened
@@ -34,14 +34,15 @@ function fromImage(kind, image, width, height) {
 function valueAt({ width, height, grey }, x, y) {
   x = Math.min(Math.max(x, 0), width - 1);
   y = Math.min(Math.max(y, 0), height - 1);
-  const left = Math.floor(x), top = Math.floor(y), right = Math.min(left + 1, width - 1), below = Math.min(top + 1, height - 1);
+  const left = Math.floor(x), right = Math.min(left + 1, width - 1);
+  const top = Math.floor(y), below = Math.min(top + 1, height - 1);
   const a = x - left, b = y - top;
   return (1 - b) * ((1 - a) * grey[top * width + left] + a * grey[top * width + right])
     + b * ((1 - a) * grey[below * width + left] + a * grey[below * width + right]);
 }
 
 /**
- * The SIZE x SIZE bytes inside the frame. A pixel that covers several of the picture is the mean of evenly spread places in it.
+ * The SIZE x SIZE bytes inside the frame. A pixel that covers several of the picture is the mean of places in it.
  * `cover` {x, y, radius} in the picture is painted over: an eye patch.
  */
 function crop(source, frame, cover = null) {

@@ -75,11 +75,11 @@ function drawMap(context, maps, size, k) {
 /** Fill the list of points, one radio button each. */
 function listPoints(fieldset, names, onchoose) {
   names.forEach((name, k) => {
-    const label = document.createElement("label"), radio = document.createElement("input"), text = document.createElement("span");
-    const meter = document.createElement("meter"), value = document.createElement("output");
+    const [label, radio, text, meter, value] = ["label", "input", "span", "meter", "output"]
+      .map((tag) => document.createElement(tag));
     Object.assign(radio, { type: "radio", name: "point", value: k, ariaLabel: name, onchange: () => onchoose(k) });
     text.textContent = name;
-    Object.assign(meter, { min: 0, max: 1, low: 0.3, high: 0.6, optimum: 1, value: 0, ariaLabel: `confidence of ${name}` });
+    Object.assign(meter, { max: 1, low: 0.3, high: 0.6, optimum: 1, ariaLabel: `confidence of ${name}` });
     label.append(radio, text, meter, value);
     fieldset.append(label);
   });

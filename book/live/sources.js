@@ -43,7 +43,7 @@ async function lookForFace() {
 }
 
 async function startCamera() {
-  if (!navigator.mediaDevices?.getUserMedia) return tell("Here the browser gives no camera: it needs https or localhost.");
+  if (!navigator.mediaDevices?.getUserMedia) return tell("No camera here: the browser wants https or localhost.");
   at("camera").disabled = true; // until it is there: no second one
   const video = document.createElement("video");
   try {

@@ -56,8 +56,10 @@ function toggleCover() {
 function onKey(event) {
   const step = event.shiftKey ? 5 : 1, { side, turn } = state.frame;
   const actions = {
-    ArrowLeft: () => shift(-step, 0), ArrowRight: () => shift(step, 0), ArrowUp: () => shift(0, -step), ArrowDown: () => shift(0, step),
-    "+": () => moveFrame({ side: side / 1.05 }), "=": () => moveFrame({ side: side / 1.05 }), "-": () => moveFrame({ side: side * 1.05 }),
+    ArrowLeft: () => shift(-step, 0), ArrowRight: () => shift(step, 0),
+    ArrowUp: () => shift(0, -step), ArrowDown: () => shift(0, step),
+    "+": () => moveFrame({ side: side / 1.05 }), "-": () => moveFrame({ side: side * 1.05 }),
+    "=": () => moveFrame({ side: side / 1.05 }), // the key of +, without Shift
     "[": () => moveFrame({ turn: turn - Math.PI / 36 }), "]": () => moveFrame({ turn: turn + Math.PI / 36 }),
   };
   if (!actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -86,7 +88,8 @@ function onPointers(view) {
     down.set(event.pointerId, now);
     if (!two) return shift(now[0] - before[0], now[1] - before[1]);
     const after = span();
-    moveFrame({ side: state.frame.side * before.length / Math.max(after.length, 1), turn: state.frame.turn + after.angle - before.angle });
+    const { side, turn } = state.frame;
+    moveFrame({ side: side * before.length / Math.max(after.length, 1), turn: turn + after.angle - before.angle });
     shift(after.x - before.x, after.y - before.y);
   };
   view.onpointerup = view.onpointercancel = (event) => down.delete(event.pointerId);
