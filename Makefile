@@ -1,11 +1,12 @@
 # make book   everything from nothing: environment, a minute of training, the rendered book
+# make serve  the rendered book at http://127.0.0.1:8000
 # make test   every test, every notebook re-run and compared, the book built with warnings as errors
 
 PYTHON ?= python3
 BIN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
 
-.PHONY: book html test lint unit notebooks rendered execute stamp clean
+.PHONY: book html serve test lint unit notebooks rendered execute stamp clean
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -14,6 +15,9 @@ book: .venv/installed
 html: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going --quiet
 	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
+
+serve: html
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
 test: .venv/installed lint unit notebooks html rendered
 

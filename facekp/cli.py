@@ -375,6 +375,18 @@ def submit(
     print(evaluation.submission([run, *(others or [])], data, out, device, mirror))
 
 
+@app.command()
+def export(
+    run: RunFolder,
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="One file: bytes in, points and confidence out.")],
+    maps: Annotated[bool, typer.Option("--maps", help="Give the heatmaps too, as a third output.")] = False,
+) -> None:
+    """Write a model as ONNX, for programs without PyTorch (needs: pip install "facekp[onnx]")."""
+    from facekp import export as e
+
+    print(e.export(run, out, maps))
+
+
 results = typer.Typer(no_args_is_help=True, help="Many trainings from one plan file, and their records.")
 app.add_typer(results, name="results")
 

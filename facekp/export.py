@@ -1,55 +1,136 @@
-"""A model as one ONNX file, for programs that know nothing of PyTorch."""
+"""A model as one ONNX file, for programs that know nothing of PyTorch.
 
+Pre-processing and decoding are inside the file, so that nobody has to write them a second time, and wrongly::
+
+    images (B, size, size) uint8, any B  ->  points (B, K, 2) in pixels, confidence (B, K)
+
+What the file cannot show by its shapes stands in its metadata: the names of the points, the terms of use.
+"""
+
+import copy
+import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from facekp import pretrained
 from facekp.errors import InputError
+from facekp.evaluation import open_run
 from facekp.files import replacing
+from facekp.heads import stack_list
 from facekp.models import KeypointModel
 from facekp.predict import to_float
+from facekp.training.folds import Ensemble
 
 OPSET = 18
+UNKNOWN = "that of the faces it learnt from"
 
 
 class Whole(nn.Module):
-    """Bytes in, points out: scaling, network and decoder in one module."""
+    """Bytes in, points out: scaling, network and decoder in one module.
 
-    def __init__(self, model: KeypointModel) -> None:
+    Args:
+        model: one network, or a mean of several.
+        maps: give the maps that the decoder reads as well.
+    """
+
+    def __init__(self, model: KeypointModel | Ensemble, maps: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.maps = model, maps
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, H, W) uint8 -> points (B, K, 2) in pixels and confidence (B, K)."""
-        points, confidence = self.model.head.decode(self.model(to_float(images)))
-        return points + self.model.origin, confidence
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """(B, H, W) uint8 -> points (B, K, 2) in pixels, confidence (B, K) and, if asked for, maps (B, K, h, w)."""
+        raw = self.model(to_float(images))
+        points, confidence = self.model.head.decode(raw)
+        answer = points + self.model.origin, confidence
+        return (*answer, stack_list(raw)[-1]) if self.maps else answer
 
 
-def to_onnx(model: KeypointModel, path: str | Path) -> Path:
-    """Write ``model`` as ONNX: input ``images`` (B, H, W) uint8, any B; outputs ``points`` and ``confidence``.
+def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = False, licence: str = UNKNOWN) -> Path:
+    """Write ``model`` as ONNX: input ``images``; outputs ``points``, ``confidence`` and, with ``maps``, ``maps``.
 
-    Pre-processing and decoding are inside the file, so that nobody has to write them a second time, and wrongly.
+    Args:
+        model: in eval mode or not; it is left as it was.
+        path: a new file, or one to replace; all of the model is in it.
+        maps: a third output, the maps (B, K, h, w) of the network's last stage; heatmap networks only.
+        licence: for the metadata.
 
     Raises:
-        InputError: the exporter is not installed, or the model wants to be told each face's source.
+        InputError: the exporter is not installed, the path is no .onnx file, the model has no maps, or wants to be
+            told each face's source.
     """
+    path = Path(path)
+    check(model, path, maps)
+    whole = Whole(copy.deepcopy(model), maps).cpu().eval()
+    images = torch.zeros(2, model.size, model.size, dtype=torch.uint8)
+    with replacing(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations: nothing a reader could act on
+        program = torch.onnx.export(
+            whole, (images,), input_names=["images"], output_names=["points", "confidence", "maps"][: 2 + maps],
+            opset_version=OPSET, dynamic_shapes={"images": {0: torch.export.Dim("batch")}}, dynamo=True, verbose=False,
+        )
+        forget_sources(program.model)
+        program.model.metadata_props.update(metadata(model, licence))
+        program.save(temporary, external_data=False)
+    return path
+
+
+def check(model: KeypointModel | Ensemble, path: Path, maps: bool) -> None:
+    """Raise InputError for what :func:`to_onnx` cannot do: now, not after some seconds."""
+    if path.suffix.lower() != ".onnx" or path.is_dir():
+        raise InputError(f"{path}: expected the name of a file that ends in .onnx. Name one, e.g. model.onnx.")
     if model.wants_regime:
         raise InputError("Expected a model that answers to images alone; found one that wants to be told each face's "
                          "source. Export one trained with --conventions one or two.")
+    if maps and (isinstance(model, Ensemble) or model.head.reads == "coordinates"):
+        raise InputError(f"Expected a heatmap network to show the maps of; found {model.name}, which has none to show. "
+                         "Export it without its maps.")
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError:
         raise InputError('Writing ONNX needs two more packages. Run: pip install "facekp[onnx]"') from None
-    path, whole = Path(path), Whole(model).cpu().eval()
-    images = torch.zeros(2, model.size, model.size, dtype=torch.uint8)
-    with replacing(path) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations: nothing a reader could act on
-        program = torch.onnx.export(
-            whole, (images,), input_names=["images"], output_names=["points", "confidence"], opset_version=OPSET,
-            dynamic_shapes={"images": {0: torch.export.Dim("batch")}}, dynamo=True, verbose=False,
-        )
-        program.save(temporary)
-    return path
+
+
+def metadata(model: KeypointModel | Ensemble, licence: str) -> dict[str, str]:
+    """What a reader of the file should know; ONNX keeps texts only, so lists are JSON."""
+    import facekp
+
+    scheme = model.scheme
+    return {"model": model.name, "keypoints": json.dumps(scheme.names), "pairs": json.dumps(scheme.pairs),
+            "size": str(model.size), "origin": str(model.origin), "opset": str(OPSET), "licence": licence,
+            "made_by": f"facekp {facekp.__version__}"}
+
+
+def forget_sources(program: Any) -> None:
+    """Take off what the exporter noted at each node, half a megabyte: which line of which file of this machine.
+
+    Args:
+        program: an ``onnx_ir.Model``.
+    """
+    for graph in (program.graph, *program.functions.values()):
+        for node in graph.all_nodes():
+            for noted in (node, *node.outputs):
+                noted.metadata_props.clear()
+        for value in (*graph.inputs, *getattr(graph, "initializers", {}).values()):
+            value.metadata_props.clear()
+
+
+def export(run: str | Path, path: str | Path, maps: bool = False) -> str:
+    """Write a run, or weights that ship with the library, as ONNX; what was written, in text.
+
+    Args:
+        run: a run folder, a ``.safetensors`` file, or the name of shipped weights.
+        path, maps: as for :func:`to_onnx`.
+    """
+    model, _ = open_run(run, "cpu")
+    name = str(run).removeprefix("pretrained:")
+    licence = pretrained.card(name)["licence"] if not Path(run).exists() else UNKNOWN
+    path = to_onnx(model, path, maps, licence)
+    s, k = model.size, len(model.scheme)
+    outputs = f"points (B, {k}, 2), confidence (B, {k})" + (f", maps (B, {k}, h, w)" if maps else "")
+    return (f"Wrote {path}: {path.stat().st_size / 1e6:.2f} MB, opset {OPSET}. "
+            f"images (B, {s}, {s}) uint8 -> {outputs}. Licence: {licence}.")

@@ -122,3 +122,15 @@ def test_a_solution_is_folded_and_opens(browser):
     solution.locator("button.toggle-button").click()
     assert body.is_visible()
     tab.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_live_page_takes_the_theme_of_the_book_and_all_the_height_it_needs(browser, scheme):
+    tab, problems = opened(browser, "book/live.html", "phone", "light")
+    tab.evaluate(f"document.documentElement.dataset.theme = '{scheme}'")  # as the book's button does
+    frame = tab.frame_locator("#live-frame")
+    frame.locator(f"html[data-theme='{scheme}']").wait_for(timeout=10_000)
+    needed = frame.locator("html").evaluate("page => page.scrollHeight")
+    assert 300 < needed <= tab.locator("#live-frame").evaluate("frame => frame.clientHeight") < needed + 60
+    tab.context.close()
+    assert problems == []
