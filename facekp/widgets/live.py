@@ -85,9 +85,9 @@ class Live:
         """``see(**values)`` is called now, and again whenever a control moves."""
         w = ipywidgets()
         self.title, self.controls, self._see, self._held = title, controls, see, False
-        self.picture = picture(title)
+        self.picture = picture()
         self.words = w.HTML()
-        column = w.VBox([*controls.values(), *buttons], layout=w.Layout(margin="0 1em 0 0"))
+        column = w.VBox([*controls.values(), w.HBox(buttons)], layout=w.Layout(margin="0 1em 0 0"))
         self.box = w.Box([column, w.VBox([self.picture, self.words])], layout=w.Layout(flex_flow="row wrap"))
         self.still = png(self.update().figure, NOTE, dpi=110)
         for control in controls.values():
@@ -127,17 +127,18 @@ class Live:
 def bundle(box: Any, still: bytes, text: str) -> dict[str, Any]:
     """One output in three forms: the widget ``box``, a still picture of it (PNG), a text."""
     forms = {"text/plain": text, "image/png": base64.b64encode(still).decode()}
-    if box.model_id:  # none outside a kernel
+    if box.comm is not None:  # where a kernel holds the widget
         forms[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     return forms
 
 
-def picture(title: str):
-    """An empty picture. ipywidgets knows no alternative text; a tooltip (from its version 8 on) is read out instead."""
-    made = ipywidgets().Image(format="png", layout=ipywidgets().Layout(max_width="100%"))
-    if made.has_trait("tooltip"):
-        made.tooltip = title
-    return made
+def picture():
+    """An empty picture, to be filled with PNG bytes.
+
+    It has no alternative text: ipywidgets knows none, and a tooltip makes its front end (4.0 of widgetsnbextension)
+    fail. That is why every picture here has words beside it.
+    """
+    return ipywidgets().Image(format="png", layout=ipywidgets().Layout(max_width="100%"))
 
 
 # ---- controls ---------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ def picture(title: str):
 
 def _shape() -> dict[str, Any]:
     """Room for the longest description, so that none is cut off."""
-    return {"style": {"description_width": "8em"}, "layout": ipywidgets().Layout(width="24em")}
+    return {"style": {"description_width": "9em"}, "layout": ipywidgets().Layout(width="25em")}
 
 
 def slider(description: str, value: float, low: float, high: float, step: float):

@@ -56,6 +56,10 @@ class View:
             raise InputError(f"Expected scale and contrast above 0, blur and noise not below; found {self}.")
 
 
+START = View(rotation=15.0, scale=0.9)
+"""Where the sliders begin: somewhere that shows what they do."""
+
+
 def matrix(view: View, size: tuple[int, int]) -> Tensor:
     """(1, 2, 3): where the view puts each place of an image of ``size`` (H, W), about the image's centre.
 
@@ -169,10 +173,10 @@ def augmentation_playground(faces: Faces, limits: Augment | None = None) -> Live
 
 
 def _controls() -> dict:
-    """A control per field of :class:`View`."""
-    v = View()
+    """A control per field of :class:`View`; their steps are those to which :func:`random_view` rounds."""
+    v = START
     return {
-        "rotation": slider("rotation (deg)", v.rotation, -60.0, 60.0, 0.5),
+        "rotation": slider("rotation (deg)", v.rotation, -60.0, 60.0, 0.1),
         "scale": slider("scale (factor)", v.scale, 0.5, 2.0, 0.01),
         "shift_x": slider("shift right (px)", v.shift_x, -30.0, 30.0, 0.1),
         "shift_y": slider("shift down (px)", v.shift_y, -30.0, 30.0, 0.1),

@@ -76,7 +76,7 @@ class Monitor:
         self.faces, self.epochs, self.share = faces, epochs, share
         self.curve: list[dict] = []
         self.spent = 0.0  # seconds in this class
-        self.longest = 0.0  # the dearest picture yet, in seconds
+        self.last = 0.0  # seconds that the last picture took
         self.drawn = 0  # pictures
         self._handle = None
         self.still = b""
@@ -89,7 +89,7 @@ class Monitor:
             print(sentence(line, self.epochs), flush=True)
         elif self.affordable():
             self.show(model)
-            self.longest = max(self.longest, time.perf_counter() - began)
+            self.last = time.perf_counter() - began
         else:
             self.words.value = sentence(line, self.epochs)
         self.spent += time.perf_counter() - began
@@ -99,7 +99,7 @@ class Monitor:
         if len(self.curve) == 1 or self.curve[-1]["epoch"] >= self.epochs:
             return True
         trained = self.curve[-1]["seconds"] - self.curve[0]["seconds"]
-        return self.spent + self.longest <= self.share * trained
+        return self.spent + self.last <= self.share * trained
 
     def show(self, model: KeypointModel) -> None:
         """Draw the curve and what ``model`` says about the faces."""
@@ -120,7 +120,7 @@ class Monitor:
     def _open(self) -> None:
         """The widgets, made when the first picture is there."""
         w = ipywidgets()
-        self.picture, self.words = picture(repr(self)), w.HTML()
+        self.picture, self.words = picture(), w.HTML()
         self.box = w.VBox([self.words, self.picture])
 
     def __repr__(self) -> str:
