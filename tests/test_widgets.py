@@ -363,8 +363,22 @@ def test_the_monitor_keeps_to_its_share_of_the_time(shown, monkeypatch):
     watch, model = monitor(faces, 400), small_model()
     for epoch in range(1, 401):
         watch(line(epoch, seconds=0.1 * epoch), model)  # 40 s of training in all: 0.8 s for pictures
-    assert watch.spent == pytest.approx(0.8) and watch.drawn == 8
+    assert watch.spent == pytest.approx(0.7) and watch.drawn == 7  # at 0, 15, 20, 25, 30, 35 and 40 s
     assert [what for what, _ in shown] == ["display", "update"]
+
+
+def test_a_second_training_gets_a_picture_of_its_own(shown):
+    watch, model = monitor(blob_faces(2), 2), small_model()
+    for epoch in (1, 2, 1, 2):
+        watch(line(epoch), model)
+    assert [what for what, _ in shown] == ["display", "update"] * 2 and len(watch.curve) == 2
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": TrainConfig()}, {"epochs": 0}, {"epochs": 3, "share": 0},
+                                   {"epochs": 3, "count": 0}, {"epochs": 3, "faces": blob_faces(1).select(slice(0))}])
+def test_a_monitor_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(InputError, match="Expected"):
+        monitor(**({"faces": blob_faces(1)} | wrong))
 
 
 def test_in_a_terminal_the_monitor_writes_a_line_per_epoch(capsys):

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from facekp import plots
 from facekp.data.faces import Faces
 from facekp.data.regimes import told
+from facekp.errors import InputError
 from facekp.evaluation import fitting
 from facekp.models import KeypointModel
 from facekp.predict import predict
@@ -84,6 +85,8 @@ class Monitor:
     def __call__(self, line: dict, model: KeypointModel) -> None:
         """Take in a line of the curve, and draw if the budget allows it."""
         began = time.perf_counter()
+        if self.curve and line["epoch"] <= self.curve[-1]["epoch"]:  # another training has begun: another picture
+            self.curve, self._handle = [], None
         self.curve.append(line)
         if not in_notebook():
             print(sentence(line, self.epochs), flush=True)
@@ -95,11 +98,11 @@ class Monitor:
         self.spent += time.perf_counter() - began
 
     def affordable(self) -> bool:
-        """The first and the last picture always; in between, while all of them cost less than their share."""
+        """The first and the last picture always; in between, while it and the last one still fit into the share."""
         if len(self.curve) == 1 or self.curve[-1]["epoch"] >= self.epochs:
             return True
         trained = self.curve[-1]["seconds"] - self.curve[0]["seconds"]
-        return self.spent + self.last <= self.share * trained
+        return self.spent + 2 * self.last <= self.share * trained
 
     def show(self, model: KeypointModel) -> None:
         """Draw the curve and what ``model`` says about the faces."""
@@ -146,8 +149,13 @@ def monitor(faces: Faces, epochs: int, count: int = 6, share: float = 0.02) -> M
         share: of the training time that drawing may take.
 
     Raises:
-        InputError: ipywidgets is not installed (in a notebook).
+        InputError: a number that makes no sense, no face, or (in a notebook) no ipywidgets.
     """
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1 or count < 1 or not 0 < share <= 1:
+        raise InputError("Expected the number of epochs (config.epochs) and of faces, and a share of the time between "
+                         f"0 and 1; found {epochs!r}, {count!r} and {share!r}.")
+    if not len(faces):
+        raise InputError("Expected at least one face to show; found none.")
     if in_notebook():
         ipywidgets()
     return Monitor(faces.select(slice(count)), epochs, share)
