@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -397,3 +398,19 @@ def test_a_kernel_is_recognised(monkeypatch):
         assert progress.in_notebook()
     finally:
         InteractiveShell.clear_instance()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "book").glob("*.ipynb")), ids=lambda p: p.stem)
+def test_no_notebook_stores_a_control_that_would_be_dead(path):
+    """A view without a kernel does nothing, and a stored state makes the rendered page load scripts from a CDN."""
+    notebook = nbformat.read(path, as_version=4)
+    forms = [set(o.get("data", {})) for c in notebook.cells for o in c.get("outputs", [])]
+    assert "widgets" not in notebook.metadata and not any(live.VIEW in f for f in forms)
+
+
+def test_four_chapters_show_a_still():
+    texts = [o.get("data", {}).get("text/plain", "") for n in (ROOT / "book").glob("*.ipynb")
+             for c in nbformat.read(n, as_version=4).cells for o in c.get("outputs", [])]
+    assert {"Heatmap laboratory", "Augmentation playground", "Prediction viewer"} <= {
+        t.removesuffix(f" {live.NOTE}") for t in texts if t.endswith(live.NOTE)}
+    assert any(t.startswith("Training monitor") for t in texts)
