@@ -85,7 +85,7 @@ def test_a_control_moves_the_picture_and_the_words():
 
 def test_several_controls_move_with_one_drawing():
     calls = []
-    shown = live.Seen(lab.draw(Scene()), "")
+    shown = lab.see()
     controls = {"a": live.slider("a", 1, 0, 9, 1), "b": live.slider("b", 2, 0, 9, 1)}
     made = live.Live("two", controls, lambda **values: calls.append(values) or shown)
     made.set(a=5, b=6)
@@ -103,9 +103,9 @@ def test_the_output_holds_a_widget_a_picture_and_a_text():
 
 
 def test_the_still_is_the_first_picture_with_a_line_of_text_below_it():
-    figure = lab.draw(Scene())
+    figure = lab.see().figure
     bare, noted = size(live.png(figure)), size(live.png(figure, live.NOTE))
-    assert noted[1] > bare[1] and live.png(figure) == live.png(lab.draw(Scene()))  # and the note is gone again
+    assert noted[1] > bare[1] and live.png(figure) == live.png(lab.see().figure)  # and the note is gone again
 
 
 def test_what_users_named_cannot_become_html():
@@ -128,13 +128,13 @@ def test_a_stored_notebook_keeps_the_still_and_not_the_view():
 
 
 def test_a_perfect_map_is_read_without_error_by_dark_and_with_the_known_one_by_argmax():
-    off = lab.errors(Scene(x=40.0, y=52.0, stride=4, background=0.0))
+    off = lab.read(Scene(x=40.0, y=52.0, stride=4, background=0.0)).errors
     # Heatmap pixel 10 has its centre at 41.5, pixel 13 at 53.5: 1.5 px from the point in x and in y.
     assert off["dark"] < 1e-3 and off["argmax"] == pytest.approx(np.hypot(1.5, 1.5), abs=1e-4)
 
 
 def test_a_background_moves_the_centroid_towards_the_middle_and_argmax_not_at_all():
-    clean, dirty = (lab.decoded(Scene(x=20, y=20, stride=1, sigma=5.0, background=b)) for b in (0.0, 0.003))
+    clean, dirty = (lab.read(Scene(x=20, y=20, stride=1, sigma=5.0, background=b)).points for b in (0.0, 0.003))
     assert np.allclose(clean["centroid"], 20, atol=0.01) and (dirty["centroid"] > 22).all()
     assert np.array_equal(clean["argmax"], dirty["argmax"])
 

@@ -1,4 +1,4 @@
-"""Controls for a notebook: see, touch, understand. In Jupyter, Colab and VS Code.
+"""Controls for a notebook: see, touch, understand.
 
     live.py         controls, and the picture that follows them: all that knows ipywidgets
     lab.py          heatmap_lab: one heatmap, six decoders

@@ -55,58 +55,65 @@ def heatmap(scene: Scene) -> Tensor:
     return clean + scene.background + scene.noise * noise
 
 
-def decoded(scene: Scene) -> dict[str, np.ndarray]:
-    """Where each decoder finds the point, (2,) image pixels, with the options that a heatmap head gives it."""
+@dataclass(frozen=True)
+class Reading:
+    """What the decoders make of a scene.
+
+    Attributes:
+        values: (h, w) the heatmap.
+        points: by decoder, (2,) image pixels, with the options that a heatmap head gives it.
+        errors: by decoder, the distance from the true position in image pixels.
+    """
+
+    values: np.ndarray
+    points: dict[str, np.ndarray]
+    errors: dict[str, float]
+
+
+def read(scene: Scene) -> Reading:
+    """Read the scene's map with every decoder."""
     maps = heatmap(scene)
-    return {name: HeatmapHead(scene.stride, scene.sigma, name).decode(maps)[0][0, 0].numpy()
-            for name in heatmaps.DECODERS}
+    points = {name: HeatmapHead(scene.stride, scene.sigma, name).decode(maps)[0][0, 0].numpy()
+              for name in heatmaps.DECODERS}
+    errors = {name: float(np.hypot(*(point - (scene.x, scene.y)))) for name, point in points.items()}
+    return Reading(maps[0, 0].numpy(), points, errors)
 
 
-def errors(scene: Scene) -> dict[str, float]:
-    """Each decoder's distance from the true position in image pixels."""
-    return {name: float(np.hypot(*(found - (scene.x, scene.y)))) for name, found in decoded(scene).items()}
-
-
-def draw(scene: Scene) -> Figure:
+def draw(scene: Scene, reading: Reading) -> Figure:
     """The map and every decoder's answer: all of it, and the surroundings of the truth enlarged."""
     figure = Figure(figsize=(9.6, 3.9))
     whole, near = figure.add_axes((0.005, 0.02, 0.375, 0.9)), figure.add_axes((0.395, 0.02, 0.375, 0.9))
-    values, found, off = heatmap(scene)[0, 0].numpy(), decoded(scene), errors(scene)
     half = float(np.clip(1.2 * scene.sigma * scene.stride, 1.5 * scene.stride, SIZE / 4))
-    for axis, title in ((whole, f"the map, {values.shape[1]} x {values.shape[0]}"), (near, "around the true position")):
+    h, w = reading.values.shape
+    for axis, title in ((whole, f"the map, {w} x {h}"), (near, "around the true position")):
         # The extent lays the map's outer edges on the image's: the pixel rule, in a picture.
-        axis.imshow(values, cmap="inferno", vmin=0, vmax=1, extent=(-0.5, SIZE - 0.5, SIZE - 0.5, -0.5))
+        axis.imshow(reading.values, cmap="inferno", vmin=0, vmax=1, extent=(-0.5, SIZE - 0.5, SIZE - 0.5, -0.5))
         axis.set_title(title, fontsize=10)
         axis.axis("off")
-        _answers(axis, scene, found, off)
+        _answers(axis, scene, reading)
     near.set(xlim=(scene.x - half, scene.x + half), ylim=(scene.y + half, scene.y - half))
-    whole.add_patch(_frame(scene, half))
+    whole.add_patch(Rectangle((scene.x - half, scene.y - half), 2 * half, 2 * half, fill=False, edgecolor="white"))
     near.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8, frameon=False)
     return figure
 
 
-def _answers(axis: Axes, scene: Scene, found: dict[str, np.ndarray], off: dict[str, float]) -> None:
+def _answers(axis: Axes, scene: Scene, reading: Reading) -> None:
     """A hair cross at the truth, and a mark per decoder."""
     axis.axhline(scene.y, color=plots.TRUTH, lw=1)
     axis.axvline(scene.x, color=plots.TRUTH, lw=1, label="true position")
-    for (name, point), colour in zip(found.items(), plots.SERIES, strict=True):
-        axis.scatter(*point, s=70, marker=MARKS[name], color=colour, edgecolors="white", lw=0.8, zorder=3,
-                     label=f"{name.replace('_', ' ')} {off[name]:.2f} px")
+    for (name, point), colour in zip(reading.points.items(), plots.SERIES, strict=True):
+        axis.plot(*point, MARKS[name], ms=8, color=colour, markeredgecolor="white", mew=0.8, zorder=3,
+                  label=f"{name.replace('_', ' ')} {reading.errors[name]:.2f} px")
     axis.set(xlim=(-0.5, SIZE - 0.5), ylim=(SIZE - 0.5, -0.5))
-
-
-def _frame(scene: Scene, half: float) -> Rectangle:
-    """The outline of the enlarged part."""
-    return Rectangle((scene.x - half, scene.y - half), 2 * half, 2 * half, fill=False, edgecolor="white", lw=1)
 
 
 def see(**values: float) -> Seen:
     """The picture and the table of one scene."""
     scene = Scene(**values)
-    off = errors(scene)
-    rows = [(name.replace("_", " "), f"{x:.2f}", f"{y:.2f}", f"{off[name]:.2f}")
-            for name, (x, y) in decoded(scene).items()]
-    return Seen(draw(scene), table(("decoder", "x (px)", "y (px)", "error (px)"), rows))
+    reading = read(scene)
+    rows = [(name.replace("_", " "), f"{x:.2f}", f"{y:.2f}", f"{reading.errors[name]:.2f}")
+            for name, (x, y) in reading.points.items()]
+    return Seen(draw(scene, reading), table(("decoder", "x (px)", "y (px)", "error (px)"), rows))
 
 
 def heatmap_lab() -> Live:
