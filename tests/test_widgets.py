@@ -314,6 +314,16 @@ def test_the_time_that_is_left():
     assert [progress.duration(s) for s in (59.4, 200, 7500)] == ["59 s", "3 min 20 s", "2 h 05 min"]
 
 
+@pytest.mark.parametrize("n", [1, 2, 5, 6])
+def test_in_a_mosaic_every_point_lies_on_the_pixel_that_it_had(n):
+    faces = blob_faces(n)
+    image, corners = progress.mosaic(faces.images)
+    for face, corner in zip(faces.images, corners[:, 0], strict=True):
+        assert image[corner[1] + 20, corner[0] + 30] == face[20, 30]
+        assert np.array_equal(image[corner[1] : corner[1] + 96, corner[0] : corner[0] + 96], face)
+    assert len(np.unique(corners[:, 0], axis=0)) == n
+
+
 @pytest.fixture
 def shown(monkeypatch):
     """As in a notebook: what was displayed, and updated."""

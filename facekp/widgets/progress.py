@@ -37,17 +37,30 @@ def duration(seconds: float) -> str:
 def draw(curve: list[dict], epochs: int, faces: Faces, points: np.ndarray) -> Figure:
     """Loss and error over the epochs, and beside them ``faces`` with the predicted ``points`` (N, K, 2)."""
     figure = Figure(figsize=(9.0, 3.6))
-    left = figure.add_axes((0.07, 0.15, 0.38, 0.73))
-    _curves(left, curve, epochs)
-    columns = -(-len(faces) // 2)
-    for i in range(len(faces)):
-        row, column = divmod(i, columns)
-        axis = figure.add_axes((0.53 + 0.46 * column / columns, 0.5 - 0.48 * row, 0.45 / columns, 0.44))
-        plots.draw_face(axis, faces.images[i])
-        plots.draw_points(axis, faces.keypoints[i], faces.scheme, plots.TRUTH, lines=False)
-        plots.draw_points(axis, points[i], faces.scheme, plots.PREDICTED, marker="x", lines=False)
-        axis.axis("off")
+    _curves(figure.add_axes((0.07, 0.15, 0.38, 0.73)), curve, epochs)
+    axis = figure.add_axes((0.53, 0.04, 0.46, 0.92))
+    image, corners = mosaic(faces.images)
+    plots.draw_face(axis, image)
+    for places, colour, marker in ((faces.keypoints, plots.TRUTH, "o"), (points, plots.PREDICTED, "x")):
+        there = (places + corners).reshape(-1, 2)
+        plots.draw_points(axis, there, faces.scheme, colour, marker=marker, lines=False)
+    axis.axis("off")
     return figure
+
+
+def mosaic(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The images (N, H, W) side by side in two rows as one, and (N, 1, 2): by how much each one's points move.
+
+    One panel instead of N: a picture costs half as much.
+    """
+    n, H, W = images.shape
+    columns = -(-n // 2)
+    rows = -(-n // columns)
+    sheet = np.full((rows * columns, H, W), 255, images.dtype)
+    sheet[:n] = images
+    row, column = np.divmod(np.arange(n), columns)
+    whole = sheet.reshape(rows, columns, H, W).swapaxes(1, 2).reshape(rows * H, columns * W)
+    return whole, np.stack([column * W, row * H], -1)[:, None]
 
 
 def _curves(axis: Axes, curve: list[dict], epochs: int) -> None:
