@@ -296,6 +296,8 @@ def test_faces_without_labels_have_a_dash_for_an_error():
 def test_models_and_faces_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="at least one model"):
         viewer({}, blob_faces(2))
+    with pytest.raises(InputError, match="models by name"):
+        viewer("hourglass-s", blob_faces(2))
     with pytest.raises(InputError, match="points"):
         viewer(small_model(), blob_faces(2, scheme=Scheme("two", ("a", "b"))))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from html import escape
 
 import numpy as np
 import torch
@@ -108,6 +109,21 @@ def number(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.2f}"
 
 
+def checked(models: dict[str, KeypointModel] | KeypointModel, faces: Faces) -> tuple[dict, tuple[str, ...]]:
+    """The models by name, and the names of the points that they all find; InputError if they do not fit."""
+    models = models if isinstance(models, dict) else {getattr(models, "name", "model"): models}
+    if not models or not len(faces):
+        raise InputError(f"Expected at least one model and one face; found {len(models)} and {len(faces)}.")
+    for name, model in models.items():
+        if not isinstance(model, torch.nn.Module):
+            raise InputError(f"Expected models by name, as load_pretrained or open_run give them; found {model!r} "
+                             f"under '{name}'.")
+    points = {fitting(model, faces).scheme.names for model in models.values()}
+    if len(points) > 1:
+        raise InputError("Expected models of the same points; found models of different ones. Show them one by one.")
+    return models, points.pop()
+
+
 def viewer(models: dict[str, KeypointModel] | KeypointModel, faces: Faces) -> Live:
     """Look at predictions one face at a time: slider, networks, heatmaps, errors, the worst face first.
 
@@ -120,12 +136,7 @@ def viewer(models: dict[str, KeypointModel] | KeypointModel, faces: Faces) -> Li
     Raises:
         InputError: no model, no face, faces that do not fit a model, or ipywidgets is not installed.
     """
-    models = models if isinstance(models, dict) else {models.name: models}
-    if not models or not len(faces):
-        raise InputError(f"Expected at least one model and one face; found {len(models)} and {len(faces)}.")
-    names = [fitting(model, faces).scheme.names for model in models.values()]
-    if len(set(names)) > 1:
-        raise InputError("Expected models of the same points; found models of different ones. Show them one by one.")
+    models, names = checked(models, faces)
     ask = lru_cache(None)(lambda network: answers(models[network], faces))
     veils = lru_cache(64)(lambda network, face: maps(models[network], ask(network).faces, face))
 
@@ -134,14 +145,14 @@ def viewer(models: dict[str, KeypointModel] | KeypointModel, faces: Faces) -> Li
         face = int(order(found.errors, worst_first)[rank])
         veil = None if point == "none" else veils(network, face)
         if veil is not None:
-            veil = veil.max(0) if point == "all" else veil[names[0].index(point)]
+            veil = veil.max(0) if point == "all" else veil[names.index(point)]
         title = f"{network}, face {faces.rows[face]}: RMSE {number(found.errors[face])} px"
         words = points_table(found, face)
         if point != "none" and veil is None:
-            words = f"<p>{network} writes down numbers and draws no heatmap.</p>{words}"
+            words = f"<p>{escape(network)} writes down numbers and draws no heatmap.</p>{words}"
         return Seen(draw(found, face, show, veil, title), words)
 
-    points = [("none", "none"), ("all points", "all"), *((n.replace("_", " "), n) for n in names[0])]
+    points = [("none", "none"), ("all points", "all"), *((n.replace("_", " "), n) for n in names)]
     return Live("Prediction viewer", {
         "rank": slider("face", 0, 0, len(faces) - 1, 1),
         "network": choice("network", next(iter(models)), list(models)),
