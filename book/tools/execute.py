@@ -5,6 +5,8 @@
 
 Each runs in a fresh kernel in the folder book/, on the drawn faces (no Kaggle files, no progress
 bars), as the tests run it. A notebook is replaced only after all of it has run.
+
+A widget is stored as its still picture: its view has a new random name in every run, and is dead without a kernel.
 """
 
 import os
@@ -16,7 +18,16 @@ import nbformat
 from nbclient import NotebookClient
 
 BOOK = Path(__file__).parents[1]
+VIEW = "application/vnd.jupyter.widget-view+json"
 sys.path.insert(0, str(BOOK.parent))
+
+
+def keep_stills(notebook: nbformat.NotebookNode) -> None:
+    """Of each output that has a picture and a widget view, keep the picture."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output["data"].pop(VIEW, None)
 
 
 def execute(path: Path) -> float:
@@ -26,7 +37,8 @@ def execute(path: Path) -> float:
     notebook = nbformat.read(path, as_version=4)
     began = time.perf_counter()
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(BOOK)}},
-                   record_timing=False).execute()
+                   record_timing=False, store_widget_state=False).execute()
+    keep_stills(notebook)
     # The patch version of Python would change the file on every other machine.
     notebook.metadata.get("language_info", {}).pop("version", None)
     with replacing(path) as temporary:

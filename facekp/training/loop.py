@@ -150,6 +150,7 @@ def fit(
     progress: bool = True,
     on_epoch: Callable[[dict], None] | None = None,
     notes: dict | None = None,
+    watcher: Callable[[dict, KeypointModel], None] | None = None,
 ) -> dict:
     """Train ``model`` on ``train`` and watch it on ``val``.
 
@@ -167,6 +168,8 @@ def fit(
         progress: show a bar.
         on_epoch: called with each epoch's line of the curve.
         notes: further entries for the record, e.g. how the data were split.
+        watcher: called with each epoch's line and the averaged model, which it must leave as it is;
+            see :func:`facekp.widgets.monitor`.
 
     Returns:
         The record of the run: a dictionary of plain JSON values, see :mod:`facekp.results`.
@@ -200,6 +203,8 @@ def fit(
             keeper.epoch(run)
             if on_epoch and run.team.leads:
                 on_epoch(line)
+            if watcher and run.team.leads:
+                watcher(line, run.ema.model)
 
     model.load_state_dict(run.ema.model.state_dict())
     model.eval()
