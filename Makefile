@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+BROWSER := tests/test_rendered.py tests/test_live.py tests/test_widgets_browser.py
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
 
 .PHONY: book html serve test lint unit notebooks rendered execute stamp clean
@@ -25,10 +26,10 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 
 unit: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests --ignore tests/test_rendered.py -n auto --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests $(BROWSER:%=--ignore %) -n auto --dist loadfile -q
 
 rendered: .venv/installed
-	$(BIN)/python -m pytest tests/test_rendered.py -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(BROWSER) -n auto -q -rs
 
 notebooks: .venv/installed
 	TQDM_DISABLE=1 FACEKP_KAGGLE= $(BIN)/python -m pytest $(NBVAL) book
