@@ -260,5 +260,5 @@ def comparison(named: dict[str, list[dict]]) -> Figure:
     axis.axvline(mean, color=BASELINE, ls="--")
     axis.set_yticks(range(len(named)), list(named))
     axis.invert_yaxis()
-    axis.set(xlabel="RMSE on held-out faces (px); a dot is a seed, the dashed line the mean face")
+    axis.set(xlabel="RMSE on held-out faces (px); dots: seeds, dashed: mean face")
     return figure

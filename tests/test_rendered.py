@@ -65,6 +65,7 @@ def test_no_serious_barrier_for_readers_with_disabilities(browser, page, scheme)
     """The rules of axe-core, which knows most of WCAG: contrast, names of controls, order of headings."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     tab, _ = opened(browser, page, "desktop", scheme)
+    tab.add_style_tag(content="* { transition: none !important; animation: none !important }")  # no colours in between
     found = axe.Axe().run(tab).response["violations"]
     tab.context.close()
     serious = [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found

@@ -84,7 +84,7 @@ def in_notebook() -> bool:
 
 
 class Monitor:
-    """Called after every epoch of a training; see :func:`monitor`."""
+    """Called after every epoch of a training; see :func:`facekp.widgets.monitor`."""
 
     def __init__(self, faces: Faces, epochs: int, share: float = 0.02) -> None:
         self.faces, self.epochs, self.share = faces, epochs, share
