@@ -1,13 +1,15 @@
 # make book   everything from nothing: environment, a minute of training, the rendered book
 # make serve  the rendered book at http://127.0.0.1:8000
+# make single the book on one page; make links: do its links to other sites still work?
 # make test   every test, every notebook re-run and compared, the book built with warnings as errors
 
 PYTHON ?= python3
 BIN := .venv/bin
 BROWSER := tests/test_rendered.py tests/test_live.py tests/test_widgets_browser.py
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
+AWAY := $(shell mktemp -u -d)
 
-.PHONY: book html serve test lint unit notebooks rendered execute stamp clean
+.PHONY: book html single links serve test lint unit notebooks rendered execute stamp clean
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -16,6 +18,15 @@ book: .venv/installed
 html: .venv/installed
 	$(BIN)/jupyter-book build . -W -n --keep-going --quiet
 	@echo "The book is ready. Open $(CURDIR)/_build/html/index.html"
+
+# All of the book on one page, for reading offline or printing.
+single: .venv/installed
+	$(BIN)/jupyter-book build . --builder singlehtml --quiet
+	@echo "Open $(CURDIR)/_build/singlehtml/index.html"
+
+# Do the links to other sites still lead somewhere? Needs a connection.
+links: .venv/installed
+	$(BIN)/jupyter-book build . --builder linkcheck --quiet
 
 serve: html
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -31,8 +42,12 @@ unit: .venv/installed
 rendered: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(BROWSER) -n auto -q -rs
 
+# From a copy far from the repository, with the library as pip installs it: as in Colab.
 notebooks: .venv/installed
-	TQDM_DISABLE=1 FACEKP_KAGGLE= $(BIN)/python -m pytest $(NBVAL) book
+	$(BIN)/python -m pip install --quiet --no-deps --target $(AWAY)/site .
+	cp book/*.ipynb tests/nbval.cfg $(AWAY)/ && mkdir $(AWAY)/tests && mv $(AWAY)/nbval.cfg $(AWAY)/tests/
+	cd $(AWAY) && PYTHONPATH=$(AWAY)/site TQDM_DISABLE=1 FACEKP_KAGGLE= $(CURDIR)/$(BIN)/python -m pytest -p no:cacheprovider $(NBVAL) .
+	rm -rf $(AWAY)
 
 execute: .venv/installed
 	TQDM_DISABLE=1 $(BIN)/python book/tools/execute.py

@@ -18,8 +18,9 @@ import pytest
 from drawn import blob
 from PIL import Image
 
-from facekp.data import folder, load
+from facekp.data import load
 from facekp.data.generated import generate
+from facekp.photo import crop, read, whole
 from facekp.predict import predict
 from facekp.pretrained import load_pretrained
 
@@ -218,16 +219,17 @@ def test_a_photo_is_reduced_as_the_library_does_it(running, tmp_path):
     put_photo(running, path)
     frame = {"x": 319.5, "y": 319.5, "side": 640, "turn": 0, "mirror": False}
     seen = np.reshape(running.evaluate("frame => [...crop(state.source, frame)]", frame), (96, 96)).astype(int)
-    expected, _ = folder.open_image(path, 96)
+    pixels = read(path).pixels
+    expected = crop(pixels, whole(pixels)).astype(int)
     assert np.abs(seen - expected).max() <= 3 and np.abs(seen - expected).mean() < 0.8
 
 
 def test_a_face_in_a_larger_photo_is_looked_for_and_found(running, tmp_path):
     faces = generate(1, seed=5)
     clouds = Image.fromarray(np.random.default_rng(1).integers(60, 200, (5, 7), dtype=np.uint8))
-    whole = np.array(clouds.resize((640, 480)))
-    whole[130:400, 300:570] = np.asarray(Image.fromarray(faces.images[0]).resize((270, 270)))
-    put_photo(running, photo(tmp_path / "party.png", whole))
+    scene = np.array(clouds.resize((640, 480)))
+    scene[130:400, 300:570] = np.asarray(Image.fromarray(faces.images[0]).resize((270, 270)))
+    put_photo(running, photo(tmp_path / "party.png", scene))
     truth = (faces.keypoints[0] + 0.5) * 270 / 96 - 0.5 + [300, 130]
     found = np.array(running.evaluate("CARD.keypoints.map((_, k) => "
                                       "toPicture(state.frame, answer.points[2 * k], answer.points[2 * k + 1]))"))
