@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from facekp import heatmaps, metrics
-from facekp.augment import inverse, warp_images, warp_points
+from facekp.augment import about_centre, inverse, warp_images, warp_points
 from facekp.data.alike import nearest
 from facekp.data.faces import Faces
 from facekp.data.regimes import of_kaggle, split_conventions, told
@@ -126,11 +126,10 @@ def moved(model: KeypointModel, faces: Faces) -> dict[str, dict[str, float]]:
 
 def one_move(kind: str, amount: float, size: tuple[int, int]) -> torch.Tensor:
     """(1, 2, 3): the matrix that turns by degrees, scales by a factor or shifts to the right by pixels."""
-    turn, scale = (math.radians(amount) if kind == "rotation" else 0.0), (amount if kind == "scale" else 1.0)
-    centre = torch.tensor([(size[1] - 1) / 2, (size[0] - 1) / 2])
-    a = scale * torch.tensor([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    shift = torch.tensor([amount if kind == "shift" else 0.0, 0.0])
-    return torch.cat([a, (centre - a @ centre + shift)[:, None]], 1)[None]
+    angle = math.radians(amount) if kind == "rotation" else 0.0
+    values = angle, amount if kind == "scale" else 1.0, amount if kind == "shift" else 0.0
+    turn, scale, right = torch.tensor(values, dtype=torch.float32)[:, None]  # (1,) each
+    return about_centre(size, turn, scale, torch.tensor([False]), right, torch.zeros(1))
 
 
 def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces | None = None) -> dict:

@@ -108,19 +108,34 @@ def random_matrices(
 
     All turn about the image's centre, ((W - 1) / 2, (H - 1) / 2), so that a flip is ``W - 1 - x``.
     """
-    cx, cy = (size[1] - 1) / 2, (size[0] - 1) / 2
     u = torch.rand(6, B, generator=generator, device=generator.device)
     flipped, u = u[5] < config.flip, u * 2 - 1  # u: -1..1
     angle, shear = math.radians(config.rotation) * u[0], (math.radians(config.shear) * u[1]).tan()
     scale = torch.exp(math.log1p(config.scale) * u[2])
-    sx = torch.where(flipped, -scale, scale)
-    cos, sin = angle.cos(), angle.sin()
+    return about_centre(size, angle, scale, flipped, config.shift * u[3], config.shift * u[4], shear), flipped
+
+
+def about_centre(
+    size: tuple[int, int], angle: Tensor, scale: Tensor, flipped: Tensor, right: Tensor, down: Tensor,
+    shear: Tensor | float = 0.0,
+) -> Tensor:
+    """(B, 2, 3) matrices that turn, scale, mirror and shear about the image's centre, and then shift.
+
+    Args:
+        size: height and width of the image.
+        angle: (B,) radians.
+        scale: (B,) factors.
+        flipped: (B,) bool.
+        right, down: (B,) pixels.
+        shear: (B,) the tangent of its angle.
+    """
+    cx, cy = (size[1] - 1) / 2, (size[0] - 1) / 2
+    sx, cos, sin = torch.where(flipped, -scale, scale), angle.cos(), angle.sin()
     # rotation @ [[sx, shear * scale], [0, scale]]
     a, b = cos * sx, scale * (cos * shear - sin)
     c, d = sin * sx, scale * (sin * shear + cos)
-    ox = cx + config.shift * u[3] - a * cx - b * cy
-    oy = cy + config.shift * u[4] - c * cx - d * cy
-    return torch.stack([a, b, ox, c, d, oy], -1).view(B, 2, 3), flipped
+    ox, oy = cx + right - a * cx - b * cy, cy + down - c * cx - d * cy
+    return torch.stack([a, b, ox, c, d, oy], -1).view(-1, 2, 3)
 
 
 def warp_points(keypoints: Tensor, matrix: Tensor) -> Tensor:

@@ -411,7 +411,7 @@ def results_run(
     try:
         print(p.table(out))
     except InputError as error:  # a plan may deal the faces in several ways; its records are good all the same
-        print(f"All records are there. No table: {error}")
+        print(f"The records are written. No table: {error}")
 
 
 @results.command("analyse")

@@ -127,8 +127,8 @@ def export(run: str | Path, path: str | Path, maps: bool = False) -> str:
         path, maps: as for :func:`to_onnx`.
     """
     model, _ = open_run(run, "cpu")
-    name = str(run).removeprefix("pretrained:")
-    licence = pretrained.card(name)["licence"] if not Path(run).exists() else UNKNOWN
+    name = pretrained.shipped(run)
+    licence = UNKNOWN if name is None else pretrained.card(name)["licence"]
     path = to_onnx(model, path, maps, licence)
     s, k = model.size, len(model.scheme)
     outputs = f"points (B, {k}, 2), confidence (B, {k})" + (f", maps (B, {k}, h, w)" if maps else "")

@@ -177,9 +177,12 @@ def dealt(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
     mistake, folds = run.settings.get("mistake"), run.settings.get("folds")
     if mistake == "mirror without swap":
         faces = replace(faces, scheme=replace(faces.scheme, pairs=()))
-    groups = lookalikes(faces.images) if run.settings.get("apart") == "lookalikes" else faces.duplicates()
     if mistake == "copies on both sides":
         groups = np.arange(len(faces))
+    elif run.settings.get("apart") == "lookalikes":
+        groups = lookalikes(faces.images)
+    else:
+        groups = faces.duplicates()
     if folds is None:
         return faces.split(held_out, run.seed, groups)
     if not 0 <= run.seed < folds:

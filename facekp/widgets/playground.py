@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from facekp import metrics, plots
-from facekp.augment import Augment, blur, warp_images, warp_points
+from facekp.augment import Augment, about_centre, blur, warp_images, warp_points
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import Scheme
@@ -61,15 +61,10 @@ START = View(rotation=15.0, scale=0.9)
 
 
 def matrix(view: View, size: tuple[int, int]) -> Tensor:
-    """(1, 2, 3): where the view puts each place of an image of ``size`` (H, W), about the image's centre.
-
-    The same matrix as in :func:`facekp.augment.random_matrices`, without shear.
-    """
-    cx, cy = (size[1] - 1) / 2, (size[0] - 1) / 2
-    angle, sx = math.radians(view.rotation), view.scale if view.mirror == "no" else -view.scale
-    a, b = math.cos(angle) * sx, -math.sin(angle) * view.scale
-    c, d = math.sin(angle) * sx, math.cos(angle) * view.scale
-    return torch.tensor([[[a, b, cx + view.shift_x - a * cx - b * cy], [c, d, cy + view.shift_y - c * cx - d * cy]]])
+    """(1, 2, 3): where the view puts each place of an image of ``size`` (H, W), about the image's centre."""
+    angle, scale, right, down = torch.tensor(
+        [[math.radians(view.rotation)], [view.scale], [view.shift_x], [view.shift_y]])
+    return about_centre(size, angle, scale, torch.tensor([view.mirror != "no"]), right, down)
 
 
 def seen_image(image: np.ndarray, view: View) -> np.ndarray:
