@@ -9,7 +9,7 @@ BROWSER := tests/test_rendered.py tests/test_live.py tests/test_widgets_browser.
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
 AWAY := $(shell mktemp -u -d)
 
-.PHONY: book html single links serve test lint unit notebooks rendered execute stamp clean
+.PHONY: book html single links serve test lint unit trust notebooks rendered execute stamp clean
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -31,13 +31,18 @@ links: .venv/installed
 serve: html
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-test: .venv/installed lint unit notebooks html rendered
+test: .venv/installed lint unit trust notebooks html rendered
 
 lint: .venv/installed
 	$(BIN)/ruff check .
 
 unit: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests $(BROWSER:%=--ignore %) -n auto --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests $(BROWSER:%=--ignore %) --ignore tests/trust -n auto --dist loadfile -q
+
+# Bad files, kills, full disks; and does the table of what was tried agree with the tests?
+trust: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/trust -n auto -q -rs
+	$(BIN)/python tests/tried.py --check
 
 rendered: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(BROWSER) -n auto -q -rs
