@@ -11,7 +11,9 @@ The number of cases is counted, not told: parametrisations, times the examples H
 """
 
 import argparse
+import io
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,8 @@ def examples(item: pytest.Item) -> int:
 
 def collected() -> list[pytest.Item]:
     collector = Collector()
-    code = pytest.main(["--collect-only", "-qqq", "-p", "no:cacheprovider", str(TESTS)], plugins=[collector])
+    with redirect_stdout(io.StringIO()):
+        code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", str(TESTS)], plugins=[collector])
     if code:
         sys.exit("The tests cannot be collected: run 'python -m pytest tests --collect-only'.")
     return collector.items

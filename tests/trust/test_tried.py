@@ -1,7 +1,6 @@
 """The table of what was tried counts the tests as they are."""
 
 import pytest
-
 import tried
 
 
