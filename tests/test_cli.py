@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from facekp import photo
-from facekp.cli import settings
+from facekp.cli.arguments import settings
 from facekp.data import Faces, folder, generated, load
 from facekp.errors import InputError
 from facekp.models import create_model, save_model
@@ -23,8 +23,8 @@ from facekp.recipes import recipe
 
 
 def facekp(*arguments, cwd=None) -> subprocess.CompletedProcess:
-    """Run ``python -m facekp.cli`` as a user would, with one thread."""
-    command = [sys.executable, "-m", "facekp.cli", *map(str, arguments)]
+    """Run ``python -m facekp`` as a user would, with one thread."""
+    command = [sys.executable, "-m", "facekp", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
 
 
@@ -126,7 +126,7 @@ def test_submit_writes_the_rows_that_are_asked_for(work):
 def test_an_interrupted_training_says_how_to_go_on_and_does(work):
     run = work / "interrupted"
     tiny = ["--option", "channels=16", "--option", "depth=2", "--batch-size", "8", "--held-out", "0.25"]
-    command = [sys.executable, "-m", "facekp.cli", "train", work / "faces", run, "--epochs", "400", *tiny]
+    command = [sys.executable, "-m", "facekp", "train", work / "faces", run, "--epochs", "400", *tiny]
     process = subprocess.Popen(
         list(map(str, command)),
         stdout=subprocess.PIPE,

@@ -1,0 +1,66 @@
+"""The command line. Every command is a library call or two; ``facekp --help`` lists them.
+
+Exit codes: 0 done, 2 something in the input is not as expected (one message says what), 130 interrupted.
+"""
+
+import sys
+
+import typer
+
+from facekp.cli import answers, bench, faces, networks, results
+from facekp.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Facial keypoint detection, small enough to read.\n\n"
+    "A first tour:\n\n\b\n"  # \b: keep these lines as they are
+    "  facekp demo                            a minute of training on drawn faces\n"
+    "  facekp download data/kaggle            Kaggle's files, with your account\n"
+    "  facekp inspect data/kaggle             what is in them\n"
+    "  facekp extract data/kaggle data/faces  the 2140 complete faces as images\n"
+    "  facekp train data/faces runs/first     train a network\n"
+    "  facekp evaluate runs/first data/faces  how far off is it?\n"
+    "  facekp submit runs/first data/kaggle submission.csv",
+)
+
+for function in (faces.demo, faces.download, faces.inspect, faces.extract, faces.generate,
+                 networks.models, networks.weights, networks.train, networks.check, networks.find_lr,
+                 answers.evaluate, answers.predict, answers.submit, answers.export):
+    app.command()(function)
+
+plans = typer.Typer(no_args_is_help=True, help="Many trainings from one plan file, and their records.")
+for function in (results.run, results.analyse, results.table, results.plots):
+    plans.command()(function)
+app.add_typer(plans, name="results")
+
+speed = typer.Typer(no_args_is_help=True, help="Measure speed, everything side by side in one run.")
+for function in (bench.reader, bench.speed, bench.networks, bench.generated):
+    speed.command()(function)
+app.add_typer(speed, name="bench")
+
+
+def main() -> None:
+    """The entry point: runs a command and turns what went wrong into one line and an exit code."""
+    debug = "--debug" in sys.argv
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]
+    try:
+        app(arguments)
+    except InputError as error:
+        if debug:
+            raise
+        fail(str(error))
+    except OSError as error:
+        if debug:
+            raise
+        fail(f"{error.filename or 'A file'}: {error.strerror or error}. Nothing half-written was left behind.")
+    except FloatingPointError as error:
+        fail(str(error))
+
+
+def fail(message: str) -> None:
+    """Print one message and leave with code 2."""
+    print(f"facekp: {message}", file=sys.stderr)
+    raise SystemExit(2)

@@ -1,0 +1,95 @@
+"""Commands that ask a trained network."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facekp.cli.arguments import Device, Mirror, Others, RunFolder, Source
+from facekp.errors import InputError
+
+
+def evaluate(
+    run: RunFolder,
+    data: Source,
+    all_faces: Annotated[bool, typer.Option("--all", help="Test on all faces, not only on those held out.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Draw the faces with the largest errors here.")] = None,
+    others: Others = None,
+    mirror: Mirror = False,
+    device: Device = "auto",
+) -> None:
+    """Measure a trained network on the faces that its training held out."""
+    from facekp import evaluation
+
+    print(evaluation.report([run, *(others or [])], data, all_faces, picture, device, mirror))
+
+
+def predict(
+    run: RunFolder,
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A photo, or DATA as for 'train'.")],
+    out: Annotated[
+        Path | None,
+        typer.Argument(metavar="OUT.csv", help="One line per face: file or row, x and y of each point. "
+                                               "A photo needs none: its points are printed."),
+    ] = None,
+    box: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X,Y,W,H", help="Where in the photo the face is: from mid-forehead to chin, the eyes "
+                                             "0.38 of the width apart. May be repeated."),
+    ] = None,
+    look: Annotated[bool, typer.Option("--detect", help='Look for faces; needs: pip install "facekp[photo]".')] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--out", "--picture", help="Draw the photo, or the faces, with the points here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the photo's faces as JSON.")] = False,
+    others: Others = None,
+    mirror: Mirror = False,
+    device: Device = "auto",
+) -> None:
+    """Find the keypoints in a photo, or in every face of a data set.
+
+    Without --box and --detect the whole photo is the face. Points count from the centre of the first pixel of the
+    photo as it is seen: turned upright, where its EXIF entry asks for that.
+    """
+    from facekp import evaluation, pretrained
+    from facekp.photo import report
+
+    runs = [run, *(others or [])]
+    boxes = report.where(box or [], look)
+    if boxes or as_json or report.is_photo(source):
+        text, notes = report.photo_report(runs, source, out, picture, boxes, as_json, device, mirror)
+    elif out is None:
+        raise InputError("Expected OUT.csv, a file to write the points of the data set to; found none. Name one.")
+    else:
+        text, notes = evaluation.predict_to_csv(runs, source, out, picture, device, mirror), ()
+    for note in (*notes, *pretrained.terms(runs)):
+        print(note, file=sys.stderr)
+    print(text)
+
+
+def submit(
+    run: RunFolder,
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Kaggle's folder or zip, with test.csv and IdLookupTable.csv.")
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT.csv")] = Path("submission.csv"),
+    others: Others = None,
+    mirror: Mirror = False,
+    device: Device = "auto",
+) -> None:
+    """Write the competition's submission file."""
+    from facekp import evaluation
+
+    print(evaluation.submission([run, *(others or [])], data, out, device, mirror))
+
+
+def export(
+    run: RunFolder,
+    out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="One file: bytes in, points and confidence out.")],
+    maps: Annotated[bool, typer.Option("--maps", help="Give the heatmaps too, as a third output.")] = False,
+) -> None:
+    """Write a model as ONNX, for programs without PyTorch (needs: pip install "facekp[onnx]")."""
+    from facekp import export as e
+
+    print(e.export(run, out, maps))

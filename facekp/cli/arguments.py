@@ -1,0 +1,73 @@
+"""What several commands ask for, described once; and the ``name=value`` options."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facekp.errors import InputError
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="Kaggle's training.csv, .zip or folder; an extracted folder; an .npz; 'sample'; or generated:N[:SEED].",
+    ),
+]
+RunFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        help="What 'facekp train' wrote; a .safetensors file; or the name of shipped weights, see 'facekp weights'.",
+    ),
+]
+Which = Annotated[
+    str,
+    typer.Option(
+        "--keypoints",
+        help="Which faces: 15 = all points annotated (for your own data too), "
+        "4 = exactly Kaggle's four, any = at least one.",
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Others = Annotated[
+    list[str] | None,
+    typer.Option("--with", help="A further run; the answer is the mean of all. May be repeated."),
+]
+Mirror = Annotated[
+    bool, typer.Option("--mirror", help="Ask for the mirror image too and take the mean: twice the time.")
+]
+Model = Annotated[str, typer.Option(help="A name from 'facekp models'.")]
+Options = Annotated[list[str] | None, typer.Option("--option", help="A network option: stacks=2. May be repeated.")]
+HeadOptions = Annotated[list[str] | None, typer.Option("--head", help="A head option: sigma=2. May be repeated.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any other training setting: schedule=onecycle, augment.rotation=30. May be repeated."),
+]
+
+
+def settings(pairs: list[str] | None) -> dict:
+    """``["lr=0.1", "augment.rotation=30"]`` -> ``{"lr": 0.1, "augment": {"rotation": 30}}``."""
+    out: dict = {}
+    for key, value in options(pairs).items():
+        name, dot, inner = key.partition(".")
+        if dot:
+            out.setdefault(name, {})[inner] = value
+        else:
+            out[name] = value
+    return out
+
+
+def options(pairs: list[str] | None) -> dict:
+    """``["stacks=2", "loss_name=l1"]`` -> ``{"stacks": 2, "loss_name": "l1"}``."""
+    out = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise InputError(f"Expected an option as name=value, e.g. stacks=2; found '{pair}'.")
+        try:
+            out[key] = json.loads(value)
+        except json.JSONDecodeError:
+            out[key] = value
+    return out

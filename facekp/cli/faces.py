@@ -1,0 +1,73 @@
+"""Commands that make, fetch and look at faces."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facekp.cli.arguments import Source, Which
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
+    seconds: Annotated[float, typer.Option(help="About how long to train.")] = 60.0,
+) -> None:
+    """Train the compact hourglass on drawn faces for a minute and show what it learnt."""
+    from facekp import demo as d
+
+    d.run(out, seconds)
+
+
+def download(folder: Annotated[Path, typer.Argument(help="Where to put the files.")] = Path("data/kaggle")) -> None:
+    """Fetch the competition's files with your own Kaggle account (needs: pip install "facekp[kaggle]")."""
+    from facekp.data.download import download as fetch
+
+    print(f"The files are in {fetch(folder)}. Next: facekp inspect {folder}")
+
+
+def inspect(
+    data: Source, picture: Annotated[Path | None, typer.Option(help="Write a sheet of faces here.")] = None
+) -> None:
+    """Count what is in a data set: keypoints, complete faces, regimes, duplicates."""
+    from facekp import data as d
+    from facekp import plots
+    from facekp.data import describe
+
+    plots.check_picture(picture)
+    faces = d.load(data, progress=True)
+    print(describe.report(faces))
+    if picture:
+        plots.save(plots.faces(faces, count=32), picture)
+        print(f"Wrote {picture}")
+
+
+def extract(
+    data: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
+    keypoints: Which = "15",
+) -> None:
+    """Save each face of a subset as PNG, with keypoints.csv, pairs.csv and manifest.json beside them."""
+    from facekp import data as d
+    from facekp.data import folder
+
+    faces = d.load(data, progress=True)
+    chosen = folder.subset(faces, keypoints)
+    folder.extract(chosen, out, source=str(data), progress=True)
+    print(f"Wrote {len(chosen)} of {len(faces)} faces to {out}. Next: facekp train {out} runs/first")
+
+
+def generate(
+    n: Annotated[int, typer.Argument(min=1, help="How many faces to draw.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
+    seed: int = 0,
+    kaggle_shaped: Annotated[
+        bool, typer.Option(help="With two regimes, missing points and duplicates, as in Kaggle's files.")
+    ] = False,
+) -> None:
+    """Draw faces with exact keypoints."""
+    from facekp.data import folder
+    from facekp.data.generated import generate as draw
+
+    faces = draw(n, seed, kaggle_shaped=kaggle_shaped, progress=True)
+    folder.extract(faces, out, source=f"facekp generate {n} --seed {seed}", progress=True)
+    print(f"Wrote {n} drawn faces to {out}.")

@@ -1,0 +1,114 @@
+"""Commands that list networks and train them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facekp.cli.arguments import Device, HeadOptions, Model, Options, Settings, Source, Which, options, settings
+from facekp.errors import InputError
+
+
+def models() -> None:
+    """List the networks."""
+    from facekp.models.count import table
+
+    for row in table():
+        print(
+            f"{row['network']:14} {row['parameters'] / 1e6:7.2f} M parameters "
+            f"{row['macs'] / 1e9:7.2f} G MACs   {row['head']}"
+        )
+
+
+def weights() -> None:
+    """List the trained weights that ship with the library."""
+    from facekp import pretrained
+
+    print(pretrained.table())
+
+
+def train(
+    data: Source,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder to write to.")],
+    model: Model = "hourglass-s",
+    keypoints: Which = "15",
+    conventions: Annotated[
+        str,
+        typer.Option(
+            help="With 'any' and Kaggle's faces: two = the two meanings of nose tip and bottom lip as separate points; "
+            "told = the network is told which is meant (an hourglass)."
+        ),
+    ] = "one",
+    epochs: Annotated[int | None, typer.Option(help="How often each face is seen; default 40.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Faces per step; default 32.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate; default: the network's own.")] = None,
+    seed: int = 0,
+    held_out: Annotated[float, typer.Option(help="Share of the faces kept for testing.")] = 0.1,
+    folds: Annotated[
+        int | None, typer.Option(help="Train this many models instead, each tested on its own share of the faces.")
+    ] = None,
+    origin: Annotated[
+        float, typer.Option(help="What the labels call the centre of the first pixel: 0, 0.5 or 1 are common.")
+    ] = 0.0,
+    views: Annotated[
+        str | None,
+        typer.Option(
+            help="How each face is changed in every epoch: wide = turned, scaled, shifted, mirrored, other light (the "
+            "default); light = mirrored, other light, best where new crops are made as these were; none."
+        ),
+    ] = None,
+    device: Device = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+    option: Options = None,
+    head: HeadOptions = None,
+    setting: Settings = None,
+    authors: Annotated[bool, typer.Option(help="Train cnn3 or fcn24 the way its authors did.")] = False,
+    tensorboard: Annotated[bool, typer.Option(help="Write RUN/tensorboard too.")] = False,
+    resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
+) -> None:
+    """Train a network and write its weights and its record.
+
+    The held-out faces share no image with the training faces: exact copies stay together.
+    On several GPUs: torchrun --nproc-per-node 4 -m facekp train DATA RUN
+    """
+    from facekp import jobs
+    from facekp.recipes import recipe
+
+    common = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "device": device,
+              "precision": precision}
+    changes = settings(setting)
+    if views is not None and "augment" in changes:
+        raise InputError("Expected --views or --set augment...; found both. Give all ranges with --set, or a name.")
+    config = recipe(model, authors, **(common | {"augment": views} | changes))
+    job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head), origin)
+    try:
+        jobs.train(job, run, folds, resume, tensorboard)
+    except KeyboardInterrupt as error:  # caught here: further out it would become a bare "Aborted."
+        print(f"\n{str(error) or 'Interrupted.'}", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def check(
+    data: Source, model: Model = "hourglass-s", option: Options = None, head: HeadOptions = None,
+    setting: Settings = None,
+) -> None:
+    """See whether a network learns eight faces by heart: the first thing to try when one does not learn."""
+    from facekp import jobs
+    from facekp.recipes import recipe
+
+    job = jobs.Job(data, model, recipe(model, **settings(setting)), "any", options=options(option), head=options(head))
+    print(jobs.check(job))
+
+
+def find_lr(
+    data: Source,
+    picture: Annotated[Path, typer.Argument(metavar="OUT.png", help="Draw the loss over the rate here.")],
+    model: Model = "hourglass-s", option: Options = None, head: HeadOptions = None, setting: Settings = None,
+) -> None:
+    """Let the learning rate grow step by step and see where the loss falls fastest, and where it explodes."""
+    from facekp import jobs
+    from facekp.recipes import recipe
+
+    job = jobs.Job(data, model, recipe(model, **settings(setting)), "any", options=options(option), head=options(head))
+    print(jobs.find_lr(job, picture))
