@@ -29,7 +29,7 @@ def forms(url: str) -> dict[str, str]:
 
 def files() -> list[Path]:
     """Everything that may carry the address."""
-    return [ROOT / "_config.yml", ROOT / "README.md", *sorted((ROOT / "book").glob("*.md")),
+    return [ROOT / "_config.yml", ROOT / "README.md", ROOT / "CITATION.cff", *sorted((ROOT / "book").glob("*.md")),
             *sorted((ROOT / "book").glob("*.ipynb"))]
 
 
