@@ -1,7 +1,7 @@
 """The book's diagrams: as the code makes them now, whole, described, legible, and true to the networks."""
 
-import importlib.util
 import re
+import sys
 import xml.etree.ElementTree as ET
 from functools import cache, partial
 from pathlib import Path
@@ -16,17 +16,16 @@ from facekp.models import MODELS, create_model
 from facekp.models.vgg import vgg16
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "book" / "tools" / "diagrams"))
+
+import draw as tool  # noqa: E402
+import ladders  # noqa: E402
+import sheet  # noqa: E402
+import traced  # noqa: E402
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location("diagrams", ROOT / "book" / "tools" / "diagrams.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
 made = cache(tool.made)
 
 
@@ -43,7 +42,7 @@ def texts(name: str) -> list[str]:
 def test_the_files_are_what_the_code_makes_now():
     assert {path.name for path in tool.FOLDER.glob("*")} == {path.name for path in made()}
     for path, text in made().items():
-        assert path.read_text() == text, f"{path.name} is out of date: run python book/tools/diagrams.py"
+        assert path.read_text() == text, f"{path.name} is out of date: run python book/tools/diagrams/draw.py"
 
 
 def test_check_names_what_is_out_of_date_and_changes_nothing(tmp_path, monkeypatch):
@@ -97,16 +96,16 @@ def extent(element: ET.Element) -> tuple[float, float, float, float, str]:
 
 
 def test_every_network_stands_in_exactly_one_diagram():
-    assert sorted(name for names in tool.FAMILIES.values() for name in names) == sorted(MODELS)
-    assert set(tool.DIAGRAMS) == {"pipeline", "heads", *tool.FAMILIES}
-    for family, names in tool.FAMILIES.items():
+    assert sorted(name for names in traced.FAMILIES.values() for name in names) == sorted(MODELS)
+    assert set(tool.DIAGRAMS) == {"pipeline", "heads", *traced.FAMILIES}
+    for family, names in traced.FAMILIES.items():
         assert set(names) <= set(texts(family))
 
 
-@pytest.mark.parametrize("family", tool.FAMILIES)
+@pytest.mark.parametrize("family", traced.FAMILIES)
 def test_a_diagram_shows_what_goes_into_its_networks_and_what_comes_out(family):
-    names = set(tool.FAMILIES[family])
-    for name in names & tool.DRAWN or names:
+    names = set(traced.FAMILIES[family])
+    for name in names & traced.DRAWN or names:
         with torch.device("meta"):
             raw = create_model(name).eval()(torch.zeros(1, 1, 96, 96))
         shape = tuple((raw[-1] if isinstance(raw, list) else raw).shape[1:])
@@ -129,20 +128,20 @@ def test_the_diagrams_show_what_makes_each_network_itself():
 
 def test_a_changed_network_changes_its_diagram(monkeypatch):
     monkeypatch.setitem(MODELS, "vgg16", partial(vgg16, hidden=77))
-    tool.trace.cache_clear()
+    traced.trace.cache_clear()
     try:
-        changed = tool.vgg16()
+        changed = ladders.vgg16()
     finally:
-        tool.trace.cache_clear()
+        traced.trace.cache_clear()
     assert "77 numbers" in changed and "77 numbers" not in drawn("vgg16")
 
 
 def test_words_stand_out_from_what_lies_under_them():
-    grounds = [tool.CARD, "#FFFFFF", *(paint[1] for paint in tool.PAINT.values())]
-    for ink in (tool.INK, tool.SOFT):
+    grounds = [sheet.CARD, "#FFFFFF", *(paint[1] for paint in sheet.PAINT.values())]
+    for ink in (sheet.INK, sheet.SOFT):
         assert min(contrast(ink, ground) for ground in grounds) > 4.5
-    assert contrast(tool.SKIP, tool.CARD) > 4.5
-    assert min(contrast(paint[3], tool.CARD) for paint in tool.PAINT.values()) > 4.5  # the edges of what is drawn
+    assert contrast(sheet.SKIP, sheet.CARD) > 4.5
+    assert min(contrast(paint[3], sheet.CARD) for paint in sheet.PAINT.values()) > 4.5  # the edges of what is drawn
 
 
 def contrast(one: str, other: str) -> float:
