@@ -168,14 +168,14 @@ def dark(maps: Tensor, blur: float = 0.0) -> Tensor:
             Against pixel noise nothing beats the peak's own sigma (0.02 px where local_mean has 0.06).
             Peaks so near the border that the blur would have to make up what lies beyond go without.
     """
-    top = _top_of_log(maps)
+    top = top_of_log(maps)
     if blur == 0:
         return top
     near = (_room(maps, argmax(maps)) < 2 * blur + 1).any(-1, keepdim=True)  # (B, K, 1)
-    return torch.where(near, top, _top_of_log(_blur(maps, blur)))
+    return torch.where(near, top, top_of_log(_blur(maps, blur)))
 
 
-def _top_of_log(maps: Tensor) -> Tensor:
+def top_of_log(maps: Tensor) -> Tensor:
     """(B, K, 2): one Newton step on the logarithm of each map, from its brightest pixel."""
     h, w = maps.shape[-2:]
     p = argmax(maps)
