@@ -80,7 +80,8 @@ def by_decoder(model: KeypointModel, faces: Faces) -> dict[str, float]:
     """RMSE of the same maps read by each decoder; empty where the head has no decoder to change."""
     if not isinstance(model.head, HeatmapHead):
         return {}
-    head, found = model.head, {}
+    head = model.head
+    found: dict[str, float] = {}
     try:
         for name in heatmaps.DECODERS:
             model.head = replace(head, decoder=name, decoder_options={})
@@ -149,8 +150,9 @@ def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces |
     points, confidence = predict(model, test.images, regime=regime)
     mirrored, _ = predict(model, test.images, regime=regime, mirror=True)
     if everything is None:
-        everything = replace(train, **{field: np.concatenate([getattr(train, field), getattr(test, field)])
-                                       for field in ("images", "keypoints", "rows")})
+        everything = replace(train, images=np.concatenate([train.images, test.images]),
+                             keypoints=np.concatenate([train.keypoints, test.keypoints]),
+                             rows=np.concatenate([train.rows, test.rows]))
     return {
         "model": model.name, "faces": len(test), "fingerprint": test.fingerprint(),
         "rmse": metrics.rmse(points, test.keypoints), "mirror": metrics.rmse(mirrored, test.keypoints),
@@ -164,8 +166,9 @@ def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces |
 
 def plain(array: np.ndarray, digits: int) -> list:
     """Nested lists, rounded, with None for NaN: what JSON can hold."""
-    rounded = np.round(array.astype(np.float64), digits)
-    return np.where(np.isnan(rounded), None, rounded.astype(object)).tolist()
+    rounded = np.round(array.astype(np.float64), digits).astype(object)
+    rounded[np.isnan(array)] = None
+    return rounded.tolist()
 
 
 def arrays(record: dict) -> dict[str, np.ndarray]:

@@ -50,7 +50,7 @@ def picture(record: dict, test: Faces, points: np.ndarray) -> Figure:
     """The held-out error over the epochs, and eighteen held-out faces with their points."""
     figure = plt.figure(figsize=(12, 5), layout="constrained")
     plt.close(figure)
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 2])
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=[1, 2])[0]
     axis = left.subplots()
     curve = record["curve"]
     axis.plot([p["epoch"] for p in curve], [p["val_rmse"] for p in curve], color=plots.SERIES[0], marker="o", ms=3)

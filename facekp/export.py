@@ -72,6 +72,7 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
             whole, (images,), input_names=["images"], output_names=["points", "confidence", "maps"][: 2 + maps],
             opset_version=OPSET, dynamic_shapes={"images": {0: torch.export.Dim("batch")}}, dynamo=True, verbose=False,
         )
+        assert program is not None  # with dynamo=True it never is
         forget_sources(program.model)
         program.model.metadata_props.update(metadata(model, licence))
         program.save(temporary, external_data=False)

@@ -137,9 +137,10 @@ class HeatmapHead:
         """Channels of the network's last layer."""
         return num_keypoints
 
-    def encode(self, keypoints: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def encode(self, keypoints: Tensor, size: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """Targets (B, K, h, w) for maps of ``size`` (h, w), and the mask (B, K) of annotated points."""
-        target = heatmaps.gaussian(heatmaps.to_heatmap(keypoints, self.stride), size, self.sigma)
+        h, w = size
+        target = heatmaps.gaussian(heatmaps.to_heatmap(keypoints, self.stride), (h, w), self.sigma)
         return target, keypoints.isfinite().all(-1)
 
     def loss(self, raw: Tensor | list[Tensor], keypoints: Tensor) -> Tensor:
@@ -153,7 +154,7 @@ class HeatmapHead:
     def decode(self, raw: Tensor | list[Tensor]) -> tuple[Tensor, Tensor]:
         """Points (B, K, 2) in image pixels, and each map's peak, clipped to [0, 1], as confidence (B, K)."""
         maps = stack_list(raw)[-1] / self.scale
-        fitting = {
+        fitting: dict[str, dict[str, float]] = {
             # Measured on 2000 perfect Gaussians, sigma 1 to 3: at 2 sigma the cut-off tails cost less than
             # 0.04 px, at 1 sigma 0.1 px; and with pixel noise of 2 % or 10 %, 2 sigma is within 15 % of the best.
             "local_mean": {"radius": max(1, round(2 * self.sigma))},
@@ -236,15 +237,16 @@ class PartHead(HeatmapHead):
         super().__post_init__()
         check_positive(disc=self.disc)
 
-    def loss(self, raw: list[Tensor], keypoints: Tensor) -> Tensor:
+    def loss(self, raw: Tensor | list[Tensor], keypoints: Tensor) -> Tensor:
         """Cross entropy of the parts, plus the heatmap loss where there are maps; a scalar."""
         logits, *maps = stack_list(raw)
         points, mask = annotated(keypoints)
-        discs = heatmaps.disc(heatmaps.to_heatmap(points, self.stride), tuple(logits.shape[-2:]), self.disc)
+        h, w = logits.shape[-2:]
+        discs = heatmaps.disc(heatmaps.to_heatmap(points, self.stride), (h, w), self.disc)
         loss = losses.masked_mean(losses.disc_cross_entropy(logits, discs, self.disc), mask)
         return loss + super().loss(maps, keypoints) if maps else loss
 
-    def decode(self, raw: list[Tensor]) -> tuple[Tensor, Tensor]:
+    def decode(self, raw: Tensor | list[Tensor]) -> tuple[Tensor, Tensor]:
         """From the maps; from the parts' sigmoid, as the centre of mass of the disc, where there are none yet."""
         logits, *maps = stack_list(raw)
         if maps:
@@ -289,14 +291,15 @@ class LGCNHead:
         """Channels of the network's last layer."""
         return num_keypoints
 
-    def encode(self, keypoints: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def encode(self, keypoints: Tensor, size: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """Targets (B, K, h, w) for maps of ``size`` (h, w), and weights (B, K), 0 where not annotated."""
+        h, w = size
         points, mask = annotated(keypoints)
         points = heatmaps.to_heatmap(points, self.stride)
-        edge = heatmaps.pair(size[1] - 0.5, size[0] - 0.5, points)
+        edge = heatmaps.pair(w - 0.5, h - 0.5, points)
         inside = ((points >= -0.5) & (points <= edge)).all(-1) & mask  # (B, K)
         weight = (0.1 + 0.5 * inside.float().mean(-1, keepdim=True) + inside) / 1.6
-        return heatmaps.kernel_maps(points, size, self.sigmas) * mask[..., None, None], weight * mask
+        return heatmaps.kernel_maps(points, (h, w), self.sigmas) * mask[..., None, None], weight * mask
 
     def loss(self, raw: list[Tensor], keypoints: Tensor) -> Tensor:
         """Weighted squared error of both outputs; 1.0 is what two empty maps would pay, as in ``heatmap_mse``."""
@@ -316,4 +319,6 @@ class LGCNHead:
         return heatmaps.to_image(points, self.stride), heatmaps.peak(maps).clamp(0, 1)
 
 
-HEADS = {"coordinate": CoordinateHead, "heatmap": HeatmapHead, "dsnt": DSNTHead, "parts": PartHead, "lgcn": LGCNHead}
+Head = CoordinateHead | HeatmapHead | DSNTHead | LGCNHead  # and PartHead, which is a HeatmapHead
+HEADS: dict[str, type[Head]] = {"coordinate": CoordinateHead, "heatmap": HeatmapHead, "dsnt": DSNTHead,
+                                "parts": PartHead, "lgcn": LGCNHead}

@@ -72,7 +72,10 @@ def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, t
     device = training.pick_device(job.config.device)
     team = join(device)
     try:
-        (train_folds if folds else train_one)(job, run, folds or resume, team, tensorboard)
+        if folds:
+            train_folds(job, run, folds, team)
+        else:
+            train_one(job, run, resume, team, tensorboard)
     finally:
         if team.size > 1:
             dist.destroy_process_group()
@@ -103,7 +106,7 @@ def train_one(job: Job, run: Path, resume: bool, team: Team, tensorboard: bool) 
               f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}")
 
 
-def train_folds(job: Job, run: Path, k: int, team: Team, tensorboard: bool = False) -> None:
+def train_folds(job: Job, run: Path, k: int, team: Team) -> None:
     """k models, each tested on its own share of the faces."""
     if team.size > 1:
         raise InputError("Expected folds in a single process; found a team of torchrun. Start one fold run per GPU.")

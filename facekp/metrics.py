@@ -4,6 +4,8 @@ All work on (N, K, 2) arrays of points in pixels. The truth's NaN points are lef
 Each metric starts from a table with one number per face and keypoint; the mean is the last step.
 """
 
+from typing import overload
+
 import numpy as np
 
 from facekp.errors import InputError
@@ -16,6 +18,10 @@ def distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(predicted.astype(np.float64) - truth).sum(-1))
 
 
+@overload
+def rmse(predicted: np.ndarray, truth: np.ndarray, axis: None = None) -> float: ...
+@overload
+def rmse(predicted: np.ndarray, truth: np.ndarray, axis: int | tuple) -> np.ndarray: ...
 def rmse(predicted: np.ndarray, truth: np.ndarray, axis: int | tuple | None = None) -> float | np.ndarray:
     """Root of the mean squared error over single coordinates, in pixels: the competition's score.
 

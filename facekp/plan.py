@@ -226,7 +226,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
             record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=notes)
         model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))
     points, _ = predict(model, test.images, regime=told(model, test))
-    offset = np.nanmean(points - test.keypoints, axis=(0, 1), dtype=np.float64)
+    offset = np.nanmean(points - test.keypoints, axis=(0, 1), dtype=np.float64).reshape(2)
     return record | {"face_rmse": [round(float(e), 4) for e in metrics.rmse(points, test.keypoints, axis=(1, 2))],
                      "offset": [round(float(v), 3) for v in offset],
                      "tested_on": hashlib.sha256(test.images.tobytes()).hexdigest()[:16]}

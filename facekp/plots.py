@@ -68,7 +68,8 @@ def draw_points(
         for line in scheme.lines:
             axis.plot(*points[scheme.index(*line)].T, color=colour, lw=0.8, alpha=0.7)
     face = "none" if marker == "o" else colour
-    axis.scatter(*points.T, s=14, marker=marker, facecolors=face, edgecolors=colour if marker == "o" else None, lw=1.1)
+    x, y = points.T
+    axis.scatter(x, y, s=14, marker=marker, facecolors=face, edgecolors=colour if marker == "o" else None, lw=1.1)
 
 
 def faces(

@@ -5,6 +5,8 @@ short runs on a CPU; the others are customary values that nobody has searched ar
 to begin, and a comparison of networks at these rates is not a comparison of tuned networks.
 """
 
+from dataclasses import fields
+
 from facekp.augment import VIEWS, Augment
 from facekp.errors import InputError
 from facekp.training import TrainConfig
@@ -68,7 +70,8 @@ def recipe(name: str, authors: bool = False, **changes) -> TrainConfig:
 
 def check_known(settings: dict, config: type) -> None:
     """Raise InputError unless every key is a field of the dataclass ``config``."""
-    unknown = sorted(set(settings) - set(config.__dataclass_fields__))
+    known = [f.name for f in fields(config)]
+    unknown = sorted(set(settings) - set(known))
     if unknown:
-        raise InputError(f"Expected settings of {config.__name__} ({', '.join(config.__dataclass_fields__)}); "
+        raise InputError(f"Expected settings of {config.__name__} ({', '.join(known)}); "
                          f"found {', '.join(unknown)}.")

@@ -24,7 +24,7 @@ def cost(name: str, repeats: int = 7) -> dict:
         ``ms_single``, the median time of a batch of one; ``ms_batch``, that of a batch of 32, per face.
     """
     model = create_model(name).eval()
-    row = {"parameters": parameters(model), "macs": macs(model)}
+    row: dict = {"parameters": parameters(model), "macs": macs(model)}
     for key, batch in (("ms_single", 1), ("ms_batch", 32)):
         images = torch.rand(batch, 1, 96, 96)
         times = []

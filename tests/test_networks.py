@@ -169,6 +169,8 @@ def test_the_three_stages_of_part_heatmaps(tmp_path):
     assert gradients() == ([True, True], 2)
     with pytest.raises(InputError, match="detector, regressor, joint"):
         set_stage(model, "last")
+    with pytest.raises(InputError, match="found unet"):
+        set_stage(small("unet"), "joint")
 
 
 def test_hourglass_trains_every_stack():

@@ -62,6 +62,8 @@ def test_training_is_compared_with_the_bare_network(faces, small_networks):
     assert row["fit"] > 0 and row["bare"] > 0 and 0.2 < row["ratio"] < 1.5 and row["with_evaluation"] < row["fit"]
     row = steps.against_usual("hourglass-s", faces, 0, rounds=2, batch_size=8, device="cpu")
     assert row["fit"] > 0 and row["usual"] > 0 and row["workers"] == 0
+    with pytest.raises(InputError, match="Expected augmentation"):
+        steps.against_usual("hourglass-s", faces, 0, augment="none", device="cpu")
 
 
 def test_views_are_exact_and_a_wrong_warp_is_found(faces):

@@ -63,7 +63,7 @@ def growth(base: int = 4000, times: tuple[int, ...] = (1, 2, 4, 8), name: str = 
         if done.returncode:
             raise InputError(f"The measurement with {n} faces failed: {done.stderr.strip()[-300:]}")
         rows.append(json.loads(done.stdout))
-    n = np.array([row["faces"] for row in rows])
-    slope = np.polyfit(n, [row["peak_mb"] * 1e6 for row in rows], 1)[0]
-    exponent = np.polyfit(np.log(n), np.log([row["seconds"] for row in rows]), 1)[0]
+    faces = np.array([row["faces"] for row in rows])
+    slope = np.polyfit(faces, [row["peak_mb"] * 1e6 for row in rows], 1)[0]
+    exponent = np.polyfit(np.log(faces), np.log([row["seconds"] for row in rows]), 1)[0]
     return {"network": name, "rows": rows, "bytes_per_face": float(slope), "exponent": float(exponent)}

@@ -61,7 +61,8 @@ def faces_per_second(function, images: torch.Tensor, seconds: float, device: tor
             function(images)
     except Exception:  # torch.compile's failures have many types
         return None
-    times, until = [], time.perf_counter() + seconds
+    times: list[float] = []
+    until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(times) < 5:
         began = time.perf_counter()
         function(images)

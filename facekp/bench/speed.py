@@ -26,7 +26,8 @@ NETWORKS = ("hourglass-s", "hourglass-2", "resnet18")
 def sample_faces(count: int) -> Faces:
     """``count`` complete drawn faces, the shipped ones over and over."""
     faces = data.load("sample").complete()
-    return Faces(*(np.resize(a, (count, *a.shape[1:])) for a in (faces.images, faces.keypoints)), faces.scheme)
+    images, keypoints = (np.resize(a, (count, *a.shape[1:])) for a in (faces.images, faces.keypoints))
+    return Faces(images, keypoints, faces.scheme)
 
 
 def measure(out: str | Path, device: str = "auto", only: list[str] | None = None) -> dict:
@@ -47,7 +48,7 @@ def measure(out: str | Path, device: str = "auto", only: list[str] | None = None
     """
     out = Path(out)
     here = pick_device(device)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpu = here.type == "cuda"
     record = json.loads(out.read_text()) if out.is_file() else {}
     record |= {"environment": environment(), "device": str(here), "cores": cores}
@@ -105,6 +106,6 @@ def table(record: dict) -> str:
     if s := record.get("serving"):
         lines += ["", f"| {s['network']}, batch | eager (faces/s) | compiled | ONNX Runtime |", "|---" * 4 + "|"]
         for r in s["rows"]:
-            ways = [f"{r[way]:.0f}" if r[way] else "-" for way in ("eager", "compiled", "onnx")]
-            lines.append(f"| {r['batch']} | {' | '.join(ways)} |")
+            speeds = [f"{r[way]:.0f}" if r[way] else "-" for way in ("eager", "compiled", "onnx")]
+            lines.append(f"| {r['batch']} | {' | '.join(speeds)} |")
     return "\n".join(lines)

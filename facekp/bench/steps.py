@@ -9,6 +9,7 @@ from torch import nn
 
 from facekp.bench.usual import usual_epoch, usual_loader
 from facekp.data.faces import Faces
+from facekp.errors import InputError
 from facekp.models import KeypointModel, create_model
 from facekp.models.count import macs
 from facekp.recipes import recipe
@@ -34,7 +35,7 @@ def bare_step(model: KeypointModel, config: TrainConfig) -> Callable[[], None]:
     """
     device = pick_device(config.device)
     dtype = pick_precision(config.precision, device)
-    model = model.to(device, memory_format=torch.channels_last).train()
+    model = model.to(device).to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(model, config)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     images = torch.rand(config.batch_size, 1, model.size, model.size, device=device)
@@ -49,7 +50,7 @@ def bare_step(model: KeypointModel, config: TrainConfig) -> Callable[[], None]:
         outputs = raw if isinstance(raw, list) else [raw]
         loss = sum(nn.functional.mse_loss(r.float(), t.float()) for r, t in zip(outputs, targets, strict=True))
         optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
+        scaler.scale(loss).backward()  # type: ignore[arg-type]  # 0 only if there were no outputs
         scaler.step(optimizer)
         scaler.update()
 
@@ -94,10 +95,11 @@ def training(name: str, faces: Faces, rounds: int = 5, **changes) -> dict:
     curve = fit(create_model(name, faces.scheme), train, val, config, progress=False, on_epoch=compare)["curve"]
     own = [line["images_per_second"] for line in curve]
     whole = [steps * batch / (ends[i + 1] - ends[i] - pauses[i - 1]) for i in range(1, rounds + 1)]
-    row = {"network": name, "batch": batch, "precision": str(pick_precision(config.precision, device)).split(".")[-1],
-           "fit": float(np.median(own[1:])), "bare": float(np.median(bare[1:])),
-           "with_evaluation": float(np.median(whole)),
-           "ratio": float(np.median(np.array(own[1:]) / np.array(bare[1:])))}
+    precision = str(pick_precision(config.precision, device)).split(".")[-1]
+    row: dict = {"network": name, "batch": batch, "precision": precision,
+                 "fit": float(np.median(own[1:])), "bare": float(np.median(bare[1:])),
+                 "with_evaluation": float(np.median(whole)),
+                 "ratio": float(np.median(np.array(own[1:]) / np.array(bare[1:])))}
     peak = next((p for n, p in PEAK.items() if device.type == "cuda" and n in torch.cuda.get_device_name()), None)
     if peak:  # a backward pass does twice the work of a forward pass; a multiplication comes with an addition
         row["share_of_peak"] = row["fit"] * 3 * 2 * macs(create_model(name, faces.scheme)) / peak
@@ -109,8 +111,13 @@ def against_usual(name: str, faces: Faces, workers: int, rounds: int = 3, **chan
 
     Returns:
         Medians: ``usual`` and ``fit`` in images/s; ``ratio``, how many times faster fit is; ``workers``.
+
+    Raises:
+        InputError: a recipe without augmentation.
     """
     config = recipe(name, epochs=rounds + 1, **changes)
+    if config.augment is None:
+        raise InputError("Expected augmentation, which the usual way always does; found none. Leave augment as it is.")
     device = pick_device(config.device)
     torch.manual_seed(0)
     model = create_model(name, faces.scheme).to(device)

@@ -65,7 +65,7 @@ def usual_epoch(
 ) -> int:
     """One epoch; how many faces it has shown."""
     model.train()
-    total = 0.0
+    total, shown = 0.0, 0
     for images, target in loader:
         images, target = images.to(device), target.to(device)
         raw = model(images)
@@ -77,4 +77,5 @@ def usual_epoch(
         loss.backward()
         optimizer.step()
         total += loss.item()
-    return len(loader) * loader.batch_size
+        shown += len(images)
+    return shown

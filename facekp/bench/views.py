@@ -38,10 +38,11 @@ def error_of_a_warp(warped: Tensor, moved: Tensor, points: Tensor) -> float:
         warped: (B, 2, H, W), a picture whose every pixel held its own place (x, y), after the warp.
         moved, points: (B, K, 2), the points after and before it.
     """
-    size = tuple(warped.shape[-2:])
-    shown = torch.nn.functional.grid_sample(warped, to_unit(moved, size)[:, :, None], align_corners=False)[..., 0].mT
+    H, W = warped.shape[-2:]
+    places = to_unit(moved, (H, W))[:, :, None]
+    shown = torch.nn.functional.grid_sample(warped, places, align_corners=False)[..., 0].mT
     # Only where all four neighbours were inside the old picture: beyond its border nothing is known.
-    edge = torch.tensor([size[1] - 3, size[0] - 3], device=moved.device)
+    edge = torch.tensor([W - 3, H - 3], device=moved.device)
     inside = ((moved > 2) & (moved < edge) & (shown > 2) & (shown < edge)).all(-1)
     return (shown - points)[inside].abs().max().item()
 
@@ -68,7 +69,7 @@ def views(faces: Faces, device: torch.device, batch: int = 256, seconds: float =
     matrix, _ = random_matrices(len(images), (size, size), config, generator)
     error = error_of_a_warp(warp_images(places, matrix), warp_points(points, matrix), points)
     sequence, ways = kornia_views(config, size), {"ours": ours}
-    out = {"batch": len(images), "ours": {"error_px": error}, "kornia": None}
+    out: dict = {"batch": len(images), "ours": {"error_px": error}, "kornia": None}
     if sequence is not None:
 
         def theirs() -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ Exit codes: 0 done, 2 something in the input is not as expected (one message say
 """
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     "  facekp submit runs/first data/kaggle submission.csv",
 )
 
+function: Callable[..., None]
 for function in (faces.demo, faces.download, faces.inspect, faces.extract, faces.generate,
                  networks.models, networks.weights, networks.train, networks.check, networks.find_lr,
                  answers.evaluate, answers.predict, answers.submit, answers.export):

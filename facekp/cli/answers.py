@@ -55,7 +55,7 @@ def predict(
     from facekp import evaluation, pretrained
     from facekp.photo import report
 
-    runs = [run, *(others or [])]
+    runs: list[str | Path] = [run, *(others or [])]
     boxes = report.where(box or [], look)
     if boxes or as_json or report.is_photo(source):
         text, notes = report.photo_report(runs, source, out, picture, boxes, as_json, device, mirror)

@@ -31,7 +31,8 @@ def load(source: str | Path, progress: bool = False) -> Faces:
     if name == "sample":
         return generated.sample()
     if name.startswith("generated:"):
-        return generated.generate(*_numbers(name), kaggle_shaped=True, progress=progress)
+        n, seed = _numbers(name)
+        return generated.generate(n, seed, kaggle_shaped=True, progress=progress)
     path = Path(source)
     if not path.exists():
         raise InputError(
@@ -59,11 +60,11 @@ def find_kaggle() -> Path | None:
     return None
 
 
-def _numbers(name: str) -> list[int]:
-    """``generated:2000:7`` -> [2000, 7]."""
+def _numbers(name: str) -> tuple[int, int]:
+    """``generated:2000:7`` -> (2000, 7); without a seed it is 0."""
     parts = name.split(":")[1:]
     if len(parts) > 2 or not all(p.isdecimal() for p in parts) or int(parts[0]) < 1:
         raise InputError(
             f"'{name}': expected generated:N or generated:N:SEED with whole numbers, e.g. generated:2000:7."
         )
-    return [int(p) for p in parts]
+    return int(parts[0]), int(parts[1]) if len(parts) == 2 else 0

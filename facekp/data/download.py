@@ -71,11 +71,13 @@ def download(folder: str | Path, force: bool = False) -> Path:
     if not force and ((folder / f"{COMPETITION}.zip").is_file() or all(_first(folder, names) for names in FILES)):
         return folder
     fetched = _fetch(force)
-    sources = [_first(fetched, names) for names in FILES]
-    if None in sources:
-        found = ", ".join(sorted(p.name for p in fetched.iterdir())) if fetched.is_dir() else "no folder"
-        wanted = " or ".join(FILES[sources.index(None)])
-        raise InputError(OTHER.format(error=f"expected {wanted} in what Kaggle sent, found {found}"))
+    sources = []
+    for names in FILES:
+        source = _first(fetched, names)
+        if source is None:
+            found = ", ".join(sorted(p.name for p in fetched.iterdir())) if fetched.is_dir() else "no folder"
+            raise InputError(OTHER.format(error=f"expected {' or '.join(names)} in what Kaggle sent, found {found}"))
+        sources.append(source)
     for source, names in zip(sources, FILES, strict=True):
         if force or _first(folder, names) is None:
             _place(source, folder / source.name)

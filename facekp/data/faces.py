@@ -6,7 +6,7 @@ folder of the user's own or from the library's renderer.
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ class Faces:
     images: np.ndarray
     keypoints: np.ndarray
     scheme: Scheme = KAGGLE
-    rows: np.ndarray = field(default=None)  # type: ignore[assignment]
+    rows: np.ndarray = None  # type: ignore[assignment]  # made an array at once, below
 
     def __post_init__(self) -> None:
         if self.rows is None:

@@ -227,7 +227,7 @@ def _scheme(folder: Path, names: list[str], manifest: dict | None) -> Scheme:
     if manifest is None and sorted(names) == sorted(KAGGLE.names):
         return KAGGLE
     if manifest is None:
-        eyes = KAGGLE.eyes if set(KAGGLE.eyes) <= set(names) else None
+        eyes = KAGGLE.eyes if set(KAGGLE.eyes or ()) <= set(names) else None
         scheme = Scheme(folder.resolve().name, tuple(names), eyes=eyes)
     else:
         scheme = manifest["scheme"]

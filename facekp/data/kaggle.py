@@ -189,7 +189,8 @@ def _opened(file: Path, stem: str) -> Iterator[Source]:
     try:
         with ExitStack() as stack:
             stream = stack.enter_context(open(file, "rb", buffering=1 << 20))
-            if stream.peek(4)[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+            start = stream.peek(4)[:4]  # type: ignore[attr-defined]  # it is a BufferedReader, of a size of our own
+            if start in (b"PK\x03\x04", b"PK\x05\x06"):
                 yield _member(stack, stream, file.name, (f"{stem}.csv", f"{stem}.zip"))
             else:
                 yield Source(stream, file.name, file.stat().st_size)
@@ -221,7 +222,7 @@ def _member(stack: ExitStack, stream: BinaryIO, name: str, wanted: tuple[str, ..
         inner = io.BytesIO()
         shutil.copyfileobj(member, inner, 1 << 20)
         return _member(stack, inner, name, wanted[:1])
-    return Source(io.BufferedReader(member, 1 << 20), name, info.file_size)
+    return Source(io.BufferedReader(member, 1 << 20), name, info.file_size)  # type: ignore[type-var]  # a raw stream
 
 
 def _listed(names: list[str]) -> str:

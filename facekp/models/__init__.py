@@ -23,7 +23,7 @@ from torch import nn
 
 from facekp.errors import InputError
 from facekp.files import replacing
-from facekp.heads import HEADS, known
+from facekp.heads import HEADS, Head, known
 from facekp.keypoints import KAGGLE, Scheme
 from facekp.models.fcn import fcn8
 from facekp.models.hourglass import hourglass
@@ -35,7 +35,7 @@ from facekp.models.resnet import resnet
 from facekp.models.unet import unet
 from facekp.models.vgg import vgg16
 
-MODELS: dict[str, Callable[..., tuple[nn.Module, Any]]] = {
+MODELS: dict[str, Callable[..., tuple[nn.Module, Head]]] = {
     # reference rows
     "cnn3": cnn3,
     "fcn24": fcn24,
@@ -105,7 +105,7 @@ def check_options(name: str, options: dict) -> None:
             raise InputError(f"Expected {option} of '{name}' to be like {default}, a {wanted}; found {value!r}.")
 
 
-def change_head(head: Any, changes: dict) -> Any:
+def change_head(head: Any, changes: dict) -> Head:
     """``head`` with other settings; or one of another ``"kind"``, at the same stride.
 
     Raises:

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from facekp.models import MODELS, create_model
 from facekp.models.lgcn import FixedKernel
 
+Counted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear | FixedKernel
+
 
 def parameters(model: nn.Module) -> int:
     """Numbers in the model, frozen ones included."""
@@ -22,16 +24,15 @@ def macs(model: nn.Module, size: int = 96) -> int:
     """
     total = 0
 
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def count(module: Counted, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
         if isinstance(module, FixedKernel):
-            total += output.numel() * 2 * module.bands[:, 0].numel()
+            total += output.numel() * 2 * module.get_buffer("bands")[:, 0].numel()
         else:
             numbers = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
             total += numbers.numel() * module.weight[0].numel()
 
-    counted = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, FixedKernel)
-    layers = [m for m in model.modules() if isinstance(m, counted)]
+    layers = [m for m in model.modules() if isinstance(m, Counted)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     was_training = model.training
     try:

@@ -118,5 +118,5 @@ def lgcn(num_keypoints: int, size: int = 96, channels: int = 128, layers: tuple[
     if len(layers) != 3:
         raise InputError(f"Expected layers as three numbers, e.g. 5,10,7; found {layers}.")
     kernel = FixedKernel(size // stride, tuple(sigmas))
-    network = LGCN(num_keypoints, channels, tuple(layers), dilation, dropout, stride, kernel)
+    network = LGCN(num_keypoints, channels, layers, dilation, dropout, stride, kernel)
     return network, LGCNHead(stride=stride, sigmas=tuple(sigmas))

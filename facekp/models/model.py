@@ -1,7 +1,7 @@
 """A network together with the head that reads it and the names of its points."""
 
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from facekp.errors import InputError
 from facekp.heads import HEADS
 from facekp.keypoints import Scheme
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 def check_size(size: int, multiple: int = 1, least: int = 1) -> None:
@@ -19,10 +21,10 @@ def check_size(size: int, multiple: int = 1, least: int = 1) -> None:
                          "Resize the images, name another size, or take another network.")
 
 
-def from_zero(layer: nn.Module) -> nn.Module:
+def from_zero(layer: Layer) -> Layer:
     """The same layer with weights and biases of 0: a last layer that begins with empty maps, or in the middle."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
+    for numbers in layer.parameters():
+        nn.init.zeros_(numbers)
     return layer
 
 

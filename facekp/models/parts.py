@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from facekp.errors import InputError
 from facekp.heads import PartHead
 from facekp.models.hourglass import Residual
-from facekp.models.model import check_size, from_zero
+from facekp.models.model import KeypointModel, check_size, from_zero
 from facekp.models.resnet import resnet_trunk
 
 STAGES = ("detector", "regressor", "joint")
@@ -73,10 +73,11 @@ def repeat_pixels(up: nn.ConvTranspose2d) -> None:
 
     Where its kernel is 2s wide, each new pixel is the mean of four old ones.
     """
+    weight, bias = up.parameters()
     with torch.no_grad():
         overlap = up.kernel_size[0] / up.stride[0]
-        up.weight.copy_(torch.eye(up.in_channels)[:, :, None, None].expand_as(up.weight) / overlap**2)
-        up.bias.zero_()
+        weight.copy_(torch.eye(up.in_channels)[:, :, None, None].expand_as(weight) / overlap**2)
+        bias.zero_()
 
 
 def keep_size(layer: nn.Sequential) -> None:
@@ -153,13 +154,18 @@ class PartHeatmaps(nn.Module):
         return [logits, self.regressor(torch.cat([images, logits.sigmoid()], dim=1))]
 
 
-def set_stage(model: nn.Module, stage: str) -> None:
+def set_stage(model: KeypointModel, stage: str) -> None:
     """Go to another stage of training: "detector", "regressor" or "joint". Weights stay as they are.
 
     Args:
         model: from ``create_model("parts", stage="detector")``, say, and trained.
         stage: what shall learn next.
+
+    Raises:
+        InputError: there is no such stage, or the model has none.
     """
+    if not isinstance(model.network, PartHeatmaps):
+        raise InputError(f"Expected a model with stages, parts or parts-s; found {model.name}.")
     model.network.set_stage(stage)
     model.options = {**model.options, "stage": stage}
 

@@ -85,10 +85,11 @@ def grey_stem(conv: nn.Conv2d, keep: bool) -> nn.Conv2d:
     output as the RGB layer on that photo. (ImageNet's three channels were each scaled a little differently;
     the batch norm after this layer soon learns the rest.)
     """
-    grey = nn.Conv2d(1, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, bias=conv.bias is not None)
+    # torch gives pairs and asks for pairs, but calls those that it gives tuples of any length.
+    grey = nn.Conv2d(1, conv.out_channels, conv.kernel_size, conv.stride, conv.padding,  # type: ignore[arg-type]
+                     bias=conv.bias is not None)
     if keep:
         with torch.no_grad():
             grey.weight.copy_(conv.weight.sum(dim=1, keepdim=True))
-            if conv.bias is not None:
-                grey.bias.copy_(conv.bias)
+            grey.bias = conv.bias
     return grey

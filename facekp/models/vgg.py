@@ -32,7 +32,9 @@ class VGGTrunk(nn.Module):
         super().__init__()
         if pretrained and width != 1:
             raise InputError(f"There are ImageNet weights for width=1 only; found {width}. Leave one of the two out.")
-        layers, self.blocks = [], nn.ModuleList()
+        layers: list[nn.Module] = []
+        self.blocks = nn.ModuleList()
+        self.channels: list[int] = []  # of each block's output
         c_in = 3 if pretrained else 1
         for block in BLOCKS:
             for c in block:
@@ -40,8 +42,8 @@ class VGGTrunk(nn.Module):
                 layers += [nn.Conv2d(c_in, c_out, 3, padding=1), nn.BatchNorm2d(c_out), nn.ReLU(inplace=True)]
                 c_in = c_out
             self.blocks.append(nn.Sequential(*layers, nn.MaxPool2d(2)))
+            self.channels.append(c_in)
             layers = []
-        self.channels = [block[-4].out_channels for block in self.blocks]
         if pretrained:
             load_imagenet(self)
 
@@ -62,7 +64,8 @@ def load_imagenet(trunk: VGGTrunk) -> None:
     for i, layer in enumerate(itertools.chain(*trunk.blocks)):
         prefix = f"features.{i}."
         layer.load_state_dict({k.removeprefix(prefix): v for k, v in source.items() if k.startswith(prefix)})
-    trunk.blocks[0][0] = grey_stem(trunk.blocks[0][0], keep=True)
+    first = trunk.blocks[0]
+    first[0] = grey_stem(first[0], keep=True)  # type: ignore[operator, index]  # torch: a list of just any modules
 
 
 def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 512, dropout: float = 0.5,

@@ -64,7 +64,7 @@ def _cascade() -> tuple:
     if classifier is None:  # OpenCV 5 moved it, and its file, to another package
         raise InputError(f"Expected OpenCV 4, which has the face cascade; found {cv2.__version__}, which has not: "
                          f"{advice}.")
-    loaded = classifier(cv2.data.haarcascades + CASCADE)
+    loaded = classifier(cv2.data.haarcascades + CASCADE)  # type: ignore[attr-defined]  # OpenCV's types forget data
     if loaded.empty():
         raise InputError(f"OpenCV {cv2.__version__} came without its file {CASCADE}: {advice}.")
     return loaded, cv2

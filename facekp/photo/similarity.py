@@ -117,10 +117,12 @@ def warp(pixels: np.ndarray, move: Similarity, size: int) -> np.ndarray:
     middle = seen.mean(0) + 0.5
     wide = int(np.ceil(np.ptp(seen, axis=0).max() * move.scale)) + 4  # two pixels to spare on each side
     side = wide / move.scale
-    box = Box(*(middle - side / 2), side, side)
+    x, y = middle - side / 2
+    box = Box(x, y, side, side)
     straight = crop(pixels, box, wide)
     # Back from the result: to the photo, and on to the straight crop. Pillow counts both from the pictures' edges.
-    origin, along, down = (to_crop(move.inverse()(p), box, wide) for p in ((-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5)))
+    corners = np.array([[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5]])
+    origin, along, down = (to_crop(move.inverse()(p), box, wide) for p in corners)
     (a, d), (b, e), (c, f) = along - origin, down - origin, origin + 0.5
     # As floats: on bytes Pillow drops what is behind the point, which darkens the picture by half a grey value.
     turned = Image.fromarray(straight.astype(np.float32)).transform(

@@ -15,7 +15,7 @@ def compiled(model: nn.Module, example: Tensor, dtype: torch.dtype = torch.float
     """
     before = copy.deepcopy(model.state_dict())
     try:
-        faster = torch.compile(model)
+        faster: nn.Module = torch.compile(model)  # type: ignore[assignment]  # torch: of a module it makes a module
         devices = [example.device] if example.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.autocast(example.device.type, dtype, dtype != torch.float32):
             raw = faster(example)

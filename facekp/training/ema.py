@@ -3,7 +3,8 @@
 import copy
 
 import torch
-from torch import nn
+
+from facekp.models import KeypointModel
 
 
 class EMA:
@@ -15,7 +16,7 @@ class EMA:
         model: a copy of the model, in eval mode, whose numbers are the averages.
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: KeypointModel, decay: float) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self.decay, self.steps = decay, 0
         pairs = zip(self.model.state_dict().values(), model.state_dict().values(), strict=True)

@@ -40,10 +40,11 @@ class Streamed:
     def fetch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Images and keypoints of one batch, read, and on their way to the device."""
         rows = index.numpy()
-        parts = torch.from_numpy(self.faces.images[rows]), torch.from_numpy(self.faces.keypoints[rows])
+        images, points = torch.from_numpy(self.faces.images[rows]), torch.from_numpy(self.faces.keypoints[rows])
         if self.device.type == "cuda":
-            parts = tuple(p.pin_memory() for p in parts)  # only from pinned memory does a copy run beside the work
-        return tuple(p.to(self.device, non_blocking=True) for p in parts)
+            # Only from pinned memory does a copy run beside the work.
+            images, points = images.pin_memory(), points.pin_memory()
+        return images.to(self.device, non_blocking=True), points.to(self.device, non_blocking=True)
 
     def batches(self, indices: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """As :meth:`Resident.batches`."""

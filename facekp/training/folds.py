@@ -1,7 +1,7 @@
 """k models, each trained without one of k folds; and many models as one, by the mean of their answers."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class MeanHead:
         return mean[..., :2], mean[..., 2]
 
 
-class Ensemble(nn.Module):
+class Ensemble(KeypointModel):
     """Several models that look at the same picture; the answer is the mean of theirs.
 
     It can be used wherever one model can: ``predict``, ``evaluate``, the submission.
@@ -43,14 +43,21 @@ class Ensemble(nn.Module):
     """
 
     def __init__(self, models: list[KeypointModel]) -> None:
-        super().__init__()
         found = {(m.scheme.names, m.size, m.origin) for m in models}
         if len(found) != 1:
             raise InputError(f"Expected models with the same points, image size and origin; found {len(found)} kinds.")
-        self.models = nn.ModuleList(models)
-        self.scheme, self.size, self.head, self.origin = models[0].scheme, models[0].size, MeanHead(), models[0].origin
-        self.name = f"mean of {len(models)} models"
-        self.wants_regime = any(m.wants_regime for m in models)
+        first, name = models[0], f"mean of {len(models)} models"
+        super().__init__(nn.ModuleList(models), MeanHead(), first.scheme, name, first.size, {}, first.origin)
+
+    @property
+    def models(self) -> Iterable[KeypointModel]:
+        """The models themselves."""
+        return self.network  # type: ignore[return-value]  # torch: a ModuleList does not say what it holds
+
+    @property
+    def wants_regime(self) -> bool:
+        """Whether one of the models wants to be told each face's regime."""
+        return any(m.wants_regime for m in self.models)
 
     def forward(self, images: Tensor, regime: Tensor | None = None) -> Tensor:
         """(B, 1, H, W) in [0, 1], and each face's regime if one model wants it -> (M, B, K, 3): x, y, confidence."""

@@ -46,8 +46,8 @@ def start(model: KeypointModel, config: TrainConfig, faces: int) -> Run:
     if team.size > min(config.batch_size, faces):
         raise InputError(f"Expected batches of at least one face for each of {team.size} processes; found "
                          f"{min(config.batch_size, faces)}. Take a larger batch or fewer processes.")
-    model = model.to(device, memory_format=torch.channels_last)
-    forward = model.train()
+    model = model.to(device).to(memory_format=torch.channels_last)
+    forward: nn.Module = model.train()
     if config.compile:
         example = torch.zeros(min(config.batch_size, faces) // team.size, 1, model.size, model.size, device=device)
         forward = compiled(model, example.contiguous(memory_format=torch.channels_last), dtype)
@@ -180,8 +180,8 @@ def fit(
     """
     config = config or TrainConfig()
     run = start(model, config, len(train))
-    identity = {"config": asdict(config), "model": model.config()}
-    identity |= {"train": train.fingerprint(), "val": val.fingerprint()}
+    identity = {"config": asdict(config), "model": model.config(),
+                "train": train.fingerprint(), "val": val.fingerprint()}
     keeper = Keeper(Path(folder) if folder else None, identity, config.save_every)
     if resume:
         keeper.load(run)
@@ -224,6 +224,7 @@ def watch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, keep
     """Close an epoch: its line of the curve, with the averaged model's error on ``val``."""
     loss = check_losses(run, keeper, partial(learning_rate, steps=config.epochs * run.steps, config=config))
     trained = time.perf_counter() - run.clock
+    assert run.order is not None  # an epoch has been shown
     scores = evaluate(run.ema.model, val, mean_face, run.team)
     earlier = run.curve[-1]["seconds"] if run.curve else 0.0
     line = {

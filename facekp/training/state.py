@@ -115,6 +115,8 @@ class Keeper:
 
     @property
     def file(self) -> Path:
+        """The resume file; asked for only where there is a folder."""
+        assert self.folder is not None
         return self.folder / "resume.pt"
 
     def epoch(self, run: Run) -> None:

@@ -51,7 +51,7 @@ class Team:
         """Rows rank::size of an array from each process -> the whole array, in every process."""
         if self.size == 1:
             return part
-        parts = [None] * self.size
+        parts = [part] * self.size  # to be replaced by what each process gives
         dist.all_gather_object(parts, part)
         whole = np.empty((sum(map(len, parts)), *part.shape[1:]), part.dtype)
         for rank, rows in enumerate(parts):

@@ -1,6 +1,7 @@
 """One heatmap, six decoders: what noise, a coarse grid and a faint background do to each."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -107,7 +108,7 @@ def _answers(axis: Axes, scene: Scene, reading: Reading) -> None:
     axis.set(xlim=(-0.5, SIZE - 0.5), ylim=(SIZE - 0.5, -0.5))
 
 
-def see(**values: float) -> Seen:
+def see(**values: Any) -> Seen:
     """The picture and the table of one scene."""
     scene = Scene(**values)
     reading = read(scene)

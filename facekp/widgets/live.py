@@ -6,7 +6,7 @@ calls it when a control moves, and it is the only one that knows ipywidgets.
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from types import ModuleType
@@ -50,7 +50,7 @@ def png(figure: Figure, note: str = "", dpi: int = 80) -> bytes:
     """The figure as a PNG file, with a line of small text below it where ``note`` is given."""
     out = io.BytesIO()
     # Level 1 instead of 6: a tenth more bytes, a tenth less time, and a slider waits for it.
-    options = {"format": "png", "dpi": dpi, "pil_kwargs": {"compress_level": 1}}
+    options: dict[str, Any] = {"format": "png", "dpi": dpi, "pil_kwargs": {"compress_level": 1}}
     if note:
         text = figure.text(0.5, -0.01, note, ha="center", va="top", fontsize=9, color="#555555")
         figure.savefig(out, bbox_inches="tight", **options)
@@ -60,7 +60,7 @@ def png(figure: Figure, note: str = "", dpi: int = 80) -> bytes:
     return out.getvalue()
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """An HTML table of plain text; every column but the first is set to the right."""
 
     def line(cells: tuple[str, ...], tag: str) -> str:
@@ -89,7 +89,7 @@ class Live:
         self.words = w.HTML()
         column = w.VBox([*controls.values(), w.HBox(buttons)], layout=w.Layout(margin="0 1em 0 0"))
         self.box = w.Box([column, w.VBox([self.picture, self.words])], layout=w.Layout(flex_flow="row wrap"))
-        self.still = png(self.update().figure, NOTE, dpi=110)
+        self.still = png(self._draw().figure, NOTE, dpi=110)
         for control in controls.values():
             control.observe(lambda change: self.update(), "value")
 
@@ -108,10 +108,12 @@ class Live:
             self._held = False
         self.update()
 
-    def update(self) -> Seen | None:
-        """Draw what the controls ask for; what was drawn."""
-        if self._held:
-            return None
+    def update(self) -> None:
+        """Draw what the controls ask for, unless more of them are about to move."""
+        if not self._held:
+            self._draw()
+
+    def _draw(self) -> Seen:
         seen = self._see(**self.values)
         self.picture.value, self.words.value = png(seen.figure), seen.html
         return seen
@@ -126,7 +128,7 @@ class Live:
 
 def bundle(box: Any, still: bytes, text: str) -> dict[str, Any]:
     """One output in three forms: the widget ``box``, a still picture of it (PNG), a text."""
-    forms = {"text/plain": text, "image/png": base64.b64encode(still).decode()}
+    forms: dict[str, Any] = {"text/plain": text, "image/png": base64.b64encode(still).decode()}
     if box.comm is not None:  # where a kernel holds the widget
         forms[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     return forms

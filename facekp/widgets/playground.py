@@ -82,8 +82,8 @@ def seen_points(points: np.ndarray, view: View, size: tuple[int, int], scheme: S
     """Where the view puts the points (K, 2), and under which names; a point that leaves the picture becomes NaN."""
     moved = warp_points(as_tensor(points[None]), matrix(view, size))[0].numpy()
     moved = moved[scheme.swap] if view.mirror == "swapped" else moved
-    inside = ((moved >= -0.5) & (moved <= np.array([size[1], size[0]]) - 0.5)).all(-1)
-    return np.where(inside[:, None], moved, np.nan)
+    inside = ((moved >= -0.5) & (moved <= np.array([size[1], size[0]]) - 0.5)).all(-1, keepdims=True)
+    return np.where(inside, moved, np.nan)
 
 
 def random_view(seed: int, limits: Augment) -> View:
@@ -123,7 +123,8 @@ def _points(axis: Axes, points: np.ndarray, scheme: Scheme) -> None:
     for line in scheme.lines:
         axis.plot(*points[scheme.index(*line)].T, color="white", lw=0.8, alpha=0.6)
     for which, colour, marker in ((left, LEFT, "s"), (right, RIGHT, "X"), (middle, MIDDLE, "o")):
-        axis.scatter(*points[which].T, s=26, color=colour, marker=marker, edgecolors="white", lw=0.5, zorder=3)
+        x, y = points[which].T
+        axis.scatter(x, y, s=26, color=colour, marker=marker, edgecolors="white", lw=0.5, zorder=3)
 
 
 def summary(points: np.ndarray, view: View, size: tuple[int, int], scheme: Scheme) -> str:
@@ -131,9 +132,9 @@ def summary(points: np.ndarray, view: View, size: tuple[int, int], scheme: Schem
     right = View(**(asdict(view) | {"mirror": "swapped"})) if view.mirror == "forgotten" else view
     places, should = (seen_points(points, v, size, scheme) for v in (view, right))
     there = int(np.isfinite(should[:, 0]).sum())
-    there = f"{there} of {int(np.isfinite(points[:, 0]).sum())}"
+    of_all = f"{there} of {int(np.isfinite(points[:, 0]).sum())}"
     wrong = metrics.rmse(places[None], np.where(np.isnan(places), np.nan, should)[None]) if there else 0.0
-    return table(("of this view", ""), [("points in the picture", there), ("labels off by (RMSE)", f"{wrong:.1f} px")])
+    return table(("of this view", ""), [("points in the picture", of_all), ("labels off by (RMSE)", f"{wrong:.1f} px")])
 
 
 def augmentation_playground(faces: Faces, limits: Augment | None = None) -> Live:

@@ -104,7 +104,7 @@ def _like_kaggle(images: np.ndarray, points: np.ndarray, rng: np.random.Generato
         start = 0 if row < first else first
         if row > start:
             earlier = rng.integers(start, row)
-            alone[[row, earlier]] = False
+            alone[row] = alone[earlier] = False
             images[row] = images[earlier]
             labels[row] = labels[earlier] + rng.normal(0, COPY_NOISE, (k, 2))
     labels += rng.normal(0, LABEL_NOISE, labels.shape)

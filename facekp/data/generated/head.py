@@ -23,6 +23,9 @@ MARKS = {"eye_center": -0.013, "outer_corner": -0.02, "eyebrow_inner_end": -0.02
 WIDTH = 1.09  # half the width of an average head at the cheekbones, in eye distances
 
 
+Numbers = float | np.ndarray  # one, or many at once
+
+
 @dataclass(frozen=True)
 class Head:
     """One person in one moment. The defaults are an average, frontal, neutral face."""
@@ -118,7 +121,7 @@ def across(theta: np.ndarray) -> np.ndarray:
     return WIDTH * np.where(np.abs(theta) > np.pi / 2, np.sign(theta) * 2 - front, front)
 
 
-def theta_at(u: np.ndarray) -> np.ndarray:
+def theta_at(u: Numbers) -> np.ndarray:
     """The inverse of :func:`across` on the front of the head."""
     return np.arcsin(np.clip(u / WIDTH, -1, 1))
 
@@ -139,7 +142,7 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 _WIDE, _DEEP = _smooth(_W), _smooth(_D)
 
 
-def bump(x: np.ndarray, centre: float, size: float) -> np.ndarray:
+def bump(x: Numbers, centre: Numbers, size: Numbers) -> np.ndarray:
     """A bell of height 1."""
     return np.exp(-(((x - centre) / size) ** 2))
 
@@ -149,7 +152,7 @@ def pair(x: np.ndarray, centre: float, size: float) -> np.ndarray:
     return bump(x, centre, size) + bump(x, -centre, size)
 
 
-def step(x: np.ndarray, start: float, end: float) -> np.ndarray:
+def step(x: Numbers, start: Numbers, end: Numbers) -> np.ndarray:
     """0 at ``start``, 1 at ``end``, smooth between them."""
     t = np.clip((x - start) / (end - start), 0, 1)
     return t * t * (3 - 2 * t)
@@ -207,7 +210,7 @@ def _nose(h: Head, u: np.ndarray, y: np.ndarray) -> np.ndarray:
 # ---- lines drawn on it ----------------------------------------------------------------------
 
 
-def lids(h: Head, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lids(h: Head, t: Numbers) -> tuple[np.ndarray, np.ndarray]:
     """Heights of the upper and lower lid at t = -1 (inner corner) .. 1 (outer end, ``OUTER`` times as far)."""
     arc = np.clip(1 - t * t, 0, None)
     line = 0.035 + h.eye_tilt * t
@@ -217,7 +220,7 @@ def lids(h: Head, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(upper, lower), lower
 
 
-def lips(h: Head, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def lips(h: Head, t: Numbers) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Heights of four lines at t = -1 (right corner) .. 1: upper lip's top and bottom, lower lip's top and bottom."""
     arc = np.clip(1 - t * t, 0, None)
     line = h.mouth_y + (0.01 - 0.09 * h.smile) * t * t + 0.03 * h.smile + h.skew * t
@@ -227,7 +230,7 @@ def lips(h: Head, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
     return upper - h.lip_top * bow, upper, lower, lower + h.lip_bottom * arc**0.8
 
 
-def brow(h: Head, side: int, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def brow(h: Head, side: int, t: Numbers) -> tuple[Numbers, Numbers]:
     """(u, y) of the middle line of a brow, ``side`` +1 = subject's left, t = 0 (inner end) .. 1 (outer end)."""
     (u0, y0), (u1, y1) = h.brow_inner, h.brow_outer
     y = y0 + (y1 - y0) * t - h.brow_arch * 2.6 * t * (1 - t) * (0.6 + 0.8 * t) - side * h.skew * 0.6
@@ -236,7 +239,7 @@ def brow(h: Head, side: int, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def landmarks(h: Head) -> dict[str, tuple[float, float]]:
     """Name -> (theta, y) on the surface: Kaggle's fifteen points, then the two of its other convention."""
-    points = {}
+    points: dict[str, tuple[float, float]] = {}
     upper, lower = (float(v) for v in lids(h, np.float64(0)))
     for side, name in ((1, "left"), (-1, "right")):
         points[f"{name}_eye_center"] = (side * h.eye_x, (upper + lower) / 2)
@@ -250,7 +253,7 @@ def landmarks(h: Head) -> dict[str, tuple[float, float]]:
     points["nose_tip"] = (0.0, h.nose_long)
     points["mouth_center_top_lip"] = (0.0, top)
     points["mouth_center_bottom_lip"] = (0.0, bottom)
-    named = {}
+    named: dict[str, tuple[float, float]] = {}
     for name in KAGGLE.names:
         (u, y), mark = points[name], sum(v for ending, v in MARKS.items() if name.endswith(ending))
         named[name] = (u, y + mark)

@@ -51,12 +51,12 @@ def rotation(h: Head) -> np.ndarray:
 
 def project(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Points of the head (three arrays of one shape) -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
-    return picture_of(h, turn(h, x, y, z))
+    return picture_of(h, list(turn(h, x, y, z)))
 
 
-def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> list[np.ndarray]:
-    """Points of the head -> x, y, z after its turn, in eye distances."""
-    return [float(a) * x + float(b) * y + float(c) * z for a, b, c in rotation(h)]
+def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Points of the head (three arrays of one shape) -> (3, ...): x, y, z after its turn, in eye distances."""
+    return np.stack([float(a) * x + float(b) * y + float(c) * z for a, b, c in rotation(h)])
 
 
 def picture_of(h: Head, turned: list[np.ndarray]) -> np.ndarray:
@@ -110,15 +110,15 @@ class Pixels:
 def rasterise(h: Head) -> Pixels:
     """Skin and hair as dense points, the nearest point per pixel kept."""
     size, skin = SIZE * SCALE, ROWS * COLUMNS
-    mesh = [surface(h, THETA, Y)]
+    mesh: list[tuple[np.ndarray, ...]] = [surface(h, THETA, Y)]
     seen = np.arange(skin)
     shell, mask = hair_shell(h, THETA, Y)
     if mask.any():
         mesh.append(shell)
         seen = np.concatenate([seen, skin + np.flatnonzero(mask)])
-    turned = np.concatenate([np.stack(turn(h, *m)).reshape(3, -1) for m in mesh], axis=1)
+    turned = np.concatenate([turn(h, *m).reshape(3, -1) for m in mesh], axis=1)
     # (3, M): place of each point in the large picture, depth in its pixels too.
-    place = (picture_of(h, turned) + np.float32(0.5)) * SCALE - np.float32(0.5)
+    place = (picture_of(h, list(turned)) + np.float32(0.5)) * SCALE - np.float32(0.5)
     where, point = _nearest(place, seen, size)
 
     # How the picture moves when one goes one step along theta (or y) on the surface.

@@ -1,5 +1,7 @@
 """Random hills: skin, strands of hair, clouds behind a head."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
@@ -10,22 +12,27 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, in
     return np.clip(np.asarray(small.resize(shape[::-1], Image.Resampling.BICUBIC)), 0, 1)
 
 
+def hills(rng: np.random.Generator, sizes: Sequence[tuple[int, float]], longer: int = 1) -> np.ndarray:
+    """(256, 256): the sum of several noises, each n cells down and ``longer`` times as many across, by its weight."""
+    return np.sum([w * noise(rng, (256, 256), (n, longer * n)) for n, w in sizes], axis=0)
+
+
 def mottles(seed: int) -> np.ndarray:
     """(256, 256) skin texture in 0..1: coarse and fine hills."""
     rng = np.random.default_rng([seed, 1])
-    return sum(w * noise(rng, (256, 256), (n, n)) for n, w in ((8, 0.5), (24, 0.35), (80, 0.15)))
+    return hills(rng, ((8, 0.5), (24, 0.35), (80, 0.15)))
 
 
 def strands(seed: int) -> np.ndarray:
     """(256, 256) hair texture in 0..1: long downwards, thin across."""
     rng = np.random.default_rng([seed, 2])
-    return sum(w * noise(rng, (256, 256), (n, 10 * n)) for n, w in ((4, 0.35), (11, 0.4), (25, 0.25)))
+    return hills(rng, ((4, 0.35), (11, 0.4), (25, 0.25)), longer=10)
 
 
 def curls(seed: int) -> np.ndarray:
     """(256, 256) hair texture in 0..1: round tufts."""
     rng = np.random.default_rng([seed, 3])
-    return sum(w * noise(rng, (256, 256), (n, n)) for n, w in ((14, 0.3), (30, 0.4), (70, 0.3)))
+    return hills(rng, ((14, 0.3), (30, 0.4), (70, 0.3)))
 
 
 def look_up(table: np.ndarray, theta: np.ndarray, y: np.ndarray) -> np.ndarray:
