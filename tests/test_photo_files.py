@@ -164,6 +164,15 @@ def test_files_that_are_no_photos(content, message, tmp_path, recwarn):
     assert not recwarn.list
 
 
+@pytest.mark.parametrize("ending", ["eps", "tga", "pcx", "ico"])
+def test_rare_formats_are_not_tried(ending, tmp_path):
+    """Above all EPS: Pillow would hand it to Ghostscript, which runs it."""
+    save(tmp_path / f"a.{ending}", COLOUR)
+    (tmp_path / f"a.{ending}").rename(tmp_path / "a.png")
+    with pytest.raises(InputError, match="not an image that can be read"):
+        photo.read(tmp_path / "a.png")
+
+
 def test_no_file_and_a_folder(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         photo.read(tmp_path / "a.png")
