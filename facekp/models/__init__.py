@@ -10,21 +10,18 @@ is each one's own) and not as their authors did, on images scaled alike, so that
 
 import dataclasses
 import inspect
-import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import nn
 
 from facekp.errors import InputError
-from facekp.files import replacing
 from facekp.heads import HEADS, known
 from facekp.keypoints import KAGGLE, Scheme
+from facekp.models import stored
 from facekp.models.fcn import fcn8
 from facekp.models.hourglass import hourglass
 from facekp.models.lgcn import lgcn
@@ -134,37 +131,33 @@ def save_model(model: KeypointModel, path: str | Path) -> Path:
         InputError: the model is none of ``MODELS`` (a mean face, a ridge regression): it could not be loaded.
     """
     known("network to save called", model.name, MODELS)
-    path = Path(path)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    with replacing(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata={"facekp": json.dumps(model.config())})
-    return path
+    return stored.write(path, model.state_dict(), model.config())
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> KeypointModel:
     """The model that :func:`save_model` wrote, in eval mode.
 
     Raises:
-        InputError: no such file, not a facekp model, or weights that do not fit the named network.
+        InputError: no such file, not a facekp model, a damaged one, or weights that do not fit the named network.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file. Expected a model written by 'facekp train'.")
+    tensors, config = stored.read(path)
     try:
-        with safetensors.safe_open(path, framework="pt") as f:
-            config = json.loads((f.metadata() or {})["facekp"])
-            tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 (not a dict)
-        scheme = Scheme.from_dict(config["scheme"])
-        options = config["options"]
-        # The weights are in the file: no need to fetch any that the training began with.
-        fresh = {k: False if k == "pretrained" else v for k, v in options.items()}
-        origin = config.get("origin", 0.0)
-        model = create_model(config["model"], scheme, config["size"], config["head"], origin, **fresh)
-        model.options = options
+        # First without memory for the weights: a file may name a network of any size.
+        with torch.device("meta"):
+            stored.check_fit(from_config(config), tensors)
+        model = from_config(config)
         model.load_state_dict(tensors)
     except InputError as e:
         raise InputError(f"{path}: {e}") from None
-    except Exception as e:  # safetensors, json and torch each have their own family of errors
+    except Exception as e:  # whatever a config that nobody wrote may cause
         raise InputError(f"{path}: expected a model written by 'facekp train'; found something else "
-                         f"({type(e).__name__}: {e}).") from None
+                         f"({stored.told(e)}). Copy the file again, or train again.") from None
+    model.options = config["options"]
     return model.to(device).eval()
+
+
+def from_config(config: dict) -> KeypointModel:
+    """The network that :meth:`KeypointModel.config` describes, with fresh weights; none are downloaded."""
+    options = {k: False if k == "pretrained" else v for k, v in config["options"].items()}
+    return create_model(config["model"], Scheme.from_dict(config["scheme"]), config["size"], config["head"],
+                        config.get("origin", 0.0), **options)
