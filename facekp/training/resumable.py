@@ -40,7 +40,7 @@ def read(path: Path) -> dict:
 
 
 def check_zip(path: Path) -> None:
-    """Raise ValueError unless the file is a zip whose entries are whole, as they were written, and no larger than the file.
+    """Raise ValueError unless the file is a zip of entries as they were written, and no larger than the file.
 
     (An entry of few bytes may say that it unpacks to many gigabytes; PyTorch packs none.)
     """
