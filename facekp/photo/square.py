@@ -57,7 +57,7 @@ class Box:
             x, y, width, height = (float(v) for v in text.split(","))
         except ValueError:
             raise InputError("Expected a box as four numbers x,y,width,height with commas between them, "
-                             f"e.g. 40,30,120,120; found '{text}'.") from None
+                             f"e.g. 40,30,120,120; found {text[:60]!r}.") from None
         return cls(x, y, width, height)
 
     def square(self) -> "Box":
