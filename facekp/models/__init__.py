@@ -56,6 +56,9 @@ MODELS: dict[str, Callable[..., tuple[nn.Module, Any]]] = {
 }
 
 
+LARGEST = 4096  # pixels, height and width of an image; a face needs 96
+
+
 def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict | None = None, origin: float = 0.0,
                  **options) -> KeypointModel:
     """The network called ``name`` with fresh weights, on the CPU.
@@ -75,6 +78,8 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
     known("network", name, MODELS)
     if not isinstance(origin, int | float) or not -2 <= origin <= 2:
         raise InputError(f"Expected an origin between -2 and 2 pixels; found {origin!r}.")
+    if type(size) is not int or not 1 <= size <= LARGEST:
+        raise InputError(f"Expected an image size from 1 to {LARGEST} pixels; found {size!r}.")
     check_options(name, options)
     network, default_head = MODELS[name](len(scheme), size=size, **options)
     return KeypointModel(network, change_head(default_head, head or {}), scheme, name, size, options, float(origin))
@@ -142,6 +147,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Keypoint
     """
     tensors, config = stored.read(path)
     try:
+        stored.check_size(config["options"], tensors)
         # First without memory for the weights: a file may name a network of any size.
         with torch.device("meta"):
             stored.check_fit(from_config(config), tensors)

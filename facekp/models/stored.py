@@ -60,6 +60,16 @@ def checksum(tensors: dict[str, Tensor], config: dict) -> str:
     return h.hexdigest()
 
 
+def check_size(options: dict, tensors: dict[str, Tensor]) -> None:
+    """Raise InputError for options of a network far larger than its weights: building it would take for ever."""
+    most = max([64, len(tensors), *(side for t in tensors.values() if t.numel() for side in t.shape)])
+    for option, value in options.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int | float) and not number <= most:
+                raise InputError(f"expected a network of the size of its weights; found the option {option}={value!r}. "
+                                 "Copy the file again, or train again.")
+
+
 def check_fit(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Raise InputError unless ``tensors`` are finite weights of ``model``, which may be on the device "meta"."""
     there = model.state_dict()
