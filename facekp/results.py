@@ -66,8 +66,11 @@ def read_record(path: Path, needed: tuple[str, ...] = ()) -> dict:
     except (ValueError, RecursionError) as e:
         raise InputError(f"{path}: expected a JSON record of 'facekp train'; found something else ({e}). "
                          f"{WITHOUT}") from None
-    if not isinstance(record, dict) or not set(needed) <= record.keys():
+    if not isinstance(record, dict):
         raise InputError(f"{path}: expected a record of 'facekp train'; found JSON of another kind. {WITHOUT}")
+    wanted = {*needed, *(("folds", "metrics") if "rmse_of_folds" in record else ("data",) if "split" in record else ())}
+    if missing := sorted(wanted - record.keys()):
+        raise InputError(f"{path}: expected a record of 'facekp train'; found one without '{missing[0]}'. {WITHOUT}")
     for name, kind in ENTRIES.items():
         first, *rest = name.split(".")
         value = record.get(first)

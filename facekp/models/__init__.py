@@ -10,6 +10,7 @@ is each one's own) and not as their authors did, on images scaled alike, so that
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -123,10 +124,23 @@ def change_head(head: Any, changes: dict) -> Any:
     fields = [f.name for f in dataclasses.fields(new)]
     for setting, value in changes.items():
         known("head setting", setting, fields)
+        if hasattr(head, setting) and not like(getattr(head, setting), value):
+            raise InputError(f"Expected the head's {setting} to be like {getattr(head, setting)!r}; found {value!r}.")
         if setting in ("size", "stride", "sigmas") and value != getattr(head, setting):
             raise InputError(f"The head's {setting} is the network's, {getattr(head, setting)}; found {value}. Change "
                              "the network's options instead.")
     return dataclasses.replace(head, **changes) if new is type(head) else new(**{"stride": head.stride, **changes})
+
+
+def like(default: Any, value: Any) -> bool:
+    """Whether ``value`` can stand where ``default`` stands: a text, a finite number, a dictionary or tuple of such."""
+    if isinstance(default, dict):
+        return isinstance(value, dict) and all(like(1.0, v) for v in value.values())
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and len(value) > 0 and all(like(1.0, v) for v in value)
+    if isinstance(default, str):
+        return isinstance(value, str)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def save_model(model: KeypointModel, path: str | Path) -> Path:

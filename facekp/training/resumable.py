@@ -29,9 +29,9 @@ def read(path: Path) -> dict:
     try:
         check_zip(path)
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        state = saved["state"]
+        identity, state = dict(json.loads(saved["identity"])), dict(saved["state"])
         check_values(state)
-        return {"identity": dict(json.loads(saved["identity"])), "state": state}
+        return {"identity": identity, "state": state}
     except Exception as e:  # a file of any kind can fail in zip, pickle, torch or json
         # What torch says of a pickle that it refuses is long, and tells how to run it all the same.
         why = str(e) if type(e) is ValueError else type(e).__name__
@@ -59,13 +59,13 @@ def check_values(state: dict) -> None:
 
     What must fit the training that goes on (shapes, names) is for :meth:`facekp.training.state.Run.load_state`.
     """
-    steps = len(state["losses"])
     kinds = [isinstance(state[k], Tensor) for k in TENSORS] + [isinstance(state[k], dict) for k in DICTIONARIES]
-    order = state["order"]
+    order, steps = state["order"], len(state["losses"])
     kinds += [order is None or (order.ndim == 2 and len(order) == steps and order.dtype == torch.int64)]
-    kinds += [type(state["done"]) is int and 0 <= state["done"] <= steps]
+    kinds += [type(state["done"]) is int and 0 <= state["done"] <= (0 if order is None else steps)]
     kinds += [type(state["ema_steps"]) is int and state["ema_steps"] >= 0]
     kinds += [math.isfinite(state["seconds"]) and state["seconds"] >= 0]
+    kinds += [isinstance(state["curve"], list)]
     kinds += [type(line[k]) is float for line in state["curve"] for k in ("loss", "val_rmse", "seconds")]
     if not all(kinds):
         raise ValueError("values that no training saves")

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from facekp.errors import InputError
@@ -30,10 +30,13 @@ ODD = st.one_of(
 
 
 def cases(count: int) -> settings:
-    """So many cases, the same in every run; with TRY_HARDER=10 in the environment ten times as many, always others."""
+    """So many cases, the same in every run; with TRY_HARDER=10 in the environment ten times as many, always others.
+
+    The first failing case is shown as it is: shrinking it takes longer than reading it.
+    """
     times = int(os.environ.get("TRY_HARDER", 0))
     return settings(max_examples=count * max(times, 1), derandomize=not times, deadline=None, database=None,
-                    suppress_health_check=list(HealthCheck))
+                    suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 
 
 def damaged(data: bytes, edits: list[tuple[str, int, int]]) -> bytes:
