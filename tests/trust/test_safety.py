@@ -161,6 +161,13 @@ def browser():
         browser.close()
 
 
+def wait(page, condition, seconds: float) -> None:
+    """Let the page go on until the condition holds, or for so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not condition():
+        page.wait_for_timeout(50)
+
+
 def heard(browser, folder: Path, way: str, policy: bool) -> bool:
     """Whether another server hears of a page that was tampered with, with its policy or without."""
     asked, home = [], []
@@ -174,9 +181,8 @@ def heard(browser, folder: Path, way: str, policy: bool) -> bool:
         (folder / file).write_text(text.replace("</main>", code + "</main>") if file == "index.html" else code + text)
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{near.server_address[1]}/index.html", wait_until="commit")
-        deadline = time.monotonic() + (0.6 if policy else 5)
-        while time.monotonic() < deadline and not asked:
-            page.wait_for_timeout(50)
+        wait(page, lambda: any("live.js" in path for path in home), 10)
+        wait(page, lambda: asked, 1 if policy else 10)
         page.close()
         assert any("live.js" in path for path in home)
         return any(path.startswith(HEARD) for path in asked)
