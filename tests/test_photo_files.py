@@ -165,7 +165,8 @@ def test_files_that_are_no_photos(content, message, tmp_path, recwarn):
     assert not recwarn.list
 
 
-@pytest.mark.tried("a photo", "formats hardly ever met, among them EPS, which is a program", "one message, nothing is run")
+@pytest.mark.tried("a photo", "formats hardly ever met, among them EPS, which is a program",
+                   "one message, nothing is run")
 @pytest.mark.parametrize("ending", ["eps", "tga", "pcx", "ico"])
 def test_rare_formats_are_not_tried(ending, tmp_path):
     """Above all EPS: Pillow would hand it to Ghostscript, which runs it."""
