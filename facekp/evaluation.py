@@ -1,6 +1,5 @@
 """A trained run, used: tested on held-out faces, asked for points, asked for a submission."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from facekp.files import replacing, write_json
 from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
 from facekp.pretrained import load_pretrained, shipped
-from facekp.results import scores
+from facekp.results import read_record, scores
 from facekp.training import pick_device
 from facekp.training.folds import Ensemble, load_ensemble
 
@@ -50,14 +49,6 @@ def open_runs(runs: list[str | Path], device: str = "auto") -> tuple[KeypointMod
                          f"{len(sides)} different sets: a face held out by one was learnt by another.")
     record = opened[0][1]
     return Ensemble([m for m, _ in opened]).eval(), record
-
-
-def read_record(path: Path) -> dict:
-    """The record at ``path``, {} if there is none; InputError if it is no JSON."""
-    try:
-        return json.loads(path.read_text()) if path.is_file() else {}
-    except ValueError as e:
-        raise InputError(f"{path}: expected a JSON record of 'facekp train'; found something else ({e}).") from None
 
 
 def fitting(model: KeypointModel, faces: Faces) -> Faces:

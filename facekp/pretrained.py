@@ -8,13 +8,12 @@ import hashlib
 import json
 from pathlib import Path
 
-import safetensors.torch
 import torch
 
 from facekp import data, metrics
 from facekp.errors import InputError
-from facekp.files import replacing, write_json
-from facekp.models import KeypointModel, load_model
+from facekp.files import write_json
+from facekp.models import KeypointModel, load_model, stored
 from facekp.predict import predict
 
 FOLDER = Path(__file__).parent / "weights"
@@ -93,9 +92,7 @@ def ship(run: str | Path, name: str, licence: str, source: str, command: str, fo
     model = load_model(run / "model.safetensors")
     record = json.loads((run / "record.json").read_text())
     halves = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-    path = folder / f"{name}.safetensors"
-    with replacing(path) as temporary:
-        safetensors.torch.save_file(halves, temporary, metadata={"facekp": json.dumps(model.config())})
+    path = stored.write(folder / f"{name}.safetensors", halves, model.config())
     m = record["metrics"]
     out = {
         "name": name, "model": model.config()["model"], "parameters": record["parameters"], "licence": licence,

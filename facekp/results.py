@@ -38,6 +38,53 @@ def load_record(name: str) -> dict:
     return json.loads(path.read_text())
 
 
+# Entries of a training's record that are read again, and what they must be. One that is not there is not asked for.
+ENTRIES = {
+    "data.train.fingerprint": "a text", "data.val.fingerprint": "a text", "config": "a dictionary",
+    "split.keypoints": "a text", "split.held_out": "a share", "split.seed": "a count",
+    "folds": "a count", "metrics.rmse": "a number",
+}
+KINDS = {
+    "a text": lambda v: isinstance(v, str),
+    "a dictionary": lambda v: isinstance(v, dict),
+    "a number": lambda v: type(v) in (int, float),
+    "a share": lambda v: type(v) in (int, float) and 0 < v < 1,
+    "a count": lambda v: type(v) is int and v >= 0,
+}
+
+
+def read_record(path: Path, needed: tuple[str, ...] = ()) -> dict:
+    """The record of a training at ``path``; {} if there is no such file.
+
+    Raises:
+        InputError: it is no JSON, or an entry that is read again, or one that is ``needed``, is not as it was written.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as e:
+        raise InputError(f"{path}: expected a JSON record of 'facekp train'; found something else ({e}). "
+                         f"{WITHOUT}") from None
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: expected a record of 'facekp train'; found JSON of another kind. {WITHOUT}")
+    wanted = {*needed, *(("folds", "metrics") if "rmse_of_folds" in record else ("data",) if "split" in record else ())}
+    if missing := sorted(wanted - record.keys()):
+        raise InputError(f"{path}: expected a record of 'facekp train'; found one without '{missing[0]}'. {WITHOUT}")
+    for name, kind in ENTRIES.items():
+        first, *rest = name.split(".")
+        value = record.get(first)
+        for key in rest:
+            value = value.get(key) if isinstance(value, dict) else None
+        if first in record and not KINDS[kind](value):
+            raise InputError(f"{path}: expected {kind} as '{name}', as 'facekp train' writes it; found "
+                             f"{json.dumps(value)[:60]}. {WITHOUT}")
+    return record
+
+
+WITHOUT = "Copy the file again, or remove it: the model works without it, but nobody knows which faces were held out."
+
+
 def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:
     """All metrics of predicted ``points`` (N, K, 2) on ``faces``, with the mean face (K, 2) as the baseline.
 

@@ -50,6 +50,7 @@ def png(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
 
 
+@pytest.mark.tried("a photo", "each EXIF orientation", "upright, and points that fit it")
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_exif_orientation_is_turned_upright_and_points_come_back(orientation, tmp_path):
     pixels, points = group(1, 2, seed=5)
@@ -162,6 +163,17 @@ def test_files_that_are_no_photos(content, message, tmp_path, recwarn):
     with pytest.raises(InputError, match=message):
         photo.read(path)
     assert not recwarn.list
+
+
+@pytest.mark.tried("a photo", "formats hardly ever met, among them EPS, which is a program",
+                   "one message, nothing is run")
+@pytest.mark.parametrize("ending", ["eps", "tga", "pcx", "ico"])
+def test_rare_formats_are_not_tried(ending, tmp_path):
+    """Above all EPS: Pillow would hand it to Ghostscript, which runs it."""
+    save(tmp_path / f"a.{ending}", COLOUR)
+    (tmp_path / f"a.{ending}").rename(tmp_path / "a.png")
+    with pytest.raises(InputError, match="not an image that can be read"):
+        photo.read(tmp_path / "a.png")
 
 
 def test_no_file_and_a_folder(tmp_path):

@@ -37,6 +37,7 @@ def test_the_model_of_drawn_faces_knows_drawn_faces():
     assert rmse(points, faces.keypoints) < 2.0
 
 
+@pytest.mark.tried("weights that ship", "a name that is none, a file with one bit flipped", "one message")
 def test_an_unknown_name_and_a_changed_file_are_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"no weights called 'resnet999'.*hourglass-s"):
         facekp.load_pretrained("resnet999")

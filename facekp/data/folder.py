@@ -18,13 +18,15 @@ from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from facekp.data.faces import Faces
 from facekp.data.pixels import number
 from facekp.errors import InputError
 from facekp.files import new_folder, write_json
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme
+from facekp.photo.picture import read
+from facekp.photo.square import crop, to_crop, whole
 from facekp.show import bar
 
 FORMAT = 1
@@ -126,9 +128,10 @@ def _write_table(path: Path, header: list[str], rows) -> None:
 def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> Faces:
     """The faces of a folder that :func:`extract` wrote or that the user made (see the module's head).
 
-    Files are looked for in the folder, then in its ``images`` folder. Images become grey and
-    upright (EXIF). One that is not ``size`` x ``size`` already is first made square, its last
-    column or row repeated at the right or bottom, then resampled; its keypoints, given in pixels
+    Files are looked for in the folder, then in its ``images`` folder, and read as photos are
+    (:func:`facekp.photo.read`): upright, 8 bits, white where they are transparent. They become grey.
+    One that is not ``size`` x ``size`` already is first made square, its last column or row repeated
+    at the right or bottom, then resampled (:func:`facekp.photo.crop`); its keypoints, given in pixels
     of the upright file, move along: ``p' = (p + 0.5) * s - 0.5``.
 
     The scheme is the manifest's; without one, Kaggle's if the names are Kaggle's, else one that
@@ -156,10 +159,7 @@ def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> F
     keypoints = keypoints.reshape(-1, len(scheme), 2)
     images = np.empty((len(cells), size, size), np.uint8)
     for i, c in enumerate(bar(progress, iterable=cells, desc="reading")):
-        pixels = _load(folder, c["file"], f"{table}, row {i + 1}")
-        images[i], scale = _resample(pixels, size)
-        if scale != 1:
-            keypoints[i] = (keypoints[i] + 0.5) * scale - 0.5
+        images[i], keypoints[i] = _load(folder, c["file"], keypoints[i], size, f"{table}, row {i + 1}")
     faces = Faces(images, keypoints.astype(np.float32), scheme, rows)
     if manifest and manifest["image_size"] == [size, size] and manifest["fingerprint"] != faces.fingerprint():
         raise InputError(f"{folder}: expected the images and labels that manifest.json describes; found that some were "
@@ -279,8 +279,11 @@ def _points(cells: dict[str, str], i: int, scheme: Scheme, path: Path) -> list[f
     return numbers
 
 
-def _load(folder: Path, file: str, where: str) -> np.ndarray:
-    """(H, W) uint8: the image that a row names, which may not lie outside the folder."""
+def _load(folder: Path, file: str, points: np.ndarray, size: int, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """The image that a row names, which may not lie outside the folder, and its points (K, 2), as a network sees them.
+
+    A photo that is shown to a network whole goes the same way, see :mod:`facekp.photo.square`.
+    """
     path = PureWindowsPath(file)  # knows both / and \\, and drive letters
     if not file or path.drive or path.root or ".." in path.parts:
         raise InputError(f"{where}, column 'file': expected a name within the folder; found '{file}'.")
@@ -289,37 +292,11 @@ def _load(folder: Path, file: str, where: str) -> np.ndarray:
     if found is None:
         raise InputError(f"{where}, column 'file': expected the image '{file}' in the folder or its images folder; "
                          "there is none. Put it there, or remove the row.")
-    return _open(found, where)
-
-
-def _open(path: Path, where: str) -> np.ndarray:
-    """(H, W) uint8: the image, grey and upright."""
     try:
-        with Image.open(path) as image:
-            image.load()
-            return _grey(ImageOps.exif_transpose(image))
-    except (Image.UnidentifiedImageError, Image.DecompressionBombError) as e:
-        raise InputError(f"{where}: {path.name} is not an image that can be read ({e}). Replace it.") from None
-    except Exception as e:  # Pillow's decoders raise whatever comes
-        raise InputError(f"{where}: {path.name} is damaged or cut off ({e}). Replace it.") from None
-
-
-def _grey(image: Image.Image) -> np.ndarray:
-    """(H, W) uint8. Pillow would clip 16-bit pixels at 255 instead of scaling them."""
-    if image.mode.startswith("I"):
-        return (np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
-    return np.asarray(image.convert("L"))
-
-
-def _resample(pixels: np.ndarray, size: int) -> tuple[np.ndarray, float]:
-    """(size, size) uint8 and the factor from the file's pixels to these."""
-    h, w = pixels.shape
-    side = max(h, w)
-    if h == w == size:
-        return pixels, 1.0
-    square = np.pad(pixels, ((0, side - h), (0, side - w)), mode="edge")
-    # Pillow's BILINEAR averages all the pixels that a new one covers and leaves everything in its place. Its BOX
-    # takes whole pixels only: from 100 to 96 it moves a spot by 0.15 pixel.
-    resized = Image.fromarray(square).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(resized), size / side
-
+        pixels = read(found).pixels
+        box = whole(pixels)
+        image = crop(pixels, box, size, least=1)
+    except InputError as e:
+        raise InputError(f"{where}: {e}") from None
+    # A file of the right size keeps its points bit for bit.
+    return image, points if box.width == size else to_crop(points, box, size)

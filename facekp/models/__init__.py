@@ -10,21 +10,19 @@ is each one's own) and not as their authors did, on images scaled alike, so that
 
 import dataclasses
 import inspect
-import json
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import nn
 
 from facekp.errors import InputError
-from facekp.files import replacing
 from facekp.heads import HEADS, Head, known
 from facekp.keypoints import KAGGLE, Scheme
+from facekp.models import stored
 from facekp.models.fcn import fcn8
 from facekp.models.hourglass import hourglass
 from facekp.models.lgcn import lgcn
@@ -59,6 +57,9 @@ MODELS: dict[str, Callable[..., tuple[nn.Module, Head]]] = {
 }
 
 
+LARGEST = 4096  # pixels, height and width of an image; a face needs 96
+
+
 def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict | None = None, origin: float = 0.0,
                  **options) -> KeypointModel:
     """The network called ``name`` with fresh weights, on the CPU.
@@ -78,6 +79,8 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
     known("network", name, MODELS)
     if not isinstance(origin, int | float) or not -2 <= origin <= 2:
         raise InputError(f"Expected an origin between -2 and 2 pixels; found {origin!r}.")
+    if type(size) is not int or not 1 <= size <= LARGEST:
+        raise InputError(f"Expected an image size from 1 to {LARGEST} pixels; found {size!r}.")
     check_options(name, options)
     network, default_head = MODELS[name](len(scheme), size=size, **options)
     return KeypointModel(network, change_head(default_head, head or {}), scheme, name, size, options, float(origin))
@@ -121,10 +124,23 @@ def change_head(head: Any, changes: dict) -> Head:
     fields = [f.name for f in dataclasses.fields(new)]
     for setting, value in changes.items():
         known("head setting", setting, fields)
+        if hasattr(head, setting) and not like(getattr(head, setting), value):
+            raise InputError(f"Expected the head's {setting} to be like {getattr(head, setting)!r}; found {value!r}.")
         if setting in ("size", "stride", "sigmas") and value != getattr(head, setting):
             raise InputError(f"The head's {setting} is the network's, {getattr(head, setting)}; found {value}. Change "
                              "the network's options instead.")
     return dataclasses.replace(head, **changes) if new is type(head) else new(**{"stride": head.stride, **changes})
+
+
+def like(default: Any, value: Any) -> bool:
+    """Whether ``value`` can stand where ``default`` stands: a text, a finite number, a dictionary or tuple of such."""
+    if isinstance(default, dict):
+        return isinstance(value, dict) and all(like(1.0, v) for v in value.values())
+    if isinstance(default, tuple):
+        return isinstance(value, tuple) and len(value) > 0 and all(like(1.0, v) for v in value)
+    if isinstance(default, str):
+        return isinstance(value, str)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def save_model(model: KeypointModel, path: str | Path) -> Path:
@@ -134,37 +150,34 @@ def save_model(model: KeypointModel, path: str | Path) -> Path:
         InputError: the model is none of ``MODELS`` (a mean face, a ridge regression): it could not be loaded.
     """
     known("network to save called", model.name, MODELS)
-    path = Path(path)
-    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    with replacing(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata={"facekp": json.dumps(model.config())})
-    return path
+    return stored.write(path, model.state_dict(), model.config())
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> KeypointModel:
     """The model that :func:`save_model` wrote, in eval mode.
 
     Raises:
-        InputError: no such file, not a facekp model, or weights that do not fit the named network.
+        InputError: no such file, not a facekp model, a damaged one, or weights that do not fit the named network.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file. Expected a model written by 'facekp train'.")
+    tensors, config = stored.read(path)
     try:
-        with safetensors.safe_open(path, framework="pt") as f:
-            config = json.loads((f.metadata() or {})["facekp"])
-            tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 (not a dict)
-        scheme = Scheme.from_dict(config["scheme"])
-        options = config["options"]
-        # The weights are in the file: no need to fetch any that the training began with.
-        fresh = {k: False if k == "pretrained" else v for k, v in options.items()}
-        origin = config.get("origin", 0.0)
-        model = create_model(config["model"], scheme, config["size"], config["head"], origin, **fresh)
-        model.options = options
+        stored.check_size(config["options"], tensors)
+        # First without memory for the weights: a file may name a network of any size.
+        with torch.device("meta"):
+            stored.check_fit(from_config(config), tensors)
+        model = from_config(config)
         model.load_state_dict(tensors)
     except InputError as e:
         raise InputError(f"{path}: {e}") from None
-    except Exception as e:  # safetensors, json and torch each have their own family of errors
+    except Exception as e:  # whatever a config that nobody wrote may cause
         raise InputError(f"{path}: expected a model written by 'facekp train'; found something else "
-                         f"({type(e).__name__}: {e}).") from None
+                         f"({stored.told(e)}). Copy the file again, or train again.") from None
+    model.options = config["options"]
     return model.to(device).eval()
+
+
+def from_config(config: dict) -> KeypointModel:
+    """The network that :meth:`KeypointModel.config` describes, with fresh weights; none are downloaded."""
+    options = {k: False if k == "pretrained" else v for k, v in config["options"].items()}
+    return create_model(config["model"], Scheme.from_dict(config["scheme"]), config["size"], config["head"],
+                        config.get("origin", 0.0), **options)

@@ -13,7 +13,6 @@ in the upright photo: after the turn that its EXIF entry asks for.
 """
 
 from facekp.photo.detector import as_trained, detect
-from facekp.photo.found import Found, predict_photo
 from facekp.photo.picture import ENDINGS, Photo, read
 from facekp.photo.similarity import Similarity, align, standard_eyes, umeyama
 from facekp.photo.square import Box, crop, square_of_eyes, to_crop, to_photo, whole
@@ -22,3 +21,12 @@ __all__ = [
     "ENDINGS", "Box", "Found", "Photo", "Similarity", "align", "as_trained", "crop", "detect", "predict_photo", "read",
     "square_of_eyes", "standard_eyes", "to_crop", "to_photo", "umeyama", "whole",
 ]
+
+
+def __getattr__(name: str):
+    """``Found`` and ``predict_photo``, imported when they are asked for: pictures are read without PyTorch."""
+    if name in ("Found", "predict_photo"):
+        from facekp.photo import found
+
+        return getattr(found, name)
+    raise AttributeError(f"module 'facekp.photo' has no attribute '{name}'")

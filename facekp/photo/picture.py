@@ -1,7 +1,7 @@
 """Picture files of all kinds, as one kind of array: colour, eight bits, upright.
 
-Cameras and programs store pictures in many ways. :func:`facekp.photo.read` knows what Pillow knows and gives
-(H, W, 3) uint8 in RGB, whatever the file holds:
+Cameras and programs store pictures in many ways. :func:`facekp.photo.read` knows PNG, JPEG, WebP, GIF, BMP, TIFF,
+PPM and AVIF (HEIC too, where a plugin taught it to Pillow) and gives (H, W, 3) uint8 in RGB, whatever the file holds:
 
 * turned upright, as the file's EXIF orientation says: everything in facekp counts pixels in the *upright* picture;
 * 16 bits become 8 by dropping the lower half; palette, grey and CMYK become RGB;
@@ -52,7 +52,7 @@ def read(path: str | Path) -> Photo:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, which are checked below, and of odd EXIF entries
-            with Image.open(path) as image:
+            with Image.open(path, formats=formats()) as image:
                 return _upright(image, path)
     except (InputError, PermissionError, MemoryError):
         raise
@@ -64,6 +64,16 @@ def read(path: str | Path) -> Photo:
     except Exception as e:  # Pillow's decoders raise whatever comes
         raise InputError(f"{path}: this picture is damaged or cut off ({e}). Fetch it again, "
                          "or save it anew.") from None
+
+
+def formats() -> list[str]:
+    """Pillow's names of the formats that go with ``ENDINGS``.
+
+    It knows forty more, most of them old and hardly ever met; and to one of them, EPS, it would answer by starting
+    Ghostscript, which runs the program that an EPS file is.
+    """
+    known = Image.registered_extensions()
+    return sorted({known[ending] for ending in ENDINGS if ending in known})
 
 
 def too_large(path: str | Path, found: str) -> InputError:

@@ -57,7 +57,7 @@ class Box:
             x, y, width, height = (float(v) for v in text.split(","))
         except ValueError:
             raise InputError("Expected a box as four numbers x,y,width,height with commas between them, "
-                             f"e.g. 40,30,120,120; found '{text}'.") from None
+                             f"e.g. 40,30,120,120; found {text[:60]!r}.") from None
         return cls(x, y, width, height)
 
     def square(self) -> "Box":
@@ -79,13 +79,14 @@ def whole(pixels: np.ndarray) -> Box:
     return Box(0, 0, side, side)
 
 
-def crop(pixels: np.ndarray, box: Box, size: int = 96) -> np.ndarray:
+def crop(pixels: np.ndarray, box: Box, size: int = 96, least: int = SMALLEST) -> np.ndarray:
     """The square of ``box`` as a network sees it.
 
     Args:
         pixels: (H, W) or (H, W, 3) uint8.
         box: see the module's head.
         size: side of the result.
+        least: how many pixels of the photo, either way, the box must hold.
 
     Returns:
         (size, size) uint8, grey. Each new pixel is the weighted mean of all the old ones under it (a tent
@@ -93,20 +94,20 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96) -> np.ndarray:
         than the crop, it is read between the nearest.
 
     Raises:
-        InputError: less than ``SMALLEST`` pixels of the photo lie in the box, or the square has more than
+        InputError: less than ``least`` pixels of the photo lie in the box, or the square has more than
             ``MOST`` in all.
     """
     box = box.square()
     (H, W), side = pixels.shape[:2], box.width
     seen = min(box.x + side, W) - max(box.x, 0), min(box.y + side, H) - max(box.y, 0)
-    if min(seen) < SMALLEST:
+    if min(seen) < least:
         found = " x ".join(f"{max(n, 0):g}" for n in seen)
-        raise InputError(f"Expected a box with at least {SMALLEST} x {SMALLEST} pixels of the photo in it; "
+        raise InputError(f"Expected a box with at least {least} x {least} pixels of the photo in it; "
                          f"found {found}: the photo is {W} x {H}, the box "
                          f"{','.join(f'{v:g}' for v in box.as_tuple())}. Check both.")
     if side > math.isqrt(MOST):
         raise InputError(f"Expected a square of at most {math.isqrt(MOST)} pixels a side; found {side:g}. "
-                         "Give a box round the face, or make the photo smaller.")
+                         "Give a box round the face, or cut it out with a photo program.")
     (x0, x1), (y0, y1) = _span(box.x, side, W, size), _span(box.y, side, H, size)
     region = grey(pixels[max(y0, 0) : min(y1, H), max(x0, 0) : min(x1, W)])
     beyond = (max(-y0, 0), max(y1 - H, 0)), (max(-x0, 0), max(x1 - W, 0))

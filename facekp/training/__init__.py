@@ -6,6 +6,7 @@
     feed.py         how the faces get to the device: all at once, or batch by batch
     loop.py         train_epoch, evaluate, fit: begin here
     state.py        what a resumed run needs, on disk
+    resumable.py    is this file such a state, and whole?
     compiled.py     torch.compile, or the reason why not
     team.py         several processes, one model
     folds.py        k models on k folds, and their mean

@@ -125,7 +125,7 @@ def fit_folds(
 
 def check_fold(run: Path, train: Faces, test: Faces, config: TrainConfig) -> None:
     """Raise InputError unless the finished run is of these faces and this config."""
-    record = json.loads((run / "record.json").read_text())
+    record = results.read_record(run / "record.json", needed=("data", "config"))
     same_faces = record["data"]["val"]["fingerprint"] == test.fingerprint()
 
 

@@ -184,7 +184,7 @@ def fit(
                 "train": train.fingerprint(), "val": val.fingerprint()}
     keeper = Keeper(Path(folder) if folder else None, identity, config.save_every)
     if resume:
-        keeper.load(run)
+        keeper.load(run, len(train))
     feed = make_feed(train, run.losses.device, config.feed, model.origin)
     mean = metrics.mean_face(train.keypoints)
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.models import KeypointModel, save_model
+from facekp.training import resumable
 from facekp.training.ema import EMA
 from facekp.training.team import Team
 
@@ -136,32 +137,29 @@ class Keeper:
             torch.save({"identity": json.dumps(self.identity), "state": run.state()}, temporary)
         self.saved = time.monotonic()
 
-    def load(self, run: Run) -> None:
-        """Continue from the resume file, if there is one; InputError if it belongs to other data, model or config."""
+    def load(self, run: Run, faces: int) -> None:
+        """Continue from the resume file, if there is one, on so many faces.
+
+        Raises:
+            InputError: it is damaged, or belongs to other data, another model or config.
+        """
         if self.folder is None or not self.file.exists():
             return
-        saved = self.read()
-        before, now = json.loads(saved["identity"]), json.loads(json.dumps(self.identity))
+        saved = resumable.read(self.file)
+        before, now = saved["identity"], json.loads(json.dumps(self.identity))
         changed = [k for k in now if now[k] != before.get(k)]
         if changed:
             raise InputError(
                 f"{self.file}: this run was started with another {' and '.join(changed)}. "
                 "Resume with the same data and options, or train into a new folder."
             )
-        run.load_state(saved["state"])
-
-    def read(self) -> dict:
-        """The resume file's contents, on the CPU; InputError if it is no such file."""
         try:
-            saved = torch.load(self.file, map_location="cpu", weights_only=True)
-            if not isinstance(saved["state"]["curve"], list) or not isinstance(saved["identity"], str):
-                raise TypeError("no run in it")
-            return saved
-        except Exception as e:  # a cut file can fail in zip, pickle or torch
-            raise InputError(
-                f"{self.file}: expected the resume file of a training run; found something else "
-                f"({type(e).__name__}). Train without --resume, into a new folder."
-            ) from None
+            run.load_state(saved["state"])
+            if run.order is not None and not 0 <= run.order.min() <= run.order.max() < faces:
+                raise IndexError("no such face")
+        except Exception as e:  # a state that was put together by hand: torch's errors are many
+            raise InputError(f"{self.file}: expected the state of this very training; found one that does not fit it "
+                             f"({type(e).__name__}). {resumable.ADVICE}.") from None
 
     def how_to_go_on(self, run: Run) -> str:
         """For the message after Ctrl-C."""
@@ -174,7 +172,10 @@ class Keeper:
         """After a loss that is no number: write the last saved weights as a model of their own; says where they are."""
         if self.folder is None or not self.file.is_file():
             return "No earlier state was saved."
-        state = self.read()["state"]
+        try:
+            state = resumable.read(self.file)["state"]
+        except InputError as e:
+            return str(e)
         model.load_state_dict(state["ema"])
         path = save_model(model.eval(), self.folder / "last-good.safetensors")
         return f"The weights after epoch {len(state['curve'])}, the last that were saved, are in {path}."
