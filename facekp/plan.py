@@ -37,6 +37,7 @@ from facekp.data.regimes import told
 from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.jobs import Job
+from facekp.locks import Busy
 from facekp.models import MODELS, load_model, reference
 from facekp.models.count import parameters
 from facekp.predict import predict
@@ -127,6 +128,8 @@ def run_plan(
 ) -> None:
     """Do all runs of a plan whose record is not in ``out`` yet; an interrupted call can be repeated.
 
+    Several processes may share a plan: each passes over the runs that another one is training.
+
     Args:
         plan: the TOML file.
         source: what ``data.load`` takes.
@@ -151,7 +154,11 @@ def run_plan(
         if path.exists():
             check_record(path, json.loads(path.read_text()), learn, test, job)
             continue
-        record = done(run, job, learn, test, work / run.folder)
+        try:
+            record = done(run, job, learn, test, work / run.folder)
+        except Busy:
+            print(f"{run.file:24} is being trained by another process; passed over.", flush=True)
+            continue
         write_json(path, record | {"name": run.name, "protocol": protocol})
         print(f"{run.file:24} {record['metrics']['rmse']:.3f} px "
               f"(mean face {record['metrics']['mean_face_rmse']:.3f})", flush=True)

@@ -136,8 +136,9 @@ def save_model(model: KeypointModel, path: str | Path) -> Path:
     known("network to save called", model.name, MODELS)
     path = Path(path)
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    whole = safetensors.torch.save(tensors, metadata={"facekp": json.dumps(model.config())})
     with replacing(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata={"facekp": json.dumps(model.config())})
+        temporary.write_bytes(whole)  # by Python, whose OSError the command line knows
     return path
 
 

@@ -1,5 +1,6 @@
 """What a run is while it goes, how it is written down, and how it goes on."""
 
+import io
 import json
 import signal
 import threading
@@ -130,8 +131,10 @@ class Keeper:
         """Write what a resumed run needs."""
         if self.folder is None or not run.team.leads:
             return
+        whole = io.BytesIO()  # written by Python: PyTorch's own writer does not say that the disk is full
+        torch.save({"identity": json.dumps(self.identity), "state": run.state()}, whole)
         with replacing(self.file) as temporary:
-            torch.save({"identity": json.dumps(self.identity), "state": run.state()}, temporary)
+            temporary.write_bytes(whole.getbuffer())
         self.saved = time.monotonic()
 
     def load(self, run: Run) -> None:
