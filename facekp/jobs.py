@@ -15,6 +15,7 @@ from facekp.errors import InputError
 from facekp.locks import clear_partials
 from facekp.models import KeypointModel, create_model
 from facekp.training import TrainConfig
+from facekp.training.state import finished
 from facekp.training.team import Team, join
 
 
@@ -65,8 +66,7 @@ def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, t
         Busy: another process trains into ``run``.
     """
     clear_partials(run)  # of a killed run: nobody sees them, so the folder counts as empty without them
-    finished = (run / ("folds.json" if folds else "record.json")).exists()
-    if resume and finished:
+    if resume and ((run / "folds.json").is_file() if folds else finished(run)):
         raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
     if run.is_file():
         raise InputError(f"{run}: expected a new or empty folder; found a file. Name another.")

@@ -43,6 +43,7 @@ from facekp.models.count import parameters
 from facekp.predict import predict
 from facekp.recipes import recipe
 from facekp.results import environment
+from facekp.training.state import finished
 
 OF_JOB = {"keypoints", "conventions", "held_out", "options", "head", "origin"}
 KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set", "folds", "apart", "mistake"}
@@ -222,7 +223,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
                            "val": {"fingerprint": test.fingerprint(), "faces": len(test)}},
                   "metrics": training.evaluate(model, test, metrics.mean_face(learn.keypoints))}
     else:
-        if (folder / "record.json").exists():
+        if finished(folder):
             record = json.loads((folder / "record.json").read_text())
             check_record(folder / "record.json", record, learn, test, job)
         else:

@@ -196,6 +196,7 @@ def fit(
         record = results.record(model, train, val, asdict(config), run.curve, evaluate(model, val, mean, run.team))
         record |= {"processes": run.team.size} | (notes or {})
         if keeper.folder and run.team.leads:
+            (keeper.folder / "record.json").unlink(missing_ok=True)  # of an earlier run: it is not of these weights
             save_model(model, keeper.folder / "model.safetensors")
             write_json(keeper.folder / "record.json", record)
             keeper.file.unlink(missing_ok=True)

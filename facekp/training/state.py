@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from facekp.errors import InputError
 from facekp.files import replacing
+from facekp.locks import alone_in
 from facekp.models import KeypointModel, save_model
 from facekp.training.ema import EMA
 from facekp.training.team import Team
@@ -179,6 +180,18 @@ class Keeper:
         model.load_state_dict(state["ema"])
         path = save_model(model.eval(), self.folder / "last-good.safetensors")
         return f"The weights after epoch {len(state['curve'])}, the last that were saved, are in {path}."
+
+
+def finished(folder: Path) -> bool:
+    """Whether the run in ``folder`` has come to its end: its record is written last.
+
+    A resume file that is there all the same, as the process was killed right then, is removed.
+    """
+    if not (folder / "record.json").is_file():
+        return False
+    with suppress(InputError, OSError), alone_in(folder):
+        (folder / "resume.pt").unlink(missing_ok=True)
+    return True
 
 
 @contextmanager

@@ -1,0 +1,105 @@
+"""Commands in processes of their own that start at once and can be killed.
+
+A server that has everything loaded forks for each of them: Python and PyTorch alone take seconds to start.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+# What Python tells its audit hooks of: everything that leaves a trace in a folder, before it is done.
+TRACES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.utime"}
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process and the file that has what it printed."""
+
+    process: BaseProcess
+    printed: Path
+
+    def end(self, seconds: float = 60.0) -> int:
+        """Wait for it: its exit code, -9 if it was killed."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, "still running"
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    @property
+    def text(self) -> str:
+        return self.printed.read_text()
+
+
+class Server:
+    """Starts children; see the module's head."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.count = folder, 0
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["preload"])
+
+    def call(self, function, *args) -> Child:
+        """Start ``function(*args)`` in a child."""
+        self.count += 1
+        printed = self.folder / f"{self.count}.txt"
+        process = self.context.Process(target=inside, args=(str(printed), function, *args))
+        process.start()
+        return Child(process, printed)
+
+    def facekp(self, *arguments: str | Path, prepare=None) -> Child:
+        """Start a command; ``prepare()`` is called before it, in the child."""
+        return self.call(command, [str(a) for a in arguments], prepare)
+
+
+def inside(printed: str, function, *args) -> None:
+    """In the child: what is printed goes to a file."""
+    handle = os.open(printed, os.O_WRONLY | os.O_CREAT)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+    try:
+        function(*args)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def command(arguments: list[str], prepare=None) -> None:
+    """In the child: ``facekp`` with these arguments."""
+    from facekp.cli import main
+
+    if prepare is not None:
+        prepare()
+    sys.argv = ["facekp", *arguments]
+    main()
+
+
+@dataclass(frozen=True)
+class Trap:
+    """Kills its own process before the ``nth`` thing that it does to ``folder``; 0: only counts, into a file."""
+
+    folder: str
+    nth: int
+    count: str = ""
+
+    def __call__(self) -> None:
+        done = 0
+
+        def heard(event: str, args: tuple) -> None:
+            nonlocal done
+            if event not in TRACES or not str(args[0]).startswith(self.folder):
+                return
+            done += 1
+            if done == self.nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.count:
+                os.pwrite(counter, str(done).encode(), 0)
+
+        counter = os.open(self.count, os.O_WRONLY | os.O_CREAT) if self.count else -1
+        sys.addaudithook(heard)
