@@ -140,13 +140,16 @@ def run_plan(
         only: names of runs; default all.
 
     Raises:
-        InputError: a record in ``out`` or a run in ``work`` is of other faces or another config.
+        InputError: a record in ``out`` or a run in ``work`` is of other faces or another config, or one of them is a file.
     """
     protocol, runs = read_plan(plan)
     unknown = set(only or []) - {run.name for run in runs}
     if unknown:
         raise InputError(f"{plan}: found no run called {', '.join(sorted(unknown))}.")
     out, work = Path(out), Path(work)
+    for folder in (out, work):
+        if folder.is_file():
+            raise InputError(f"{folder}: expected a folder; found a file. Name another.")
     for run in runs:
         if only and run.name not in only:
             continue

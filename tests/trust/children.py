@@ -3,10 +3,13 @@
 A server that has everything loaded forks for each of them: Python and PyTorch alone take seconds to start.
 """
 
+import io
 import multiprocessing
 import os
+import resource
 import signal
 import sys
+import traceback
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -58,16 +61,18 @@ class Server:
 
 
 def inside(printed: str, function, *args) -> None:
-    """In the child: what is printed goes to a file."""
-    handle = os.open(printed, os.O_WRONLY | os.O_CREAT)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
+    """In the child: what is printed is kept, and goes to a file at the end, which no limit of a test touches."""
+    sys.stdout = sys.stderr = kept = io.StringIO()
+    file = open(printed, "w")
     try:
         function(*args)
+    except Exception:
+        kept.write(traceback.format_exc())
+        raise SystemExit(1) from None
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        file.write(kept.getvalue())
+        file.close()
 
 
 def command(arguments: list[str], prepare=None) -> None:
@@ -82,7 +87,7 @@ def command(arguments: list[str], prepare=None) -> None:
 
 @dataclass(frozen=True)
 class Trap:
-    """Kills its own process before the ``nth`` thing that it does to ``folder``; 0: only counts, into a file."""
+    """Kills its own process before the ``nth`` thing that it does below ``folder`` (an absolute path); 0: only counts."""
 
     folder: str
     nth: int
@@ -93,7 +98,8 @@ class Trap:
 
         def heard(event: str, args: tuple) -> None:
             nonlocal done
-            if event not in TRACES or not str(args[0]).startswith(self.folder):
+            path = args[0] if event in TRACES else 0
+            if not isinstance(path, str | os.PathLike) or not os.path.abspath(path).startswith(self.folder):
                 return
             done += 1
             if done == self.nth:
