@@ -140,7 +140,8 @@ def run_plan(
         only: names of runs; default all.
 
     Raises:
-        InputError: a record in ``out`` or a run in ``work`` is of other faces or another config, or one of them is a file.
+        InputError: a record in ``out`` or a run in ``work`` is of other faces or another config; or one of the two is
+            a file.
     """
     protocol, runs = read_plan(plan)
     unknown = set(only or []) - {run.name for run in runs}

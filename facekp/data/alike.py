@@ -65,7 +65,7 @@ def _flat(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
-    """(N, H, W) uint8 -> (N, side, side) float32: the means over rectangles that differ by a pixel in height or width."""
+    """(N, H, W) uint8 -> (N, side, side) float32: means over rectangles that differ by a pixel in height or width."""
     tops, lefts = (np.arange(side) * length // side for length in pixels.shape[1:])
     sums = np.add.reduceat(np.add.reduceat(pixels, tops, 1, dtype=np.float32), lefts, 2)
     heights, widths = np.diff(tops, append=pixels.shape[1]), np.diff(lefts, append=pixels.shape[2])

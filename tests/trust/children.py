@@ -63,16 +63,15 @@ class Server:
 def inside(printed: str, function, *args) -> None:
     """In the child: what is printed is kept, and goes to a file at the end, which no limit of a test touches."""
     sys.stdout = sys.stderr = kept = io.StringIO()
-    file = open(printed, "w")
-    try:
-        function(*args)
-    except Exception:
-        kept.write(traceback.format_exc())
-        raise SystemExit(1) from None
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        file.write(kept.getvalue())
-        file.close()
+    with open(printed, "w") as file:
+        try:
+            function(*args)
+        except Exception:
+            kept.write(traceback.format_exc())
+            raise SystemExit(1) from None
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            file.write(kept.getvalue())
 
 
 def command(arguments: list[str], prepare=None) -> None:
@@ -87,11 +86,12 @@ def command(arguments: list[str], prepare=None) -> None:
 
 @dataclass(frozen=True)
 class Trap:
-    """Kills its own process before the ``nth`` thing that it does below ``folder`` (an absolute path); 0: only counts."""
+    """Kills its own process before the ``nth`` thing that it does below ``folder``, an absolute path. 0: never."""
 
     folder: str
     nth: int
     count: str = ""
+    with_signal: int = signal.SIGKILL
 
     def __call__(self) -> None:
         done = 0
@@ -103,7 +103,7 @@ class Trap:
                 return
             done += 1
             if done == self.nth:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self.with_signal)
             if self.count:
                 os.pwrite(counter, str(done).encode(), 0)
 

@@ -14,8 +14,6 @@ import pytest
 from drawn import blob_faces
 from test_kills import PLAN, TRAINING
 
-from facekp.data.faces import Faces
-
 # What writes, and the name of what it writes in {out}; those with an ending are files that may be there already.
 WRITERS = {
     "faces": "extract faces.npz {out}",
@@ -211,7 +209,7 @@ def test_an_output_below_a_file(server, work, tmp_path, name):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.tried("every command that writes", "an output whose name is taken: a folder for a file, a file for a folder",
+@pytest.mark.tried("every command that writes", "an output that is a folder already, or a file for a folder",
                    "exit code 2, one message with the reason; what has the name stays")
 @pytest.mark.parametrize("name", BRIEFLY)
 def test_an_output_whose_name_is_taken(server, work, tmp_path, name):

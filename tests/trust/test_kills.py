@@ -23,7 +23,8 @@ model = "hourglass-s"
 options = { channels = 8, depth = 1 }
 set = { epochs = 2, batch_size = 4, save_every = 0 }
 """
-TRAINING = "--epochs 2 --batch-size 4 --option channels=8 --option depth=1 --set save_every=0 --held-out 0.25".split()
+TRAINING = ("--epochs", "2", "--batch-size", "4", "--held-out", "0.25",
+            "--option", "channels=8", "--option", "depth=1", "--set", "save_every=0")
 COMMANDS = {
     "extract": ("extract", "faces.npz", "out/faces"),
     "generate": ("generate", "2", "out/faces"),
@@ -120,9 +121,9 @@ def again(server, name: str, folder: Path, end: dict) -> None:
     if name == "results run":
         assert code == 0, child.text
     elif name == "train":
-        assert code == 0 or "run/record.json" in before and "this run is finished" in child.text, child.text
+        assert code == 0 or ("run/record.json" in before and "this run is finished" in child.text), child.text
     else:
-        assert code == 0 or before == end and "expected a new or empty folder" in child.text, child.text
+        assert code == 0 or (before == end and "expected a new or empty folder" in child.text), child.text
     assert contents(folder / "out") == end
 
 
