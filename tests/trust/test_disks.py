@@ -136,7 +136,7 @@ def test_a_disk_that_fills_up_while_training(server, work, tmp_path, room):
 
 @pytest.mark.tried("every command that writes", "files that may not grow beyond some bytes (ulimit -f)",
                    "exit code 2, one message with the reason; the old file stays, nothing half-written")
-@pytest.mark.parametrize(("name", "largest"), [(name, 100) for name in WRITERS if name != "model.onnx"]
+@pytest.mark.parametrize(("name", "largest"), [(name, 100) for name in BRIEFLY if name != "model.onnx"]
                          + [("new-run", size) for size in (1000, 10_000, 50_000)])
 def test_files_that_may_not_grow(server, work, tmp_path, name, largest):
     refused(server, work, name, old(tmp_path / name), "File too large", largest=largest)
@@ -160,7 +160,7 @@ def mode_bits() -> None:
 
 @pytest.mark.tried("every command that writes", "a folder without the permission to write",
                    "exit code 2, one message with the reason; the old file stays, nothing half-written")
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", BRIEFLY)
 def test_a_folder_without_permission(server, work, tmp_path, name):
     mode_bits()
     (tmp_path / "closed").mkdir()

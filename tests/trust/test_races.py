@@ -131,7 +131,7 @@ def test_the_cache_has_a_bound(tmp_path, monkeypatch, clock):
         os.utime(kept[-1], (date, date))
     there = [path.exists() for path in kept]
     assert there == ([False, False, True, True] if clock == "goes on" else [True, False, False, True])
-    kaggle.read_training(csv[2 if clock == "goes on" else 0], size=32)  # used now: by the clock it is not the next to go
+    kaggle.read_training(csv[2 if clock == "goes on" else 0], size=32)  # used now
     kaggle.read_training(csv[4], size=32)
     assert kept[2].exists() == (clock == "goes on") and len(list(folder.glob("training*.npz"))) == 2
     assert (folder / "mine.npz").exists() and not list(folder.glob(".*"))
