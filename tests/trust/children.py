@@ -43,21 +43,26 @@ class Server:
     """Starts children; see the module's head."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.count = folder, 0
+        self.folder, self.children = folder, []
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["preload"])
 
     def call(self, function, *args) -> Child:
         """Start ``function(*args)`` in a child."""
-        self.count += 1
-        printed = self.folder / f"{self.count}.txt"
+        printed = self.folder / f"{len(self.children)}.txt"
         process = self.context.Process(target=inside, args=(str(printed), function, *args))
         process.start()
-        return Child(process, printed)
+        self.children.append(Child(process, printed))
+        return self.children[-1]
 
     def facekp(self, *arguments: str | Path, prepare=None) -> Child:
         """Start a command; ``prepare()`` is called before it, in the child."""
         return self.call(command, [str(a) for a in arguments], prepare)
+
+    def close(self) -> None:
+        """Kill what a failed test left running, or stopped."""
+        for child in self.children:
+            child.kill()
 
 
 def inside(printed: str, function, *args) -> None:

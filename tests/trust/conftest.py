@@ -17,6 +17,7 @@ def server(tmp_path_factory):
     server = Server(tmp_path_factory.mktemp("printed"))
     assert server.facekp("--help").end() == 0  # the server starts now
     yield server
+    server.close()
     del os.environ["FACEKP_CACHE"]
     if before is None:
         del os.environ["PYTHONPATH"]
