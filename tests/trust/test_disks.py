@@ -95,7 +95,7 @@ def refused(server, work: Path, name: str, out: Path, reason: str, **limits) -> 
     code, lines = child.end(), child.text.splitlines()
     assert code == 2 and "Traceback" not in child.text, child.text
     assert lines[-1].startswith("facekp: ") and reason in lines[-1] and ".partial" not in lines[-1], child.text
-    assert sum(line.startswith("facekp: ") for line in lines) == 1
+    assert str(out.parent) in lines[-1] and sum(line.startswith("facekp: ") for line in lines) == 1, child.text
     after = {p: p.read_bytes() for p in out.parent.rglob("*") if p.is_file()} if out.parent.is_dir() else {}
     assert not [p for p in after if ".partial" in p.name]
     assert {p: after.get(p) for p in before} == before
