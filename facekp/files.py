@@ -1,4 +1,8 @@
-"""Files are written to a temporary name, then moved: a file that exists is a whole file."""
+"""Files are written to a temporary name, then moved: a file that exists is a whole file.
+
+Where a process is killed while it writes, the temporary one stays, hidden, its name ending in ``.partial``. The next
+write to the same name clears it.
+"""
 
 import json
 import os
@@ -9,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facekp.errors import InputError
+from facekp.locks import PARTIAL, clear_partials, new_partial
 
 
 @contextmanager
@@ -16,21 +21,27 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary file name beside ``path``; on success it takes ``path``'s place.
 
     On any error, an interrupt included, the temporary file goes and the old ``path`` stays.
+
+    Raises:
+        OSError: no room, no permission; names ``path``.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        # mkstemp makes files for their owner only; give what an ordinary open() would have given.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        name = _short(path)
+        clear_partials(path.parent, name)
+        temporary, handle = new_partial(lambda: _file(path.parent, name))
+        try:
+            yield temporary
+            # mkstemp makes files for their owner only; give what an ordinary open() would have given.
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+            if handle is not None:
+                os.close(handle)
 
 
 @contextmanager
@@ -42,19 +53,47 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 
     Raises:
         InputError: ``path`` is a file, or a folder that is not empty.
+        OSError: no room, no permission; names ``path``.
     """
     path = Path(path)
     if path.is_file() or (path.is_dir() and any(path.iterdir())):
         what = "a file" if path.is_file() else "a folder with something in it"
         raise InputError(f"{path}: expected a new or empty folder; found {what}. Name another, or empty it first.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial"))
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        name = _short(path)
+        clear_partials(path.parent, name)
+        temporary, handle = new_partial(lambda: tempfile.mkdtemp(dir=path.parent, prefix=f".{name}.", suffix=PARTIAL))
+        try:
+            yield temporary
+            temporary.chmod(0o755)
+            os.replace(temporary, path)  # replaces an empty folder too
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            if handle is not None:
+                os.close(handle)
+
+
+def _file(folder: Path, name: str) -> str:
+    handle, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=PARTIAL)
+    os.close(handle)
+    return path
+
+
+def _short(path: Path) -> str:
+    """A name that has room for what is added to it: file systems allow 255 bytes."""
+    return path.name[:50]
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """An OSError from inside names ``path``, not a temporary file that nobody has heard of."""
     try:
-        yield temporary
-        temporary.chmod(0o755)
-        os.replace(temporary, path)  # replaces an empty folder too
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        yield
+    except OSError as e:
+        if e.filename is None or str(e.filename).endswith(PARTIAL) or f"{PARTIAL}{os.sep}" in str(e.filename):
+            raise OSError(e.errno, e.strerror or str(e), str(path)) from e
+        raise
 
 
 def write_json(path: str | Path, value: object) -> None:

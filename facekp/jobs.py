@@ -12,8 +12,10 @@ from facekp.data.faces import Faces
 from facekp.data.folder import subset
 from facekp.data.regimes import with_conventions
 from facekp.errors import InputError
+from facekp.locks import clear_partials
 from facekp.models import KeypointModel, create_model
 from facekp.training import TrainConfig
+from facekp.training.state import finished
 from facekp.training.team import Team, join
 
 
@@ -60,11 +62,14 @@ def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, t
     """Train, say how it goes, and write the run; or ``folds`` runs.
 
     Raises:
-        InputError: ``run`` is finished, or has files in it and ``resume`` was not asked for.
+        InputError: ``run`` is a file, is finished, or has files in it and ``resume`` was not asked for.
+        Busy: another process trains into ``run``.
     """
-    finished = (run / ("folds.json" if folds else "record.json")).exists()
-    if resume and finished:
+    clear_partials(run)  # of a killed run: nobody sees them, so the folder counts as empty without them
+    if resume and ((run / "folds.json").is_file() if folds else finished(run)):
         raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
+    if run.is_file():
+        raise InputError(f"{run}: expected a new or empty folder; found a file. Name another.")
     if not resume and run.is_dir() and any(run.iterdir()):
         raise InputError(f"{run}: expected a new or empty folder; found files. Name another, or add --resume to go on.")
     if folds and tensorboard:

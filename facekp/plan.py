@@ -37,11 +37,13 @@ from facekp.data.regimes import told
 from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.jobs import Job
+from facekp.locks import Busy
 from facekp.models import MODELS, load_model, reference
 from facekp.models.count import parameters
 from facekp.predict import predict
 from facekp.recipes import recipe
 from facekp.results import environment
+from facekp.training.state import finished
 
 OF_JOB = {"keypoints", "conventions", "held_out", "options", "head", "origin"}
 KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set", "folds", "apart", "mistake"}
@@ -127,6 +129,8 @@ def run_plan(
 ) -> None:
     """Do all runs of a plan whose record is not in ``out`` yet; an interrupted call can be repeated.
 
+    Several processes may share a plan: each passes over the runs that another one is training.
+
     Args:
         plan: the TOML file.
         source: what ``data.load`` takes.
@@ -136,13 +140,17 @@ def run_plan(
         only: names of runs; default all.
 
     Raises:
-        InputError: a record in ``out`` or a run in ``work`` is of other faces or another config.
+        InputError: a record in ``out`` or a run in ``work`` is of other faces or another config; or one of the two is
+            a file.
     """
     protocol, runs = read_plan(plan)
     unknown = set(only or []) - {run.name for run in runs}
     if unknown:
         raise InputError(f"{plan}: found no run called {', '.join(sorted(unknown))}.")
     out, work = Path(out), Path(work)
+    for folder in (out, work):
+        if folder.is_file():
+            raise InputError(f"{folder}: expected a folder; found a file. Name another.")
     for run in runs:
         if only and run.name not in only:
             continue
@@ -151,7 +159,11 @@ def run_plan(
         if path.exists():
             check_record(path, json.loads(path.read_text()), learn, test, job)
             continue
-        record = done(run, job, learn, test, work / run.folder)
+        try:
+            record = done(run, job, learn, test, work / run.folder)
+        except Busy:
+            print(f"{run.file:24} is being trained by another process; passed over.", flush=True)
+            continue
         write_json(path, record | {"name": run.name, "protocol": protocol})
         print(f"{run.file:24} {record['metrics']['rmse']:.3f} px "
               f"(mean face {record['metrics']['mean_face_rmse']:.3f})", flush=True)
@@ -215,7 +227,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
                            "val": {"fingerprint": test.fingerprint(), "faces": len(test)}},
                   "metrics": training.evaluate(model, test, metrics.mean_face(learn.keypoints))}
     else:
-        if (folder / "record.json").exists():
+        if finished(folder):
             record = json.loads((folder / "record.json").read_text())
             check_record(folder / "record.json", record, learn, test, job)
         else:

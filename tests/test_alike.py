@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from drawn import blob_faces
 
 from facekp.data import load
-from facekp.data.alike import lookalikes, nearest
+from facekp.data.alike import _shrunk, lookalikes, nearest
 from facekp.errors import InputError
 
 
@@ -52,3 +53,13 @@ def test_order_does_not_matter_and_grey_pictures_stand_alone():
 def test_a_correlation_outside_its_range_is_refused(alike):
     with pytest.raises(InputError, match="between 0 and 1"):
         lookalikes(load("sample").images[:3], alike)
+
+
+@pytest.mark.parametrize("size", [20, 32, 97, 100])
+def test_pictures_of_any_size_are_compared(size):
+    images = blob_faces(6, size=size).images
+    assert np.allclose(nearest(images, images), 1, atol=1e-5)
+    darker = (images * 0.8).astype(np.uint8)
+    assert nearest(darker, images).min() > 0.99 and len(np.unique(lookalikes(images, 0.999))) == 6
+    ordinary = blob_faces(6).images
+    assert np.allclose(_shrunk(ordinary, 24), ordinary.reshape(6, 24, 4, 24, 4).mean((2, 4)), atol=1e-3)

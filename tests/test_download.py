@@ -105,6 +105,8 @@ ERRORS = {
 }
 
 
+@pytest.mark.tried("facekp download", "no account, rules not accepted, no network, a server's errors",
+                   "one error with the steps to take; no file in the folder")
 @pytest.mark.parametrize("case", ERRORS)
 def test_errors_are_steps_to_take(case, tmp_path, fake):
     error, parts = ERRORS[case]

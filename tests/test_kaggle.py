@@ -359,6 +359,7 @@ def test_cache_hit_gives_the_same_and_a_change_misses(tmp_path, own_cache, monke
         kaggle.read_training(path)  # another size is another key
 
 
+@pytest.mark.tried("the cache", "a kept file that is cut, empty, or has bytes changed", "it is made again, and right")
 @pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b[:-300] + b"\xff" * 300,
                                     lambda b: b[:700] + bytes([b[700] ^ 1]) + b[701:]])
 def test_a_broken_cache_file_is_made_again(damage, tmp_path, own_cache):

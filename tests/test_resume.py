@@ -53,6 +53,7 @@ def interrupt(monkeypatch):
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.tried("train", "Ctrl-C in the middle of a step, then --resume", "the undisturbed weights, bit for bit")
 @pytest.mark.parametrize("step", [1, 5, 6, 11])  # three steps an epoch: the first, within one, the last of one, ...
 def test_an_interrupted_run_ends_bit_for_bit_where_the_undisturbed_one_ends(faces, tmp_path, interrupt, step):
     whole, broken, resumed = small(), small(), small(seed=9)
@@ -154,6 +155,17 @@ def test_a_loss_that_is_no_number_says_where_and_which_weights_are_left(faces, t
     model = small()
     with pytest.raises(FloatingPointError, match="No earlier state was saved"):
         fit(model, *faces, CONFIG, progress=False, on_epoch=spoil)
+
+
+@pytest.mark.tried("train", "a second run into a folder, stopped right after its weights were written",
+                   "the first run's record is not left beside weights that are not its own")
+def test_no_record_stands_beside_the_weights_of_another_run(faces, tmp_path, monkeypatch):
+    fit(small(), *faces, CONFIG, tmp_path, progress=False)
+    before = (tmp_path / "model.safetensors").read_bytes()
+    monkeypatch.setattr(loop_module, "write_json", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OSError, match="No space left"):
+        fit(small(seed=3), *faces, CONFIG, tmp_path, progress=False)
+    assert (tmp_path / "model.safetensors").read_bytes() != before and not (tmp_path / "record.json").exists()
 
 
 def test_the_log_has_a_line_of_json_per_epoch(faces, tmp_path):

@@ -20,6 +20,8 @@ import sys
 import tarfile
 import tempfile
 import urllib.request
+import zlib
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +60,8 @@ def runtime(cache: Path = CACHE) -> dict[str, bytes]:
         try:
             fetch()
             return {name: checked(folder / name, pin) for name, pin in RUNTIME_FILES.items()}
-        except (OSError, subprocess.SubprocessError, tarfile.TarError, KeyError):
+        except (OSError, HTTPException, subprocess.SubprocessError, tarfile.TarError, EOFError, zlib.error,
+                StopIteration, KeyError):  # no network; cut off on the way; damaged; another package than expected
             continue
     raise Missing(f"ONNX Runtime Web {RUNTIME} could not be fetched when these pages were built (with npm, or from a "
                   "CDN). Build them again with a connection.")

@@ -15,7 +15,7 @@ def nearest(images: np.ndarray, among: np.ndarray, side: int = 24) -> np.ndarray
     Pictures are shrunk to ``side`` pixels and brought to mean 0 and length 1, so light and contrast do not count.
 
     Args:
-        images, among: (N, H, W) and (M, H, W) uint8, H and W multiples of ``side``.
+        images, among: (N, H, W) and (M, H, W) uint8.
         side: height and width at which they are compared.
 
     Returns:
@@ -32,7 +32,7 @@ def lookalikes(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.nd
     ``faces.split(groups=lookalikes(faces.images))`` no held-out face has a look-alike among the training faces.
 
     Args:
-        images: (N, H, W) uint8, H and W multiples of ``side``.
+        images: (N, H, W) uint8.
         alike: the correlation above which two pictures belong together.
         side: height and width at which they are compared.
 
@@ -56,6 +56,17 @@ def lookalikes(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.nd
 def _flat(pixels: np.ndarray, side: int) -> np.ndarray:
     """(N, H, W) uint8 -> (N, side * side) float32 of mean 0 and length 1."""
     n, h, w = pixels.shape
-    small = pixels.reshape(n, side, h // side, side, w // side).mean((2, 4), dtype=np.float32).reshape(n, -1)
+    if h % side or w % side:
+        small = _shrunk(pixels, min(side, h, w)).reshape(n, -1)
+    else:
+        small = pixels.reshape(n, side, h // side, side, w // side).mean((2, 4), dtype=np.float32).reshape(n, -1)
     small -= small.mean(1, keepdims=True)
     return small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
+
+
+def _shrunk(pixels: np.ndarray, side: int) -> np.ndarray:
+    """(N, H, W) uint8 -> (N, side, side) float32: means over rectangles that differ by a pixel in height or width."""
+    tops, lefts = (np.arange(side) * length // side for length in pixels.shape[1:])
+    sums = np.add.reduceat(np.add.reduceat(pixels, tops, 1, dtype=np.float32), lefts, 2)
+    heights, widths = np.diff(tops, append=pixels.shape[1]), np.diff(lefts, append=pixels.shape[2])
+    return sums / (heights[:, None] * widths).astype(np.float32)

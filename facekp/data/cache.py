@@ -1,11 +1,12 @@
 """Parsed files are kept, under a key made of their content: the second reading takes no time.
 
 The folder is ``$FACEKP_CACHE``, else ``$XDG_CACHE_HOME/facekp``, else ``~/.cache/facekp``. It may
-be deleted at any time.
+be deleted at any time. It holds at most ``ROOM`` bytes, whose files were used last; and several processes may use it.
 """
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,8 +14,11 @@ from pathlib import Path
 
 from facekp.data.faces import Faces
 from facekp.errors import InputError
+from facekp.locks import clear_partials
 
 BLOCK = 16 << 20
+ROOM = 1 << 30  # bytes: Kaggle's training.csv takes 66 MB
+OWN = re.compile(r"[\w-]+-[0-9a-f]{32}\.npz")
 
 
 def cache_folder() -> Path:
@@ -58,19 +62,42 @@ def remembered(path: Path, kind: str, make: Callable[[], Faces]) -> Faces:
     the time: neither is an error.
     """
     try:
+        before = _state(path)
         kept = cache_folder() / f"{kind}-{content_key(path)}.npz"
     except (OSError, RuntimeError):  # the file cannot be read, which make() says better; or there is no home
         return make()
     with suppress(InputError):
-        return Faces.load(kept)
-    before = _state(path)
-    faces = make()
-    if _state(path) == before:  # nobody wrote to the file meanwhile
+        faces = Faces.load(kept)
         with suppress(OSError):
+            os.utime(kept)  # used now
+        return faces
+    faces = make()
+    with suppress(OSError):
+        if _state(path) == before:  # nobody wrote to the file while it was hashed and read
             faces.save(kept)
+            prune(kept)
     return faces
 
 
-def _state(path: Path) -> tuple[int, int]:
+def prune(newest: Path) -> None:
+    """Remove from the folder of ``newest`` what was used longest ago, until the rest has at most ``ROOM`` bytes.
+
+    ``newest`` stays, whatever the clock says; so does every file that is not of this module's making.
+    """
+    clear_partials(newest.parent)
+    files = [(newest, newest.stat())]
+    for path in newest.parent.glob("*.npz"):
+        if OWN.fullmatch(path.name) and path != newest:
+            with suppress(FileNotFoundError):  # another process was faster
+                files.append((path, path.stat()))
+    room = ROOM
+    for path, stat in sorted(files, key=lambda file: (file[0] != newest, -file[1].st_mtime_ns)):
+        room -= stat.st_size
+        if room < 0 and path != newest:
+            path.unlink(missing_ok=True)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is written to, even where somebody sets its date back."""
     stat = os.stat(path)
-    return stat.st_size, stat.st_mtime_ns
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

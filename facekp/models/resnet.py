@@ -9,7 +9,9 @@ Deviations from the paper, and why:
     last layer starts at 0  the first prediction is the middle of the image, not a random place.
 """
 
-from urllib.error import URLError
+import hashlib
+from http.client import HTTPException
+from pathlib import Path
 
 import torch
 import torchvision
@@ -69,13 +71,33 @@ def resnet_trunk(depth: int, blocks: tuple[int, ...] | None = None,
 
 
 def imagenet(name: str) -> dict[str, Tensor]:
-    """torchvision's best ImageNet weights for its network ``name``: from its cache, or else downloaded."""
+    """torchvision's best ImageNet weights for its network ``name``: from its cache, or else downloaded.
+
+    Raises:
+        InputError: no network, a download that was cut off or is another file, or a damaged file in the cache.
+    """
     weights = torchvision.models.get_model_weights(name).DEFAULT
+    check_kept(weights.url)
     try:
         return weights.get_state_dict(progress=False, check_hash=True)
-    except URLError as e:
-        raise InputError(f"Expected to download ImageNet's weights for {name} from {weights.url}; found no way there "
-                         f"({e.reason}). Leave out 'pretrained', or try again with a network.") from None
+    except (OSError, HTTPException, RuntimeError) as e:  # no network; cut off; another hash than its name says
+        raise InputError(f"Expected to download ImageNet's weights for {name} from {weights.url}; that failed "
+                         f"({getattr(e, 'reason', e)}). Leave out 'pretrained', or try again with a network.") from None
+
+
+def check_kept(url: str) -> None:
+    """Raise InputError if torch keeps the file of ``url``, and it is damaged: torch looks only while it downloads.
+
+    The first eight digits of its SHA-256 stand in its name: resnet18-f37072fd.pth.
+    """
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    if not kept.is_file():
+        return
+    with open(kept, "rb") as f:
+        found = hashlib.file_digest(f, "sha256").hexdigest()
+    if not found.startswith(kept.stem.rsplit("-", 1)[-1]):
+        raise InputError(f"{kept}: expected the file downloaded from {url}; found it damaged (its SHA-256 begins "
+                         f"with {found[:8]}). Delete it, and it is downloaded again.")
 
 
 def grey_stem(conv: nn.Conv2d, keep: bool) -> nn.Conv2d:

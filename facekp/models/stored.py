@@ -23,8 +23,9 @@ def write(path: str | Path, tensors: dict[str, Tensor], config: dict) -> Path:
     path = Path(path)
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     text = json.dumps(config | {"sha256": checksum(tensors, config)})
+    whole = safetensors.torch.save(tensors, metadata={"facekp": text})
     with replacing(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata={"facekp": text})
+        temporary.write_bytes(whole)  # by Python, whose OSError the command line knows
     return path
 
 
@@ -56,7 +57,7 @@ def checksum(tensors: dict[str, Tensor], config: dict) -> str:
     h = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         h.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        h.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        h.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return h.hexdigest()
 
 

@@ -19,6 +19,7 @@ from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
 from facekp.training.config import TrainConfig
 from facekp.training.loop import fit
+from facekp.training.state import finished
 
 
 class MeanHead:
@@ -107,7 +108,7 @@ def fit_folds(
     each = []
     for i, (train, test) in enumerate(faces.folds(k, config.seed, groups)):
         run = folder / f"fold-{i}"
-        if (run / "record.json").is_file():
+        if finished(run):
             check_fold(run, train, test, config_of(i))
         else:
             torch.manual_seed(config.seed + i)

@@ -26,6 +26,7 @@ from facekp.data.faces import Faces
 from facekp.data.regimes import regime_of, told
 from facekp.errors import InputError
 from facekp.files import write_json
+from facekp.locks import alone_in
 from facekp.models import KeypointModel, save_model
 from facekp.predict import predict, to_float
 from facekp.show import bar as progress_bar
@@ -177,17 +178,37 @@ def fit(
     Raises:
         Interrupted: Ctrl-C; the step was finished and the run saved.
         FloatingPointError: the loss became infinite or NaN; says where, and which weights are left.
+        Busy: another process trains into ``folder``.
     """
     config = config or TrainConfig()
     run = start(model, config, len(train))
     identity = {"config": asdict(config), "model": model.config(),
                 "train": train.fingerprint(), "val": val.fingerprint()}
     keeper = Keeper(Path(folder) if folder else None, identity, config.save_every)
-    if resume:
-        keeper.load(run, len(train))
-    feed = make_feed(train, run.losses.device, config.feed, model.origin)
     mean = metrics.mean_face(train.keypoints)
+    with alone_in(keeper.folder if run.team.leads else None):
+        if resume:
+            keeper.load(run, len(train))
+        feed = make_feed(train, run.losses.device, config.feed, model.origin)
+        train_epochs(run, feed, val, mean, config, keeper, progress, on_epoch, watcher)
+        model.load_state_dict(run.ema.model.state_dict())
+        model.eval()
+        record = results.record(model, train, val, asdict(config), run.curve, evaluate(model, val, mean, run.team))
+        record |= {"processes": run.team.size} | (notes or {})
+        if keeper.folder and run.team.leads:
+            (keeper.folder / "record.json").unlink(missing_ok=True)  # of an earlier run: it is not of these weights
+            save_model(model, keeper.folder / "model.safetensors")
+            write_json(keeper.folder / "record.json", record)
+            keeper.file.unlink(missing_ok=True)
+    return record
 
+
+def train_epochs(
+    run: Run, feed: Resident | Streamed, val: Faces, mean_face: np.ndarray, config: TrainConfig, keeper: Keeper,
+    progress: bool = True, on_epoch: Callable[[dict], None] | None = None,
+    watcher: Callable[[dict, KeypointModel], None] | None = None,
+) -> None:
+    """All epochs that the run has not seen yet, each with its line of the curve; the arguments are those of ``fit``."""
     shown, total = progress and run.team.leads, config.epochs * run.steps
     with progress_bar(shown, total=total, initial=run.step, unit="step") as bar, finishing_the_step(run), quick(run):
         while len(run.curve) < config.epochs:
@@ -198,23 +219,13 @@ def fit(
                 run.seconds = time.perf_counter() - run.clock
                 keeper.save(run)
                 raise Interrupted(keeper.how_to_go_on(run)) from None
-            line = watch(run, val, mean, config, keeper)
+            line = watch(run, val, mean_face, config, keeper)
             bar.set_postfix_str(TOLD.format(**line))
             keeper.epoch(run)
             if on_epoch and run.team.leads:
                 on_epoch(line)
             if watcher and run.team.leads:
                 watcher(line, run.ema.model)
-
-    model.load_state_dict(run.ema.model.state_dict())
-    model.eval()
-    record = results.record(model, train, val, asdict(config), run.curve, evaluate(model, val, mean, run.team))
-    record |= {"processes": run.team.size} | (notes or {})
-    if keeper.folder and run.team.leads:
-        save_model(model, keeper.folder / "model.safetensors")
-        write_json(keeper.folder / "record.json", record)
-        keeper.file.unlink(missing_ok=True)
-    return record
 
 
 TOLD = "loss {loss:.3f}, val RMSE {val_rmse:.2f} px (mean face {mean_face_rmse:.2f}), {images_per_second:.0f} images/s"

@@ -1,11 +1,12 @@
 """What a run is while it goes, how it is written down, and how it goes on."""
 
+import io
 import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from facekp.errors import InputError
 from facekp.files import replacing
+from facekp.locks import alone_in
 from facekp.models import KeypointModel, save_model
 from facekp.training import resumable
 from facekp.training.ema import EMA
@@ -133,8 +135,10 @@ class Keeper:
         """Write what a resumed run needs."""
         if self.folder is None or not run.team.leads:
             return
+        whole = io.BytesIO()  # written by Python: PyTorch's own writer does not say that the disk is full
+        torch.save({"identity": json.dumps(self.identity), "state": run.state()}, whole)
         with replacing(self.file) as temporary:
-            torch.save({"identity": json.dumps(self.identity), "state": run.state()}, temporary)
+            temporary.write_bytes(whole.getbuffer())
         self.saved = time.monotonic()
 
     def load(self, run: Run, faces: int) -> None:
@@ -179,6 +183,18 @@ class Keeper:
         model.load_state_dict(state["ema"])
         path = save_model(model.eval(), self.folder / "last-good.safetensors")
         return f"The weights after epoch {len(state['curve'])}, the last that were saved, are in {path}."
+
+
+def finished(folder: Path) -> bool:
+    """Whether the run in ``folder`` has come to its end: its record is written last.
+
+    A resume file that is there all the same, as the process was killed right then, is removed.
+    """
+    if not (folder / "record.json").is_file():
+        return False
+    with suppress(InputError, OSError), alone_in(folder):
+        (folder / "resume.pt").unlink(missing_ok=True)
+    return True
 
 
 @contextmanager
