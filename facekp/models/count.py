@@ -27,7 +27,7 @@ def macs(model: nn.Module, size: int = 96) -> int:
     def count(module: Counted, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
         if isinstance(module, FixedKernel):
-            total += output.numel() * 2 * module.get_buffer("bands")[:, 0].numel()
+            total += output.numel() * 2 * module.bands[:, 0].numel()
         else:
             numbers = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
             total += numbers.numel() * module.weight[0].numel()

@@ -21,10 +21,11 @@ def check_size(size: int, multiple: int = 1, least: int = 1) -> None:
                          "Resize the images, name another size, or take another network.")
 
 
-def from_zero(layer: Layer) -> Layer:
-    """The same layer with weights and biases of 0: a last layer that begins with empty maps, or in the middle."""
-    for numbers in layer.parameters():
-        nn.init.zeros_(numbers)
+def from_zero(layer: Layer, bias: float = 0.0) -> Layer:
+    """The same layer with weights of 0 and one bias: a last layer that begins with empty maps, or in the middle."""
+    weight, biases = layer.parameters()
+    nn.init.zeros_(weight)
+    nn.init.constant_(biases, bias)
     return layer
 
 

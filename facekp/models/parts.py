@@ -48,9 +48,10 @@ class Detector(nn.Module):
         resnet = resnet_trunk(depth, pretrained=pretrained)
         pool = resnet.maxpool if stem_pool else nn.Identity()
         self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, pool)
-        self.layers = nn.Sequential(*[resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4][:layers])
+        stages = [resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4][:layers]
+        self.layers = nn.Sequential(*stages)
         now = 4 if stem_pool else 2
-        for layer in self.layers[1:]:  # torchvision lets each of them halve the picture
+        for layer in stages[1:]:  # torchvision lets each of them halve the picture
             if now < stride:
                 now *= 2
             else:
@@ -58,8 +59,8 @@ class Detector(nn.Module):
         if now != stride:
             raise InputError(f"A detector of {layers} stages can have no stride of {stride}; the nearest is {now}.")
         last = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)][-1]
-        self.score = from_zero(nn.Conv2d(last.out_channels, num_keypoints, 1))
-        nn.init.constant_(self.score.bias, -4.0)  # begin by saying "no" (2 %) everywhere: right for nearly all pixels
+        # It begins by saying "no" (2 %) everywhere: right for nearly all pixels.
+        self.score = from_zero(nn.Conv2d(last.out_channels, num_keypoints, 1), bias=-4.0)
         self.up = nn.ConvTranspose2d(num_keypoints, num_keypoints, now, stride=now)
         repeat_pixels(self.up)
 

@@ -51,7 +51,7 @@ def rotation(h: Head) -> np.ndarray:
 
 def project(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Points of the head (three arrays of one shape) -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
-    return picture_of(h, list(turn(h, x, y, z)))
+    return picture_of(h, turn(h, x, y, z))
 
 
 def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     return np.stack([float(a) * x + float(b) * y + float(c) * z for a, b, c in rotation(h)])
 
 
-def picture_of(h: Head, turned: list[np.ndarray]) -> np.ndarray:
+def picture_of(h: Head, turned: np.ndarray) -> np.ndarray:
     """Turned points -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
     names = landmarks(h)
     eyes = np.array([names["left_eye_center"], names["right_eye_center"]])
@@ -118,7 +118,7 @@ def rasterise(h: Head) -> Pixels:
         seen = np.concatenate([seen, skin + np.flatnonzero(mask)])
     turned = np.concatenate([turn(h, *m).reshape(3, -1) for m in mesh], axis=1)
     # (3, M): place of each point in the large picture, depth in its pixels too.
-    place = (picture_of(h, list(turned)) + np.float32(0.5)) * SCALE - np.float32(0.5)
+    place = (picture_of(h, turned) + np.float32(0.5)) * SCALE - np.float32(0.5)
     where, point = _nearest(place, seen, size)
 
     # How the picture moves when one goes one step along theta (or y) on the surface.
