@@ -426,7 +426,7 @@ def test_progress_is_silent_where_there_is_no_terminal(tmp_path, capfd):
     (lambda lines: lines[5].__setitem__(1, "one"), "row 5, column 'ImageId'.*found 'one'"),
     (lambda lines: lines[5].__setitem__(1, ""), "row 5, column 'ImageId'"),
     (lambda lines: lines[5].__setitem__(0, "0"), "row 5, column 'RowId'"),
-    (lambda lines: lines[5].append("x"), "row 5: expected 4 columns; found 5"),
+    (lambda lines: lines[5].append("x"), "row 5: expected 4 cells, as the header has; found 5"),
     (lambda lines: lines.__delitem__(slice(1, None)), "found none"),
     (lambda lines: lines.__setitem__(slice(None), training_lines(*arrays())), "found its training.csv"),
 ])
