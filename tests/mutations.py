@@ -17,8 +17,8 @@ CASES = settings(max_examples=1000, deadline=None, derandomize=True,
                  suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 NASTY = (b"", b"\0", b"NaN", b"nan", b"inf", b"-inf", b"1e400", b"3e38", b"-1", b"256", b"1.5", b"1,234.5", b"1_000",
-         b"0x10", b'"', b'""', b",", b";", b"\t", b"\r", b"\n", b"\r\n", b" ", b"\xff", b"\xef\xbb\xbf", "١".encode(), b"9" * 5000, b"\x1b[31m", b"true", b"null", b"[]", b"{}",
-         b"[" * 3000, b"{\"a\":" * 3000)
+         b"0x10", b'"', b'""', b",", b";", b"\t", b"\r", b"\n", b"\r\n", b" ", b"\xff", b"\xef\xbb\xbf", b"\xd9\xa1",
+         b"9" * 5000, b"\x1b[31m", b"true", b"null", b"[]", b"{}", b"[" * 3000, b'{"a":' * 3000)
 
 
 @st.composite
@@ -32,15 +32,16 @@ def damaged(draw: st.DrawFn, whole: bytes, most: int = 3) -> bytes:
 
 
 def place(draw: st.DrawFn, content: bytes) -> tuple[int, int]:
-    """A span of ``content``: where it begins and where it ends."""
-    start = draw(st.integers(0, len(content)))
+    """A span of ``content``: where it begins and where it ends, all places alike."""
+    # In two draws: of a range beyond 127, Hypothesis prefers the small numbers, and only headers would be damaged.
+    start = (draw(st.integers(0, min(127, len(content) // 128))) * 128 + draw(st.integers(0, 127))) % (len(content) + 1)
     return start, min(len(content), start + draw(st.integers(1, 40)))
 
 
 def flipped(draw: st.DrawFn, content: bytes) -> bytes:
     if not content:
         return content
-    at = draw(st.integers(0, len(content) - 1))
+    at = min(place(draw, content)[0], len(content) - 1)
     return content[:at] + bytes([content[at] ^ (1 << draw(st.integers(0, 7)))]) + content[at + 1:]
 
 

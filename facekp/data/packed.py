@@ -3,6 +3,7 @@
 Nothing is unpacked to disk, and no zip gets more memory than its limit below, whatever it claims.
 """
 
+import errno
 import io
 import os
 import shutil
@@ -69,6 +70,8 @@ def opened(file: Path, stem: str) -> Iterator[Source]:
     except (zipfile.BadZipFile, zlib.error, EOFError) as e:
         raise InputError(f"{file}: expected a whole zip file; found a damaged one ({e}). Fetch it again.") from None
     except OSError as e:
+        if e.errno == errno.EINVAL:  # a damaged zip sends its reader to a place before the file's beginning
+            raise InputError(f"{file}: expected a whole zip file; found a damaged one. Fetch it again.") from None
         raise InputError(f"{file}: cannot be read ({e.strerror or e}).") from None
 
 
