@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from facekp.data import npz
 from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.keypoints import KAGGLE, Scheme
@@ -185,6 +186,7 @@ class Faces:
     def load(cls, path: str | Path) -> "Faces":
         """Read what :meth:`save` wrote; a file with only ``images`` and ``keypoints`` has Kaggle's scheme."""
         try:
+            npz.check(path)
             with np.load(path, allow_pickle=False) as z:
                 unknown = sorted(set(z) - {"images", "keypoints", "rows", "scheme"})
                 if unknown:  # a damaged name, and rows or scheme would silently become the default
