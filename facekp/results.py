@@ -1,6 +1,6 @@
 """Records: what a run was and what came of it, as one JSON file that the book's tables read."""
 
-import json
+import os
 import platform
 import subprocess
 import sys
@@ -15,6 +15,7 @@ from facekp.data import kaggle
 from facekp.data.faces import Faces
 from facekp.data.regimes import of_kaggle
 from facekp.errors import InputError
+from facekp.files import read_json
 from facekp.models import KeypointModel
 
 
@@ -32,10 +33,54 @@ def load_record(name: str) -> dict:
     """
     folder = records_folder()
     path = folder / f"{name}.json"
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file() fails on a name that is too long
         there = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.json"))
         raise InputError(f"There is no record '{name}'. Known: {', '.join(there)}.")
-    return json.loads(path.read_text())
+    return read_json(path)
+
+
+WHOLE, NUMBER, TEXT = "a whole number, not below 0", "a number", "a text"
+NUMBERS, TABLE, TABLES = "a list of numbers", "an object", "a list of objects"
+MISSING = object()
+KINDS = {
+    "name": TEXT, "seed": WHOLE, "parameters": WHOLE, "tested_on": TEXT, "face_rmse": NUMBERS,
+    "rmse_of_folds": NUMBERS, "curve": TABLES,
+    "config": TABLE, "model": TABLE, "model.head": TABLE, "split": TABLE, "split.keypoints": TEXT,
+    "split.held_out": NUMBER, "split.seed": WHOLE, "data": TABLE,
+    "data.train": TABLE, "data.val": TABLE, "data.train.fingerprint": TEXT, "data.val.fingerprint": TEXT,
+    "metrics": TABLE, "metrics.rmse": NUMBER, "metrics.mean_face_rmse": NUMBER, "metrics.nme_inter_ocular": NUMBER,
+}
+"""What the entries of a record are, where they are there."""
+
+
+def read_record(path: str | Path, *needed: str) -> dict:
+    """The record of a training, as a file.
+
+    Args:
+        path: a JSON file that :func:`record` or a plan made.
+        needed: entries that must be there, like ``"metrics.rmse"``.
+
+    Raises:
+        InputError: no such file, no JSON, an entry that is missing or of another kind.
+    """
+    found = read_json(path)
+    for entry, kind in KINDS.items():
+        value: object = found
+        for key in entry.split("."):
+            value = value.get(key, MISSING) if isinstance(value, dict) else MISSING
+        if not is_of(kind, value) and (value is not MISSING or entry in needed):
+            what = "nothing" if value is MISSING else repr(value)[:80]
+            raise InputError(f"{path}: expected {kind} as '{entry}' of this record; found {what}. Make it again.")
+    return found
+
+
+def is_of(kind: str, value: object) -> bool:
+    """Whether ``value`` is of one of the ``KINDS``."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30  # no NaN
+    if kind in (NUMBERS, TABLES):
+        return isinstance(value, list) and all(is_of(NUMBER if kind == NUMBERS else TABLE, v) for v in value)
+    return {WHOLE: number and isinstance(value, int) and value >= 0, NUMBER: number, TEXT: isinstance(value, str),
+            TABLE: isinstance(value, dict)}[kind]
 
 
 def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:
