@@ -1,10 +1,13 @@
 """Kaggle's tables, damaged: read as they are, or refused with one line; never misread, never out of memory."""
 
+import io
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from kaggle_files import SIZE, arrays, lookup_lines, test_lines, text, training_lines
 from mutations import CASES, damaged, little_memory, result_or_one_line
 
@@ -114,3 +117,35 @@ def holed(path, start: bytes):
     path.write_bytes(start)
     os.truncate(path, 10 << 30)
     return path
+
+
+# ---- the submission -----------------------------------------------------------------------------
+
+ids = st.lists(st.sampled_from([1, 2, 3, 3, -1, 2**40]), min_size=2, max_size=4)
+points = st.sampled_from([0.0, 33.25, -5.0, 120.0, np.nan, np.inf])
+
+
+@pytest.mark.tried("submission.csv", "wrong ids, rows asked for twice or never, points that are missing or infinite",
+                   "every row that is asked for, or one line and the old file")
+@CASES
+@given(ids, st.lists(st.tuples(st.sampled_from([1, 2, 3, 3, 7]), st.sampled_from([1, 2, 3, 4]),
+                               st.sampled_from([*KAGGLE.columns[:4], "nose_x"])), max_size=4), points, points)
+def test_any_submission(folder, image_ids, rows, x, y):
+    keypoints = np.zeros((len(image_ids), 15, 2))
+    keypoints[:, :2] = x, y
+    lookup = pd.DataFrame([(*row, "") for row in rows], columns=["RowId", "ImageId", "FeatureName", "Location"])
+    out = folder / "submission.csv"
+    out.write_text("old")
+
+    def write():
+        return kaggle.write_submission(keypoints, lookup, out, np.array(image_ids)).read_text()
+
+    try:
+        written = write()
+    except InputError as error:
+        assert out.read_text() == "old" and str(error).isprintable()
+        assert sorted(p.name for p in folder.iterdir() if ".partial" in p.name) == []
+        return
+    table = pd.read_csv(io.StringIO(written)).set_index("RowId")["Location"]
+    assert table.to_dict() == {r: min(max(x if c.endswith("x") else y, 0), 96) for r, _, c in rows}
+    assert len(set(image_ids)) == len(image_ids) and {i for _, i, _ in rows} <= set(image_ids)
