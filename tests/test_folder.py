@@ -279,6 +279,8 @@ def test_colour_depth_and_exif(tmp_path):
     assert np.array_equal(images[5], np.where(GREY > 127, 255, 0))
 
 
+@pytest.mark.tried("keypoints.csv of one's own", "columns, cells, numbers and file names that are wrong in one way",
+                   "one line that names the row and the column")
 @pytest.mark.parametrize("csv, message", [
     ("", "empty file"),
     ("file,a_x,a_y\n", "found none"),
@@ -311,6 +313,7 @@ def test_bad_table(csv, message, tmp_path):
     assert "keypoints.csv" in str(error.value)
 
 
+@pytest.mark.tried("pairs.csv", "unknown names, other columns, a name twice, empty", "one line that names the row")
 @pytest.mark.parametrize("pairs, message", [
     ("left,right\na,c\n", "row 1: expected names of keypoints.csv.*found 'c'"),
     ("l,r\na,b\n", "expected the columns left, right; found l, r"),
