@@ -28,8 +28,8 @@ def folder(tmp_path_factory):
 
 def plainly(content: bytes) -> list[list[str]]:
     """The cells of a table, split as simply as can be."""
-    text = content.decode("utf-8-sig")
-    return [[cell.strip(' "\t\r\v\f') for cell in line.split(",")] for line in text.split("\n") if line.strip("\r")]
+    lines = content.decode("utf-8-sig").split("\n")
+    return [[cell.strip().strip('" ') for cell in line.split(",")] for line in lines if line.strip("\r")]
 
 
 def numbers(cells: list[str]) -> np.ndarray:

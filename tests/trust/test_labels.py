@@ -179,7 +179,7 @@ def test_damaged_table_by_hand(extracted, content):
     finally:
         manifest.rename(extracted / "manifest.json")
     if faces is not None:
-        header, *rows = [[c.strip(' "\t\r\v\f') for c in line.split(",")]
+        header, *rows = [[c.strip().strip('" ') for c in line.split(",")]
                          for line in content.decode("utf-8-sig").split("\n") if line.strip("\r")]
         cells = [[float(row[header.index(c)] or "nan") for c in faces.scheme.columns] for row in rows]
         np.testing.assert_array_equal(faces.keypoints.reshape(len(faces), -1), np.array(cells, np.float32))

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mutations import CASES, damaged, little_memory, result_or_one_line
 
-from facekp import evaluation, plan, results
+from facekp import evaluation, plan, planfile, results
 from facekp.augment import Augment
 from facekp.errors import InputError
 from facekp.jobs import Job
@@ -64,7 +64,6 @@ def test_damaged_plan(folder, content):
         assert found[0] == written.get("protocol", "plan")
 
 
-PARTS = [*plan.read_plan.__globals__["KINDS"], "colour"]
 scalars = st.sampled_from(["", "x", "15", 0, 1, -1, 2**40, 0.1, -0.5, 1e300, "inf", "nan", True, [], [0], [1, 1], [-1],
                            ["a"], [[0]], {}, {"a": 1}, {"stacks": 2}, {"name": 1}, {"authors": True}, {"lr": "x"}])
 
@@ -77,7 +76,8 @@ def toml(value) -> str:
 
 @pytest.mark.tried("plan.toml", "values of every kind for every key", "runs, or one line that names the key")
 @CASES
-@given(st.sampled_from(PARTS), scalars, st.sampled_from(["common", "run"]), st.sampled_from([*MODELS, "ridge"]))
+@given(st.sampled_from([*planfile.KINDS, "colour"]), scalars,
+       st.sampled_from(["common", "run"]), st.sampled_from([*MODELS, "ridge"]))
 @example("set", {"name": 1}, "run", "hourglass-s")
 @example("set", {"authors": True}, "common", "hourglass-s")
 @example("seeds", [-1], "run", "ridge")
