@@ -188,9 +188,6 @@ class Faces:
         try:
             npz.check(path)
             with np.load(path, allow_pickle=False) as z:
-                unknown = sorted(set(z) - {"images", "keypoints", "rows", "scheme"})
-                if unknown:  # a damaged name, and rows or scheme would silently become the default
-                    raise InputError(f"expected images, keypoints, rows and scheme; found {', '.join(unknown)} too.")
                 scheme = Scheme.from_dict(json.loads(str(z["scheme"]))) if "scheme" in z else KAGGLE
                 return cls(z["images"], z["keypoints"], scheme, z.get("rows", None))
         except FileNotFoundError:

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from kaggle_files import SIZE, arrays, lookup_lines, test_lines, text, training_lines
 from mutations import CASES, damaged, little_memory, result_or_one_line
@@ -71,6 +71,8 @@ def test_damaged_test(folder, content):
                    "what every cell says, or one line that says what is wrong")
 @CASES
 @given(damaged(LOOKUP))
+@example(LOOKUP.replace(b"nose_tip_x,", b'nose_tip_x,"'))  # all that follows would be one cell
+@example(LOOKUP.replace(b"nose_tip_x,", b'nose_tip_x,"').replace(b"nose_tip_y,", b'nose_tip_y,"'))  # a row would go
 def test_damaged_lookup(folder, content):
     path = folder / "IdLookupTable.csv"
     path.write_bytes(content)
