@@ -54,8 +54,8 @@ class Augment:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-                raise InputError(f"Expected a number, not below 0, for the augmentation's {name}; found {value!r}.")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e6:
+                raise InputError(f"Expected a number from 0 to 1e6 for the augmentation's {name}; found {value!r}.")
         for name, most in (("flip", 1), ("cutout", 1), ("elastic", 5), ("shear", 45), ("blur", 10)):
             if getattr(self, name) > most:
                 raise InputError(f"Expected at most {most} for the augmentation's {name}; found {getattr(self, name)}.")

@@ -1,5 +1,7 @@
 """The one error that a user's input can cause."""
 
+LONGEST = 1600  # characters of a message
+
 
 class InputError(ValueError):
     """Something the user gave is not as it should be: a file, a folder, an option.
@@ -7,4 +9,14 @@ class InputError(ValueError):
     The message is one sentence each of what was expected, what was found (file, row and
     column where there are any) and what to do. The command line prints it without a traceback
     and exits with code 2.
+
+    It quotes what it found, and that may be anything: line breaks and control characters become
+    escapes such as ``\\n``, so that a message is one line and cannot command the terminal, and a
+    very long one loses its middle.
     """
+
+    def __init__(self, message: str) -> None:
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+        if len(text) > LONGEST:
+            text = f"{text[:LONGEST * 3 // 4]} ... {text[-LONGEST // 4:]}"
+        super().__init__(text)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facekp import data, metrics, plots
+from facekp import data, metrics, plots, results
 from facekp.analysis import analyse
 from facekp.data import folder, kaggle, regimes
 from facekp.data.faces import Faces
@@ -14,7 +14,6 @@ from facekp.files import replacing, write_json
 from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
 from facekp.pretrained import load_pretrained, shipped
-from facekp.results import read_record, scores
 from facekp.training import pick_device
 from facekp.training.folds import Ensemble, load_ensemble
 
@@ -51,6 +50,17 @@ def open_runs(runs: list[str | Path], device: str = "auto") -> tuple[KeypointMod
     return Ensemble([m for m, _ in opened]).eval(), record
 
 
+def read_record(path: Path) -> dict:
+    """The record at ``path``, {} if there is none; InputError if it is no record of a training."""
+    if not path.is_file():
+        return {}
+    record = results.read_record(path)
+    if "rmse_of_folds" in record:
+        return results.read_record(path, "metrics.rmse", "folds")
+    split = ("split.keypoints", "split.held_out", "split.seed", "data.val.fingerprint")
+    return results.read_record(path, *split) if "split" in record else record
+
+
 def fitting(model: KeypointModel, faces: Faces) -> Faces:
     """``faces``, if they have the model's points and size; Kaggle's in two conventions, if the model has them.
 
@@ -78,9 +88,9 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
     split = record.get("split")
     if "rmse_of_folds" in record:
         raise InputError(
-            f"Each face of this run was held out once, by another of its {record['folds']} models: the error on all of "
-            f"them is {record['metrics']['rmse']:.3f} px (folds.json). Add --all to test the mean of the models on "
-            "faces that none of them was trained on."
+            f"Each face of this run was held out once, by another of its {len(record['rmse_of_folds'])} models: the "
+            f"error on all of them is {record['metrics']['rmse']:.3f} px (folds.json). Add --all to test the mean of "
+            "the models on faces that none of them was trained on."
         )
     if split is None:
         raise InputError("This model has no record of which faces were held out. Add --all to test on every face.")
@@ -109,7 +119,7 @@ def report(
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
     points, _ = predict(model, test.images, regime=regimes.told(model, test), mirror=mirror)
-    result = scores(points, test, metrics.mean_face(train.keypoints))
+    result = results.scores(points, test, metrics.mean_face(train.keypoints))
     lines = [
         f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
         f"RMSE       {result['rmse']:7.3f} px per coordinate",

@@ -15,6 +15,8 @@ from pathlib import Path
 from facekp.errors import InputError
 from facekp.locks import PARTIAL, clear_partials, new_partial
 
+LARGEST_JSON = 64 << 20  # bytes; the largest record has a few hundred thousand
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -100,3 +102,24 @@ def write_json(path: str | Path, value: object) -> None:
     """``value`` as indented JSON, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1) + "\n")
+
+
+def read_json(path: str | Path) -> dict:
+    """The object that a JSON file holds.
+
+    Raises:
+        InputError: there is no such file, it is too large to be one of facekp's, or no JSON object is in it.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > LARGEST_JSON:
+            raise ValueError(f"{path.stat().st_size >> 20} MB")
+        value = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError(f"a {type(value).__name__}")
+    except OSError as e:
+        raise InputError(f"{path}: expected a JSON file; it cannot be read ({e.strerror or e}).") from None
+    except (ValueError, RecursionError) as e:
+        raise InputError(f"{path}: expected a JSON object, as facekp writes it; found something else ({e}). "
+                         "Repair or remove the file.") from None
+    return value

@@ -13,7 +13,7 @@ from facekp.data.folder import subset
 from facekp.data.regimes import with_conventions
 from facekp.errors import InputError
 from facekp.locks import clear_partials
-from facekp.models import KeypointModel, create_model
+from facekp.models import KeypointModel, check_options, create_model
 from facekp.training import TrainConfig
 from facekp.training.state import finished
 from facekp.training.team import Team, join
@@ -31,6 +31,9 @@ class Job:
         conventions: "one", "two" or "told", see ``data.regimes``.
         held_out: share of the faces that are kept for testing.
         origin: what the labels call the centre of the first pixel.
+
+    Raises:
+        InputError: a share that is none, or options that are none of the network's.
     """
 
     source: str | Path
@@ -42,6 +45,14 @@ class Job:
     options: dict = field(default_factory=dict)
     head: dict = field(default_factory=dict)
     origin: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 < self.held_out < 1:
+            raise InputError(f"Expected a share of held-out faces between 0 and 1; found {self.held_out!r}.")
+        if not isinstance(self.options, dict) or not isinstance(self.head, dict):
+            raise InputError("Expected the options of the network and of its head by their names; found "
+                             f"{self.options!r} and {self.head!r}.")
+        check_options(self.model, self.options)
 
     def faces(self) -> Faces:
         """All faces of the job."""

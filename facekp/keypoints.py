@@ -38,6 +38,11 @@ class Scheme:
     eyes: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
+        groups = [*self.pairs, *self.lines, *([self.eyes] if self.eyes else [])]
+        if not all(isinstance(n, str) for n in (self.name, *self.names, *(n for group in groups for n in group))):
+            raise InputError(f"Expected text for the names of a scheme and its keypoints; found {self}.")
+        if not all(len(two) == 2 for two in (*self.pairs, *([self.eyes] if self.eyes else []))):
+            raise InputError(f"Expected two names in a pair and for the eyes; found {self.pairs} and {self.eyes}.")
         twice = {n for n in self.names if self.names.count(n) > 1}
         if twice:
             raise InputError(f"Keypoint names must differ; found twice: {sorted(twice)}.")
@@ -83,10 +88,20 @@ class Scheme:
 
     @classmethod
     def from_dict(cls, d: dict) -> "Scheme":
-        """The scheme that :meth:`to_dict` wrote."""
-        eyes = d.get("eyes")
-        return cls(d["name"], tuple(d["names"]), tuple((a, b) for a, b in d["pairs"]),
-                   tuple(tuple(line) for line in d["lines"]), (eyes[0], eyes[1]) if eyes else None)
+        """The scheme that :meth:`to_dict` wrote.
+
+        Raises:
+            InputError: it is no such dictionary.
+        """
+        try:
+            name, names, eyes = d["name"], d["names"], d.get("eyes")
+            pairs, lines = ([tuple(group) for group in d[key] if isinstance(group, list)] for key in ("pairs", "lines"))
+            if not isinstance(names, list) or len(pairs) + len(lines) < len(d["pairs"]) + len(d["lines"]):
+                raise TypeError("a list is missing")
+            return cls(name, tuple(names), tuple(pairs), tuple(lines), tuple(eyes) if eyes else None)
+        except (KeyError, TypeError, AttributeError) as e:
+            raise InputError("Expected a scheme: name, names, pairs, lines and eyes, as Scheme.to_dict gives them; "
+                             f"found something else ({e!r}).") from None
 
 
 def _sides(*parts: str) -> tuple[tuple[str, str], ...]:

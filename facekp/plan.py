@@ -1,29 +1,8 @@
-"""Plans: a list of trainings in a file, one record each, and what their records say together.
-
-A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name and what is its own::
-
-    protocol = "A"
-    [common]
-    seeds = [0, 1, 2]
-    set = { epochs = 30 }
-
-    [[run]]
-    name = "hourglass-s"
-    model = "hourglass-s"
-
-Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
-``held_out``, ``options``, ``head``, ``origin`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the
-training faces are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe; ``folds``, into
-how many parts the faces are dealt, of which run number i (its seed) holds out part i; ``apart``, what must not stand
-on both sides: "copies" (the default) or "lookalikes"; ``mistake``, one of ``MISTAKES``, made on purpose to see what it
-costs.
-"""
+"""Plans done: one record for each run of a plan file (:mod:`facekp.planfile`), and what the records say together."""
 
 import hashlib
 import json
-import re
-import tomllib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,89 +17,12 @@ from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.jobs import Job
 from facekp.locks import Busy
-from facekp.models import MODELS, load_model, reference
+from facekp.models import load_model
 from facekp.models.count import parameters
+from facekp.planfile import REFERENCES, Run, read_plan, stand_in
 from facekp.predict import predict
-from facekp.recipes import recipe
-from facekp.results import environment
+from facekp.results import environment, read_record
 from facekp.training.state import finished
-
-OF_JOB = {"keypoints", "conventions", "held_out", "options", "head", "origin"}
-KEYS = OF_JOB | {"name", "model", "seeds", "faces", "authors", "set", "folds", "apart", "mistake"}
-APART = ("copies", "lookalikes")
-MISTAKES = ("mirror without swap", "copies on both sides", "gaps filled with zero", "gaps filled with the mean")
-REFERENCES = {"mean face": reference.mean_face, "ridge": reference.ridge}
-
-
-@dataclass(frozen=True)
-class Run:
-    """One line of a plan with one seed."""
-
-    name: str
-    seed: int
-    settings: dict
-
-    @property
-    def file(self) -> str:
-        return f"{plain(self.name)}-{self.seed}"
-
-    @property
-    def folder(self) -> str:
-        """Where its weights lie in the working folder: all folds in one, which ``facekp submit`` takes as one model."""
-        return f"{plain(self.name)}/fold-{self.seed}" if "folds" in self.settings else self.file
-
-    def job(self, source: str | Path, device: str = "auto") -> Job:
-        """The training that this run is."""
-        s = self.settings
-        changes = {"device": device} | s.get("set", {}) | {"seed": self.seed}
-        config = recipe(s["model"], s.get("authors", False), **changes)
-        return Job(source, s["model"], config, s.get("keypoints", "15"), s.get("conventions", "one"),
-                   s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("origin", 0.0))
-
-
-def plain(name: str) -> str:
-    """A name as a file name: letters, digits, dots, and a hyphen for anything between."""
-    return re.sub(r"[^\w.]+", "-", name).strip("-")
-
-
-def read_plan(path: str | Path) -> tuple[str, list[Run]]:
-    """The plan's protocol name and its runs, seed by seed: all networks with the first seed come first.
-
-    Raises:
-        InputError: not TOML, an unknown key or network, or two runs of one name.
-    """
-    path = Path(path)
-    try:
-        plan = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such plan. Expected a TOML file like book/plans/protocol-a.toml.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise InputError(f"{path}: expected a plan in TOML; found something else ({e}).") from None
-    common, runs = plan.get("common", {}), []
-    for i, entry in enumerate(plan.get("run", [])):
-        settings = {**common, **entry, "set": common.get("set", {}) | entry.get("set", {})}
-        where = f"{path}: run {i + 1}"
-        unknown = sorted(set(settings) - KEYS)
-        if unknown:
-            raise InputError(f"{where}: found {', '.join(unknown)}; a run may have {', '.join(sorted(KEYS))}.")
-        if not {"name", "model"} <= set(settings):
-            raise InputError(f"{where}: expected a name and a model; found {', '.join(settings)}.")
-        if settings["model"] not in (*MODELS, *REFERENCES):
-            raise InputError(f"{where}: there is no network '{settings['model']}'. "
-                             f"Known: {', '.join((*REFERENCES, *MODELS))}.")
-        if settings.get("mistake", MISTAKES[0]) not in MISTAKES:
-            raise InputError(f"{where}: there is no mistake '{settings['mistake']}'. Known: {', '.join(MISTAKES)}.")
-        if settings.get("apart", APART[0]) not in APART:
-            raise InputError(f"{where}: expected apart = one of {', '.join(APART)}; found '{settings['apart']}'.")
-        runs += [Run(settings["name"], seed, settings) for seed in settings.get("seeds", [0])]
-    if not runs:
-        raise InputError(f"{path}: expected at least one [[run]]; found none.")
-    if len({run.file for run in runs}) < len(runs):
-        raise InputError(f"{path}: two runs have the same name and seed; their records would be one file.")
-    for run in runs:
-        if run.settings["model"] in MODELS:
-            run.job("")  # a wrong setting is found now, not after an hour
-    return plan.get("protocol", path.stem), sorted(runs, key=lambda run: run.settings.get("seeds", [0]).index(run.seed))
 
 
 def run_plan(
@@ -157,7 +59,7 @@ def run_plan(
         learn, test, job = prepared(run, source, device)
         path = out / f"{run.file}.json"
         if path.exists():
-            check_record(path, json.loads(path.read_text()), learn, test, job)
+            check_record(path, read_record(path, *COMPARED), learn, test, job)
             continue
         try:
             record = done(run, job, learn, test, work / run.folder)
@@ -171,8 +73,7 @@ def run_plan(
 
 def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, Job | None]:
     """Training and held-out faces of a run, and its job (None for a reference row)."""
-    stand_in = replace_model(run) if run.settings["model"] in REFERENCES else run
-    job = stand_in.job(source, device)
+    job = stand_in(run).job(source, device)
     learn, test = dealt(job.faces(), run, job.held_out)
     if run.settings.get("mistake", "").startswith("gaps filled"):
         learn = filled(learn, zero=run.settings["mistake"].endswith("zero"))
@@ -209,11 +110,6 @@ def filled(faces: Faces, zero: bool) -> Faces:
     return replace(faces, keypoints=np.where(gap, instead, faces.keypoints).astype(np.float32))
 
 
-def replace_model(run: Run) -> Run:
-    """The same run of a network, to ask how its faces are split."""
-    return replace(run, settings={k: v for k, v in run.settings.items() if k != "set"} | {"model": "cnn3"})
-
-
 def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> dict:
     """The record of a run: trained now, or found finished in its folder.
 
@@ -228,7 +124,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
                   "metrics": training.evaluate(model, test, metrics.mean_face(learn.keypoints))}
     else:
         if finished(folder):
-            record = json.loads((folder / "record.json").read_text())
+            record = read_record(folder / "record.json", *COMPARED)
             check_record(folder / "record.json", record, learn, test, job)
         else:
             torch.manual_seed(run.seed)
@@ -244,6 +140,10 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
                      "tested_on": hashlib.sha256(test.images.tobytes()).hexdigest()[:16]}
 
 
+# What is read of a record: to compare it with a plan; to put it into a table.
+COMPARED = ("data.train.fingerprint", "data.val.fingerprint", "metrics.rmse", "metrics.mean_face_rmse")
+IN_A_TABLE = ("name", "seed", "tested_on", "parameters", "face_rmse", "metrics.rmse", "metrics.mean_face_rmse")
+
 # What may differ between a plan's config and a record's: where it ran, how often it was saved. Not what was done.
 FREE = {"device", "save_every", "feed", "compile"}
 
@@ -256,12 +156,13 @@ def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job |
         raise InputError(f"{path}: this record is of other faces (fingerprints {there}, expected {wanted}). Give the "
                          "same data, or another --out folder: records of different data are not mixed.")
     if job is not None:
-        plan, there = json.loads(json.dumps(asdict(job.config))), record["config"]
+        plan, there = json.loads(json.dumps(asdict(job.config))), record.get("config", {})
         differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
         network = {"model": job.model, "options": job.options, "origin": job.origin}
-        found = {"origin": 0.0, **record["model"]}  # records from before there was an origin have none
+        # Records from before there was an origin have none.
+        found = {"origin": 0.0, "head": {}, **record.get("model", {})}
         differ += sorted(k for k in network if network[k] != found.get(k))
-        differ += sorted(k for k in job.head if job.head[k] != record["model"]["head"].get(k))
+        differ += sorted(k for k in job.head if job.head[k] != found["head"].get(k))
         if differ:
             raise InputError(f"{path}: this record was made with another {', '.join(differ)} than the plan "
                              "says. Remove it, or name another --out folder.")
@@ -271,9 +172,9 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
     """The records of a folder by the name of the run, best first.
 
     Raises:
-        InputError: there are none, or their held-out faces differ for the same seed.
+        InputError: there are none, one is damaged, or their held-out faces differ for the same seed.
     """
-    found = [json.loads(p.read_text()) for p in sorted(Path(folder).glob("*.json"))]
+    found = [read_record(p, *IN_A_TABLE) for p in sorted(Path(folder).glob("*.json"))]
     if not found:
         raise InputError(f"{folder}: expected records of 'facekp results run'; found none.")
     by_seed: dict[int, set] = {}
@@ -305,7 +206,7 @@ def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
         lines.append({"network": name, "weights": f"{runs[0]['parameters'] / 1e6:.2f} M",
                       "RMSE (px)": f"{rmse.mean():.3f}{spread}", "of the mean face": f"{share:.2f}",
                       "NME": f"{100 * nme:.1f} %", "seeds": str(len(rmse)),
-                      "epochs": str(runs[0]["config"]["epochs"]) if "config" in runs[0] else ""})
+                      "epochs": str(runs[0].get("config", {}).get("epochs", ""))})
     columns = ["network", "weights", "RMSE (px)", "of the mean face", "NME", "epochs", "seeds"]
     return pd.DataFrame(lines, columns=columns).set_index("network")
 

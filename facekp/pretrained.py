@@ -15,6 +15,7 @@ from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.models import KeypointModel, load_model, stored
 from facekp.predict import predict
+from facekp.results import read_record
 
 FOLDER = Path(__file__).parent / "weights"
 RESEARCH = "research and teaching only"  # weights that learnt from photographs of people
@@ -90,7 +91,7 @@ def ship(run: str | Path, name: str, licence: str, source: str, command: str, fo
     """
     run, folder = Path(run), Path(folder)
     model = load_model(run / "model.safetensors")
-    record = json.loads((run / "record.json").read_text())
+    record = read_record(run / "record.json", "parameters", "seed", "metrics.rmse", "metrics.mean_face_rmse")
     halves = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     path = stored.write(folder / f"{name}.safetensors", halves, model.config())
     m = record["metrics"]

@@ -39,7 +39,7 @@ AUTHORS: dict[str, dict] = {
 }
 
 
-def recipe(name: str, authors: bool = False, **changes) -> TrainConfig:
+def recipe(name: str, /, authors: bool = False, **changes) -> TrainConfig:
     """The config for the network called ``name``; ``changes`` (those that are not None) go before it.
 
     Args:
@@ -51,6 +51,8 @@ def recipe(name: str, authors: bool = False, **changes) -> TrainConfig:
     Raises:
         InputError: a change that ``TrainConfig`` or ``Augment`` does not know, or no recipe of its authors.
     """
+    if not isinstance(authors, bool):
+        raise InputError(f"Expected true or false for authors; found {authors!r}.")
     if authors and name not in AUTHORS:
         raise InputError(f"There is no recipe of its authors for '{name}'. There are: {', '.join(AUTHORS)}.")
     settings = dict(AUTHORS[name] if authors else RECIPES.get(name, {}))

@@ -1,6 +1,6 @@
 """Records: what a run was and what came of it, as one JSON file that the book's tables read."""
 
-import json
+import os
 import platform
 import subprocess
 import sys
@@ -15,6 +15,7 @@ from facekp.data import kaggle
 from facekp.data.faces import Faces
 from facekp.data.regimes import of_kaggle
 from facekp.errors import InputError
+from facekp.files import read_json
 from facekp.models import KeypointModel
 
 
@@ -32,57 +33,57 @@ def load_record(name: str) -> dict:
     """
     folder = records_folder()
     path = folder / f"{name}.json"
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file() fails on a name that is too long
         there = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.json"))
         raise InputError(f"There is no record '{name}'. Known: {', '.join(there)}.")
-    return json.loads(path.read_text())
+    return read_json(path)
 
 
-# Entries of a training's record that are read again, and what they must be. One that is not there is not asked for.
-ENTRIES = {
-    "data.train.fingerprint": "a text", "data.val.fingerprint": "a text", "config": "a dictionary",
-    "split.keypoints": "a text", "split.held_out": "a share", "split.seed": "a count",
-    "folds": "a count", "metrics.rmse": "a number",
-}
+WHOLE, NUMBER, TEXT = "a whole number, not below 0", "a number", "a text"
+SHARE = "a number between 0 and 1"
+NUMBERS, TABLE, TABLES = "a list of numbers", "an object", "a list of objects"
+MISSING = object()
 KINDS = {
-    "a text": lambda v: isinstance(v, str),
-    "a dictionary": lambda v: isinstance(v, dict),
-    "a number": lambda v: type(v) in (int, float),
-    "a share": lambda v: type(v) in (int, float) and 0 < v < 1,
-    "a count": lambda v: type(v) is int and v >= 0,
+    "name": TEXT, "seed": WHOLE, "parameters": WHOLE, "tested_on": TEXT, "face_rmse": NUMBERS,
+    "rmse_of_folds": NUMBERS, "folds": WHOLE, "curve": TABLES,
+    "config": TABLE, "model": TABLE, "model.head": TABLE, "split": TABLE, "split.keypoints": TEXT,
+    "split.held_out": SHARE, "split.seed": WHOLE, "data": TABLE,
+    "data.train": TABLE, "data.val": TABLE, "data.train.fingerprint": TEXT, "data.val.fingerprint": TEXT,
+    "metrics": TABLE, "metrics.rmse": NUMBER, "metrics.mean_face_rmse": NUMBER, "metrics.nme_inter_ocular": NUMBER,
 }
+"""What the entries of a record are, where they are there."""
 
 
-def read_record(path: Path, needed: tuple[str, ...] = ()) -> dict:
-    """The record of a training at ``path``; {} if there is no such file.
+def read_record(path: str | Path, *needed: str) -> dict:
+    """The record of a training, as a file.
+
+    Args:
+        path: a JSON file that :func:`record` or a plan made.
+        needed: entries that must be there, like ``"metrics.rmse"``.
 
     Raises:
-        InputError: it is no JSON, or an entry that is read again, or one that is ``needed``, is not as it was written.
+        InputError: no such file, no JSON, an entry that is missing or of another kind.
     """
-    if not path.is_file():
-        return {}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as e:
-        raise InputError(f"{path}: expected a JSON record of 'facekp train'; found something else ({e}). "
-                         f"{WITHOUT}") from None
-    if not isinstance(record, dict):
-        raise InputError(f"{path}: expected a record of 'facekp train'; found JSON of another kind. {WITHOUT}")
-    wanted = {*needed, *(("folds", "metrics") if "rmse_of_folds" in record else ("data",) if "split" in record else ())}
-    if missing := sorted(wanted - record.keys()):
-        raise InputError(f"{path}: expected a record of 'facekp train'; found one without '{missing[0]}'. {WITHOUT}")
-    for name, kind in ENTRIES.items():
-        first, *rest = name.split(".")
-        value = record.get(first)
-        for key in rest:
-            value = value.get(key) if isinstance(value, dict) else None
-        if first in record and not KINDS[kind](value):
-            raise InputError(f"{path}: expected {kind} as '{name}', as 'facekp train' writes it; found "
-                             f"{json.dumps(value)[:60]}. {WITHOUT}")
-    return record
+    found = read_json(path)
+    for entry, kind in KINDS.items():
+        value: object = found
+        for key in entry.split("."):
+            value = value.get(key, MISSING) if isinstance(value, dict) else MISSING
+        if not is_of(kind, value) and (value is not MISSING or entry in needed):
+            what = "nothing" if value is MISSING else repr(value)[:80]
+            raise InputError(f"{path}: expected {kind} as '{entry}' of this record; found {what}. Make it again.")
+    return found
 
 
-WITHOUT = "Copy the file again, or remove it: the model works without it, but nobody knows which faces were held out."
+def is_of(kind: str, value: object) -> bool:
+    """Whether ``value`` is of one of the ``KINDS``."""
+    if kind in (NUMBERS, TABLES):
+        return isinstance(value, list) and all(is_of(NUMBER if kind == NUMBERS else TABLE, v) for v in value)
+    if kind in (TEXT, TABLE):
+        return isinstance(value, str if kind == TEXT else dict)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e30:  # NaN is not less either
+        return False
+    return {WHOLE: isinstance(value, int) and value >= 0, SHARE: 0 < value < 1, NUMBER: True}[kind]
 
 
 def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:

@@ -1,13 +1,12 @@
 """A survey of the networks: how large, how much work, how fast, and how far a short training gets."""
 
-import json
 import time
 from pathlib import Path
 
 import torch
 
 from facekp.data.faces import Faces
-from facekp.files import write_json
+from facekp.files import read_json, write_json
 from facekp.metrics import mean_face
 from facekp.models import MODELS, create_model, reference
 from facekp.models.count import macs, parameters
@@ -77,7 +76,7 @@ def one(name: str, train: Faces, test: Faces, seconds: float) -> dict:
 
 def table(folder: str | Path) -> str:
     """The records of a survey as Markdown, the best first; networks that were not trained last."""
-    records = [json.loads(p.read_text()) for p in Path(folder).glob("*.json")]
+    records = [read_json(p) for p in Path(folder).glob("*.json")]
     records.sort(key=lambda r: (r.get("metrics", {}).get("rmse", 99), r["cost"]["parameters"]))
     header = ["network", "weights (M)", "MACs (G)", "ms, one face", "ms, in 32", "epochs", "RMSE (px)"]
     lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]

@@ -5,7 +5,6 @@ there yet. The photographs are cut in two halves, exact copies together. One hal
 say where people mark a point, how far heads turn, and to learn from. The other is there to report on.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from facekp.augment import Augment
 from facekp.data.faces import Faces
 from facekp.data.generated import Ingredients, generate
 from facekp.errors import InputError
-from facekp.files import write_json
+from facekp.files import read_json, write_json
 from facekp.models import KeypointModel, create_model, load_model, save_model
 from facekp.predict import predict
 from facekp.results import scores
@@ -183,7 +182,7 @@ def table(folder: str | Path) -> str:
     for name in TRIALS:
         path = Path(folder) / f"{name}.json"
         if path.exists():
-            t = json.loads(path.read_text())["tests"]
+            t = read_json(path)["tests"]
             values = [t["looked_at"]["rmse"], t["reported"]["rmse"], t["reported"]["rmse_offset_removed"],
                       t["drawn"]["rmse"]]
             lines.append(f"| {name} | {' | '.join(f'{v:.2f}' for v in values)} |")

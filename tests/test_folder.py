@@ -301,6 +301,8 @@ def test_an_image_longer_than_any_face_is_refused(tmp_path):
         f.read_folder(path)
 
 
+@pytest.mark.tried("keypoints.csv of one's own", "columns, cells, numbers and file names that are wrong in one way",
+                   "one line that names the row and the column")
 @pytest.mark.parametrize("csv, message", [
     ("", "empty file"),
     ("file,a_x,a_y\n", "found none"),
@@ -333,6 +335,7 @@ def test_bad_table(csv, message, tmp_path):
     assert "keypoints.csv" in str(error.value)
 
 
+@pytest.mark.tried("pairs.csv", "unknown names, other columns, a name twice, empty", "one line that names the row")
 @pytest.mark.parametrize("pairs, message", [
     ("left,right\na,c\n", "row 1: expected names of keypoints.csv.*found 'c'"),
     ("l,r\na,b\n", "expected the columns left, right; found l, r"),

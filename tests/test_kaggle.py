@@ -96,6 +96,8 @@ VARIANTS = {
 }
 
 
+@pytest.mark.tried("training.csv", "Windows line ends, a byte order mark, quotation marks, spaces, NaN spelt out",
+                   "the same faces")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_unusual_text_is_read_too(variant, tmp_path):
     images, keypoints = arrays()
@@ -223,6 +225,12 @@ BAD_ROWS = {
     "cut in the pixels": (lambda lines: text(lines)[:-20], ["row 6 (line 7)", "the file ends in the middle", "of 16"]),
     "cut in the labels": (lambda lines: text(lines[:-1]) + b"1.0,2.0,3", ["row 6 (line 7)", "the file ends in"]),
     "endless line": (lambda lines: text(lines[:2]) + b"1" * 200_000, ["line 3", "longer line"]),
+    "semicolons": (lambda lines: text(lines).replace(b",", b";"), ["expected the competition's training.csv"]),
+    "tabs": (lambda lines: text(lines).replace(b",", b"\t"), ["expected the competition's training.csv"]),
+    "thousands": (cell(5, 3, "1,234.5"), ["row 5", "expected 31 columns", "found 32"]),
+    "decimal comma": (cell(5, 3, '"66,5"'), ["row 5", "expected 31 columns", "found 32"]),
+    "NUL": (cell(5, 3, "1\0"), ["row 5", "'right_eye_center_y'", '"1\\x00"']),
+    "old Mac": (lambda lines: text(lines, "\r"), ["training."]),
     "header only": (lambda lines: text(lines[:1]), ["found none"]),
     "empty": (lambda lines: b"", ["empty"]),
     "binary": (lambda lines: bytes(range(256)) * 400, ["expected a CSV"]),
@@ -237,6 +245,8 @@ BAD_ROWS = {
 }
 
 
+@pytest.mark.tried("training.csv, training.zip", "pixels, labels, columns, rows or whole files wrong in one way",
+                   "one line that names the row and the column")
 @pytest.mark.parametrize("packed", [False, True], ids=["csv", "zip"])
 @pytest.mark.parametrize("case", BAD_ROWS)
 def test_bad_training_file(case, packed, tmp_path, own_cache):
@@ -252,6 +262,7 @@ def test_bad_training_file(case, packed, tmp_path, own_cache):
     assert not own_cache.exists() or not list(own_cache.iterdir())
 
 
+@pytest.mark.tried("test.csv", "ImageIds twice, missing, not whole, too large", "one line that names the row")
 @pytest.mark.parametrize("ids, wrong", [
     (["1", "2", "2"], "row 3, column 'ImageId'"), (["1", "2", "4"], "row 3, column 'ImageId'"),
     (["0", "1", "2"], "row 1, column 'ImageId'"), (["1.5", "2", "3"], "found 1.5"), (["", "1", "2"], "row 1"),
@@ -303,6 +314,7 @@ def bad_zips() -> dict[str, tuple[bytes, str]]:
     }
 
 
+@pytest.mark.tried("training.zip", "cut off, flipped, empty, without the table, a password", "one line that says which")
 @pytest.mark.parametrize("case", bad_zips())
 def test_bad_zip(case, tmp_path):
     content, message = bad_zips()[case]
@@ -420,6 +432,8 @@ def test_progress_is_silent_where_there_is_no_terminal(tmp_path, capfd):
 # ---- lookup and submission ----------------------------------------------------------------------
 
 
+@pytest.mark.tried("IdLookupTable.csv", "wrong ids, repeated rows, unknown features, other columns",
+                   "one line that names the row and the column")
 @pytest.mark.parametrize("change, message", [
     (lambda lines: lines[0].__setitem__(2, "Feature"), "missing: FeatureName; unknown: Feature"),
     (lambda lines: lines[5].__setitem__(2, "nose_x"), "row 5, column 'FeatureName'.*found 'nose_x'"),
@@ -427,7 +441,7 @@ def test_progress_is_silent_where_there_is_no_terminal(tmp_path, capfd):
     (lambda lines: lines[5].__setitem__(1, "one"), "row 5, column 'ImageId'.*found 'one'"),
     (lambda lines: lines[5].__setitem__(1, ""), "row 5, column 'ImageId'"),
     (lambda lines: lines[5].__setitem__(0, "0"), "row 5, column 'RowId'"),
-    (lambda lines: lines[5].append("x"), "row 5: expected 4 columns; found 5"),
+    (lambda lines: lines[5].append("x"), "row 5: expected 4 cells, as the header has; found 5"),
     (lambda lines: lines.__delitem__(slice(1, None)), "found none"),
     (lambda lines: lines.__setitem__(slice(None), training_lines(*arrays())), "found its training.csv"),
 ])

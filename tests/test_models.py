@@ -145,7 +145,7 @@ def test_unknown_names_and_options():
         (lambda: create_model("unet", head={"wings": 2}), "'wings'. Known: stride, sigma"),
         (lambda: create_model("unet", head={"stride": 2}), "network's, 1; found 2"),
         (lambda: create_model("lgcn", head={"sigmas": (1, 2)}), "network's"),
-        (lambda: create_model("unet", head={"sigma": "wide"}), "above 0 for the head's sigma; found 'wide'"),
+        (lambda: create_model("unet", head={"sigma": "wide"}), "head's sigma to be like 3.0; found 'wide'"),
         (lambda: create_model("unet", head={"decoder": "dark", "decoder_options": {"radius": 2}}), "Known: blur"),
         (lambda: create_model("unet", head={"kind": "wings"}), "Known"),
         (lambda: create_model("cnn3", head={"kind": "dsnt"}), "reads maps"),

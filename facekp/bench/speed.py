@@ -1,6 +1,5 @@
 """All measurements of training and prediction as one record, and its table."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from facekp.bench.steps import against_usual, training
 from facekp.bench.views import views
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.files import write_json
+from facekp.files import read_json, write_json
 from facekp.models import create_model
 from facekp.recipes import recipe
 from facekp.results import environment
@@ -50,7 +49,7 @@ def measure(out: str | Path, device: str = "auto", only: list[str] | None = None
     here = pick_device(device)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpu = here.type == "cuda"
-    record = json.loads(out.read_text()) if out.is_file() else {}
+    record = read_json(out) if out.is_file() else {}
     record |= {"environment": environment(), "device": str(here), "cores": cores}
     few = {"hourglass-s": 360, "hourglass-2": 72, "resnet18": 360}
     parts: dict[str, Callable[[], object]] = {

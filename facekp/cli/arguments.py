@@ -52,6 +52,8 @@ def settings(pairs: list[str] | None) -> dict:
     out: dict = {}
     for key, value in options(pairs).items():
         name, dot, inner = key.partition(".")
+        if not isinstance(out.get(name, {}), dict) or (name in out and not dot):
+            raise InputError(f"Expected either {name} or {name}.{inner or '...'}; found both.")
         if dot:
             out.setdefault(name, {})[inner] = value
         else:
@@ -68,6 +70,6 @@ def options(pairs: list[str] | None) -> dict:
             raise InputError(f"Expected an option as name=value, e.g. stacks=2; found '{pair}'.")
         try:
             out[key] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, or brackets in brackets in brackets
             out[key] = value
     return out

@@ -80,7 +80,7 @@ def train(
     changes = settings(setting)
     if views is not None and "augment" in changes:
         raise InputError("Expected --views or --set augment...; found both. Give all ranges with --set, or a name.")
-    config = recipe(model, authors, **(common | {"augment": views} | changes))
+    config = recipe(model, **({"authors": authors} | common | {"augment": views} | changes))
     job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head), origin)
     try:
         jobs.train(job, run, folds, resume, tensorboard)

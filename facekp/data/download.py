@@ -6,7 +6,7 @@ Kaggle gives them only to those who accepted the competition's rules, so facekp 
 import shutil
 from pathlib import Path
 
-from facekp.data.kaggle import COMPETITION
+from facekp.data.packed import COMPETITION
 from facekp.errors import InputError
 from facekp.files import replacing
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from facekp.data import npz
 from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.keypoints import KAGGLE, Scheme
@@ -30,7 +31,7 @@ class Faces:
             traced back after any selection. Default: 0 .. N-1.
 
     Raises:
-        InputError: the arrays do not fit each other, or a point has only one of its coordinates.
+        InputError: the arrays do not fit each other, a coordinate is infinite, or a point has only one of them.
     """
 
     images: np.ndarray
@@ -40,16 +41,22 @@ class Faces:
 
     def __post_init__(self) -> None:
         if self.rows is None:
-            object.__setattr__(self, "rows", np.arange(len(self.images)))
-        n, k = len(self.images), len(self.scheme)
-        found = (
-            f"images {self.images.dtype} {self.images.shape}, keypoints {self.keypoints.dtype} "
-            f"{self.keypoints.shape}, rows {self.rows.shape}"
-        )
+            count = (getattr(self.images, "shape", ()) or (0,))[0]
+            object.__setattr__(self, "rows", np.arange(count))
+        given = {"images": self.images, "keypoints": self.keypoints, "rows": self.rows}
+        other = [f"{type(a).__name__} for {name}" for name, a in given.items() if not isinstance(a, np.ndarray)]
+        if other or not isinstance(self.scheme, Scheme):
+            raise InputError(f"Expected NumPy arrays and a Scheme; found {', '.join(other) or self.scheme!r}.")
+        found = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in given.items())
         if self.images.ndim != 3 or self.images.dtype != np.uint8:
             raise InputError(f"Expected images (N, H, W) uint8; found {found}.")
+        n, k = len(self.images), len(self.scheme)
         if self.keypoints.shape != (n, k, 2) or self.keypoints.dtype != np.float32 or self.rows.shape != (n,):
             raise InputError(f"Expected keypoints float32 ({n}, {k}, 2) and rows ({n},); found {found}.")
+        if self.rows.dtype.kind not in "iu":
+            raise InputError(f"Expected whole numbers for rows; found {found}.")
+        if np.isinf(self.keypoints).any():
+            raise InputError("Expected finite keypoints, NaN where not annotated; found an infinite one.")
         missing = np.isnan(self.keypoints)
         half = np.argwhere(missing[..., 0] != missing[..., 1])
         if len(half):
@@ -179,6 +186,7 @@ class Faces:
     def load(cls, path: str | Path) -> "Faces":
         """Read what :meth:`save` wrote; a file with only ``images`` and ``keypoints`` has Kaggle's scheme."""
         try:
+            npz.check(path)
             with np.load(path, allow_pickle=False) as z:
                 scheme = Scheme.from_dict(json.loads(str(z["scheme"]))) if "scheme" in z else KAGGLE
                 return cls(z["images"], z["keypoints"], scheme, z.get("rows", None))

@@ -13,7 +13,8 @@ hand needs ``keypoints.csv`` (without ``row``, if you like) and the images, of a
 """
 
 import csv
-import json
+import os
+import re
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
@@ -22,8 +23,9 @@ from PIL import Image
 
 from facekp.data.faces import Faces
 from facekp.data.pixels import number
+from facekp.data.table import read_cells
 from facekp.errors import InputError
-from facekp.files import new_folder, write_json
+from facekp.files import new_folder, read_json, write_json
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme
 from facekp.photo.picture import read
 from facekp.photo.square import crop, to_crop, whole
@@ -85,8 +87,6 @@ def _check_writable(faces: Faces) -> None:
     if len(np.unique(faces.rows)) < len(faces) or (faces.rows < 0).any():
         raise InputError("Expected faces whose rows differ, as each names a file; found one twice, or a negative one. "
                          "Write each set to a folder of its own.")
-    if np.isinf(faces.keypoints).any():
-        raise InputError("Expected finite keypoints, NaN where not annotated; found an infinite one. Remove it first.")
     odd = [name for name in faces.scheme.names if not name or name != name.strip()]
     if odd:
         raise InputError(f"Expected keypoint names without spaces at their ends; found '{odd[0]}'. Rename it.")
@@ -142,10 +142,10 @@ def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> F
         InputError: naming the file, row and column of what cannot be read, or saying that the
             folder is not as its manifest says.
     """
-    folder = Path(folder).expanduser()
+    folder = Path(os.path.expanduser(folder))
     table = folder / "keypoints.csv"
-    if not table.is_file():
-        what = "no such file in it" if folder.is_dir() else "no such folder"
+    if not os.path.isfile(table):
+        what = "no such file in it" if os.path.isdir(folder) else "no such folder"
         raise InputError(f"{folder}: expected a folder with keypoints.csv; there is {what}. Its columns are: file, "
                          "then <name>_x and <name>_y for each keypoint.")
     header, cells = _read_table(table)
@@ -171,15 +171,12 @@ def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     """(column names, one dictionary per row); empty lines are passed over."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as f:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(f) if line]
-    except (OSError, ValueError, csv.Error) as e:
-        raise InputError(f"{path}: expected a CSV file in UTF-8; found something else ({e}).") from None
+            lines = [[cell.strip() for cell in line] for line in read_cells(f, str(path))]
+    except OSError as e:
+        raise InputError(f"{path}: cannot be read ({e.strerror or e}).") from None
     if not lines:
         raise InputError(f"{path}: expected a line of column names; found an empty file.")
     header, *rows = lines
-    for i, row in enumerate(rows):
-        if len(row) != len(header):
-            raise InputError(f"{path}, row {i + 1}: expected {len(header)} cells, as the header has; found {len(row)}.")
     return header, [dict(zip(header, row, strict=True)) for row in rows]
 
 
@@ -205,15 +202,16 @@ def _read_manifest(path: Path, count: int) -> dict | None:
     if not path.exists():
         return None
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest["format"] > FORMAT:
-            raise InputError(f"{path}: expected format {FORMAT}; found {manifest['format']}. Update facekp.")
-        manifest["scheme"] = Scheme.from_dict(manifest["scheme"])
-        manifest = {k: manifest[k] for k in ("count", "scheme", "image_size", "fingerprint")}
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-        raise InputError(f"{path}: expected the manifest that facekp wrote; found something else ({e!r}). "
+        found = read_json(path)
+        if isinstance(found["format"], int) and found["format"] > FORMAT:
+            raise InputError(f"expected format {FORMAT}; found {found['format']}, of a newer facekp")
+        manifest = {k: found[k] for k in ("format", "count", "image_size", "fingerprint")}
+        if [type(v) for v in manifest.values()] != [int, int, list, str]:
+            raise TypeError("an entry of another kind")
+        manifest["scheme"] = Scheme.from_dict(found["scheme"])
+    except (InputError, KeyError, TypeError) as e:
+        what = f"no {e}" if isinstance(e, KeyError) else e
+        raise InputError(f"{path}: expected the manifest that facekp wrote; found something else ({what}). "
                          "Delete it to read the folder without.") from None
     if manifest["count"] != count:
         raise InputError(f"{path}: expected {manifest['count']} faces, as the manifest says; found {count} rows in "
@@ -257,10 +255,9 @@ def _read_pairs(path: Path, names: list[str]) -> tuple[tuple[str, str], ...] | N
 
 def _row_number(cells: dict[str, str], i: int, path: Path) -> int:
     text = cells.get("row", str(i))
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"{path}, row {i + 1}, column 'row': expected a whole number; found '{text}'.") from None
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):  # int() takes more: '1_000', other scripts' digits, any length
+        raise InputError(f"{path}, row {i + 1}, column 'row': expected a whole number; found '{text}'.")
+    return int(text)
 
 
 def _points(cells: dict[str, str], i: int, scheme: Scheme, path: Path) -> list[float]:
@@ -288,7 +285,7 @@ def _load(folder: Path, file: str, points: np.ndarray, size: int, where: str) ->
     if not file or path.drive or path.root or ".." in path.parts:
         raise InputError(f"{where}, column 'file': expected a name within the folder; found '{file}'.")
     places = [folder / path.as_posix(), folder / "images" / path.as_posix()]
-    found = next((p for p in places if p.is_file()), None)
+    found = next((p for p in places if os.path.isfile(p)), None)  # Path.is_file() fails on a name that is too long
     if found is None:
         raise InputError(f"{where}, column 'file': expected the image '{file}' in the folder or its images folder; "
                          "there is none. Put it there, or remove the row.")

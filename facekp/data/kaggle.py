@@ -4,28 +4,22 @@ A path may be a CSV, the zip that holds it, the competition's own zip of zips, o
 any of these; nothing is unpacked to disk. Fetch the files with :mod:`facekp.data.download`.
 """
 
-import csv
 import io
-import lzma
-import shutil
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from facekp.data.cache import remembered
 from facekp.data.faces import Faces
+from facekp.data.packed import find, is_zip, listed, opened
 from facekp.data.pixels import AGAIN, read_header, read_rows
+from facekp.data.table import read_cells
 from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.keypoints import KAGGLE
 
-COMPETITION = "facial-keypoints-detection"
 COLUMNS = {
     "training": [*KAGGLE.columns, "Image"],
     "test": ["ImageId", "Image"],
@@ -35,8 +29,6 @@ COLUMNS = {
 """The columns of each of the competition's files."""
 
 PARSER = 1  # part of the cache's key: add one whenever the same file would be read as something else
-MAX_MEMBER = 2 << 30  # bytes that a zip's member may claim: training.csv has 240 MB
-MAX_INNER_ZIP = 512 << 20  # a zip within a zip is held in memory: training.zip has 60 MB
 
 
 # ---- reading ------------------------------------------------------------------------------------
@@ -80,18 +72,12 @@ def read_lookup(path: str | Path) -> pd.DataFrame:
 
     Columns RowId and ImageId (int64), FeatureName (one of Kaggle's 30 columns), Location (empty).
     """
-    file = _find(path, "IdLookupTable")
-    with _opened(file, "IdLookupTable") as source:
+    file = find(path, "IdLookupTable")
+    with opened(file, "IdLookupTable") as source:
         header = read_header(source.stream, source.name)
         _check_columns(header, "IdLookupTable", source.name)
-        lines = iter(lambda: source.stream.readline(1 << 16), b"")
-        try:
-            rows = [row for row in csv.reader(line.decode() for line in lines) if row]
-        except (ValueError, csv.Error) as e:
-            raise InputError(f"{source.name}: expected a CSV file; found something else ({e}). {AGAIN}") from None
-    for i, row in enumerate(rows):
-        if len(row) != len(header):
-            raise InputError(f"{source.name}, row {i + 1}: expected {len(header)} columns; found {len(row)}. {AGAIN}")
+        text = io.TextIOWrapper(source.stream, encoding="utf-8", newline="")
+        rows = list(read_cells(text, source.name, width=len(header)))
     return _check_lookup(pd.DataFrame(rows, columns=header), source.name)
 
 
@@ -120,13 +106,16 @@ def _image_ids(numbers: np.ndarray, name: str) -> np.ndarray:
 
 
 def _read(path: str | Path, stem: str, read: Callable[[Path], Faces], cache: bool, size: int) -> Faces:
-    file = _find(path, stem)
+    file = find(path, stem)
+    if cache and not is_zip(file):  # the cache's key hashes all of it: a wrong file, of any size, is told by its header
+        with opened(file, stem) as source:
+            _check_columns(read_header(source.stream, source.name), stem, source.name)
     return remembered(file, f"{stem}-{size}-v{PARSER}", lambda: read(file)) if cache else read(file)
 
 
 def _read_csv(file: Path, stem: str, progress: bool, size: int) -> tuple[list[str], np.ndarray, np.ndarray, str]:
     """(columns, numbers (N, C), images (N, size, size), name for messages) of ``stem``.csv in ``file``."""
-    with _opened(file, stem) as source:
+    with opened(file, stem) as source:
         columns = read_header(source.stream, source.name)
         _check_columns(columns, stem, source.name)
         if columns[-1] != "Image":
@@ -155,78 +144,6 @@ def _check_columns(columns: list[str], stem: str, name: str) -> None:
     found = "; ".join(f"{word}: {', '.join(names)[:400]}" for word, names in problems)
     raise InputError(f"{name}: expected the columns {', '.join(expected)}; found {found}. "
                      f"Check that this is the competition's {stem}.csv.")
-
-
-# ---- files, zips and folders ----------------------------------------------------------------------
-
-
-class Source(NamedTuple):
-    stream: BinaryIO
-    name: str  # for messages: "kaggle.zip/training.zip/training.csv"
-    size: int  # bytes
-
-
-def _find(path: str | Path, stem: str) -> Path:
-    """``path`` itself or, of a folder, the file in it that holds ``stem``.csv."""
-    path = Path(path).expanduser()
-    if path.is_dir():
-        names = [f"{stem}.csv", f"{stem}.zip", f"{COMPETITION}.zip"]
-        for name in names:
-            if (path / name).is_file():
-                return path / name
-        found = sorted(p.name for p in path.iterdir())
-        raise InputError(f"{path}: expected {names[0]}, {names[1]} or {names[2]} in this folder; found "
-                         f"{_listed(found)}. Put the competition's files there.")
-    if not path.exists():
-        raise InputError(f"{path}: expected {stem}.csv, a zip or a folder with it; there is no such file. "
-                         "Check the path, or fetch the competition's files first.")
-    return path
-
-
-@contextmanager
-def _opened(file: Path, stem: str) -> Iterator[Source]:
-    """The bytes of ``stem``.csv in ``file``, a CSV or a zip, which its first bytes tell."""
-    try:
-        with ExitStack() as stack:
-            stream = stack.enter_context(open(file, "rb", buffering=1 << 20))
-            start = stream.peek(4)[:4]  # type: ignore[attr-defined]  # it is a BufferedReader, of a size of our own
-            if start in (b"PK\x03\x04", b"PK\x05\x06"):
-                yield _member(stack, stream, file.name, (f"{stem}.csv", f"{stem}.zip"))
-            else:
-                yield Source(stream, file.name, file.stat().st_size)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as e:
-        raise InputError(f"{file}: expected a whole zip file; found a damaged one ({e}). Fetch it again.") from None
-    except OSError as e:
-        raise InputError(f"{file}: cannot be read ({e.strerror or e}).") from None
-
-
-def _member(stack: ExitStack, stream: BinaryIO, name: str, wanted: tuple[str, ...]) -> Source:
-    """The first of ``wanted`` in the zip ``stream``; of a zip in it, the CSV in that."""
-    archive = stack.enter_context(zipfile.ZipFile(stream))
-    infos = {PurePosixPath(i.filename.replace("\\", "/")).name: i for i in archive.infolist()
-             if not i.is_dir() and not i.filename.startswith("__MACOSX/")}
-    choice = next((w for w in wanted if w in infos), None)
-    if choice is None:
-        raise InputError(f"{name}: expected {' or '.join(wanted)} in this zip; found {_listed(sorted(infos))}. "
-                         "Name the zip that holds it.")
-    info, name = infos[choice], f"{name}/{choice}"
-    limit = MAX_INNER_ZIP if choice.endswith(".zip") else MAX_MEMBER
-    if info.file_size > limit:
-        raise InputError(f"{name}: expected at most {limit >> 20} MB; it claims {info.file_size >> 20} MB, so it is "
-                         "not the competition's file. Fetch it again.")
-    try:
-        member = stack.enter_context(archive.open(info))
-    except (RuntimeError, NotImplementedError) as e:  # a password, or a method that Python does not know
-        raise InputError(f"{name}: cannot be unpacked ({e}). Unpack it by hand and name the CSV.") from None
-    if choice.endswith(".zip"):
-        inner = io.BytesIO()
-        shutil.copyfileobj(member, inner, 1 << 20)
-        return _member(stack, inner, name, wanted[:1])
-    return Source(io.BufferedReader(member, 1 << 20), name, info.file_size)  # type: ignore[type-var]  # a raw stream
-
-
-def _listed(names: list[str]) -> str:
-    return "nothing" if not names else ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 # ---- what the labels say ------------------------------------------------------------------------
@@ -270,7 +187,7 @@ def write_submission(keypoints: np.ndarray, lookup: pd.DataFrame, path: str | Pa
     unknown = sorted(set(lookup["ImageId"]) - set(place))
     if unknown:
         raise InputError(f"The lookup asks for {len(unknown)} images that were not predicted, ImageId "
-                         f"{_listed([str(u) for u in unknown])}. Predict all of test.csv.")
+                         f"{listed([str(u) for u in unknown])}. Predict all of test.csv.")
     rows = lookup["ImageId"].map(place).to_numpy()
     columns = lookup["FeatureName"].map({c: i for i, c in enumerate(KAGGLE.columns)}).to_numpy()
     location = keypoints.reshape(len(keypoints), -1)[rows, columns]
@@ -305,5 +222,6 @@ def _check_lookup(table: pd.DataFrame, name: str) -> pd.DataFrame:
         table[column] = numbers.astype(np.int64)
     refuse(table["RowId"].duplicated(), "RowId", "each number once")
     refuse(~table["FeatureName"].isin(KAGGLE.columns), "FeatureName", "a column of training.csv, like 'nose_tip_x'")
-    table["Location"] = pd.to_numeric(table["Location"], errors="coerce")
-    return table
+    location = pd.to_numeric(table["Location"], errors="coerce")
+    refuse(location.isna() & table["Location"].notna() & (table["Location"] != ""), "Location", "a number or nothing")
+    return table.assign(Location=location)

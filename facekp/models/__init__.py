@@ -88,6 +88,7 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
 
 def check_options(name: str, options: dict) -> None:
     """Raise InputError for an option that the network does not have, or for a value unlike its default."""
+    known("network", name, MODELS)
     arguments = inspect.signature(MODELS[name]).parameters
     defaults = {k: p.default for k, p in arguments.items() if k not in ("num_keypoints", "size")}
     for option, value in options.items():

@@ -1,6 +1,7 @@
 """What decides how a training run goes, in one frozen dataclass that is saved with the run."""
 
 import os
+import re
 from dataclasses import dataclass, field, fields
 
 import torch
@@ -67,15 +68,10 @@ class TrainConfig:
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise InputError(f"Expected {name} to be one of {', '.join(known)}; found '{getattr(self, name)}'.")
-        if not isinstance(self.compile, bool):
-            raise InputError(f"Expected true or false for compile; found {self.compile!r}.")
         for f in fields(self):
-            value = getattr(self, f.name)
-            wants_whole = f.name in ("epochs", "batch_size", "seed")
-            if wants_whole and (isinstance(value, bool) or not isinstance(value, int)):
-                raise InputError(f"Expected a whole number for {f.name}; found {value!r}.")
-            if isinstance(f.default, float) and (isinstance(value, bool) or not isinstance(value, int | float)):
-                raise InputError(f"Expected a number for {f.name}; found {value!r}.")
+            check_kind(f.name, getattr(self, f.name), 0.0 if f.name == "final_momentum" else f.default)
+        if self.seed < 0:
+            raise InputError(f"Expected a seed from 0 on; found {self.seed}.")
         if not isinstance(self.augment, Augment | None):
             raise InputError(f"Expected an Augment or None for augment; found {self.augment!r}. "
                              "On the command line: --views none, or --set augment.rotation=30.")
@@ -83,13 +79,29 @@ class TrainConfig:
             raise InputError(
                 f"Expected at least 1 epoch and batches of at least 2; found {self.epochs} and {self.batch_size}."
             )
-        shares = {"warmup": self.warmup, "ema": self.ema, "momentum": self.momentum}
+        shares = {"warmup": self.warmup, "ema": self.ema, "momentum": self.momentum,
+                  "final_momentum": self.final_momentum or 0}
         for name, value in shares.items():
             if not 0 <= value < 1:
                 raise InputError(f"Expected {name} from 0 to below 1; found {value}.")
         if not (self.lr > 0 and self.clip > 0 and self.weight_decay >= 0):
             raise InputError("Expected lr and clip above 0, and weight_decay not below; found "
                              f"{self.lr}, {self.clip} and {self.weight_decay}.")
+
+
+def check_kind(name: str, value: object, default: object) -> None:
+    """Raise InputError unless ``value`` is of the kind of the setting's ``default``."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e30  # not 1e400 = inf
+    if isinstance(default, bool):
+        fits, wanted = isinstance(value, bool), "true or false"
+    elif isinstance(default, int):
+        fits, wanted = number and isinstance(value, int) and abs(value) < 2**31, "a whole number"
+    elif isinstance(default, float):
+        fits, wanted = number or (value is None and name == "final_momentum"), "a number"
+    else:
+        fits, wanted = not isinstance(default, str) or isinstance(value, str), "text"
+    if not fits:
+        raise InputError(f"Expected {wanted} for {name}; found {value!r}.")
 
 
 def pick_device(name: str = "auto") -> torch.device:
@@ -102,10 +114,12 @@ def pick_device(name: str = "auto") -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(name.split(":")[0]):
+    kind, _, index = str(name).partition(":")
+    there = {"cpu": 1, "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+             "mps": int(torch.backends.mps.is_available())}
+    if not re.fullmatch(r"\w+(:[0-9]{1,3})?", str(name), re.ASCII) or int(index or 0) >= there.get(kind, 0):
         raise InputError(
-            f"There is no device '{name}' here. Take one of: {', '.join(n for n, ok in there.items() if ok)}."
+            f"There is no device '{name}' here. Take one of: {', '.join(n for n, count in there.items() if count)}."
         )
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         name = f"cuda:{os.environ['LOCAL_RANK']}"

@@ -126,10 +126,8 @@ def fit_folds(
 
 def check_fold(run: Path, train: Faces, test: Faces, config: TrainConfig) -> None:
     """Raise InputError unless the finished run is of these faces and this config."""
-    record = results.read_record(run / "record.json", needed=("data", "config"))
+    record = results.read_record(run / "record.json", "data.train.fingerprint", "data.val.fingerprint", "config")
     same_faces = record["data"]["val"]["fingerprint"] == test.fingerprint()
-
-
     same_config = record["config"] == json.loads(json.dumps(asdict(config)))
     if not same_faces or not same_config or record["data"]["train"]["fingerprint"] != train.fingerprint():
         what = "config" if same_faces else "data"

@@ -17,10 +17,9 @@ from traps import pickled, works
 from facekp import cli
 from facekp.data import load
 from facekp.errors import InputError
-from facekp.evaluation import held_out
+from facekp.evaluation import held_out, read_record
 from facekp.models import create_model, load_model, save_model, stored
 from facekp.predict import predict
-from facekp.results import read_record
 from facekp.training import TrainConfig, fit
 
 SMALL = {"channels": 16, "depth": 2}

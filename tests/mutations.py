@@ -1,0 +1,138 @@
+"""Files damaged in every way that Hypothesis thinks of, and what must come of reading them."""
+
+import os
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from facekp.errors import InputError
+
+# derandomize: the same cases in every run.
+CASES = settings(max_examples=1000, deadline=None, derandomize=True,
+                 suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+
+NASTY = (b"", b"\0", b"NaN", b"nan", b"inf", b"-inf", b"1e400", b"3e38", b"-1", b"256", b"1.5", b"1,234.5", b"1_000",
+         b"0x10", b'"', b'""', b",", b";", b"\t", b"\r", b"\n", b"\r\n", b" ", b"\xff", b"\xef\xbb\xbf", b"\xd9\xa1",
+         b"9" * 5000, b"\x1b[31m", b"true", b"null", b"[]", b"{}", b"[" * 3000, b'{"a":' * 3000)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, whole: bytes, most: int = 3) -> bytes:
+    """``whole`` with one to ``most`` changes, each of bytes or of whole lines."""
+    content = whole
+    for _ in range(draw(st.integers(1, most))):
+        change = draw(st.sampled_from([flipped, cut, without, doubled, inserted, swapped, lines_changed]))
+        content = change(draw, content)
+    return content
+
+
+def place(draw: st.DrawFn, content: bytes) -> tuple[int, int]:
+    """A span of ``content``: where it begins and where it ends, all places alike."""
+    # In two draws: of a range beyond 127, Hypothesis prefers the small numbers, and only headers would be damaged.
+    start = (draw(st.integers(0, min(127, len(content) // 128))) * 128 + draw(st.integers(0, 127))) % (len(content) + 1)
+    return start, min(len(content), start + draw(st.integers(1, 40)))
+
+
+def flipped(draw: st.DrawFn, content: bytes) -> bytes:
+    if not content:
+        return content
+    at = min(place(draw, content)[0], len(content) - 1)
+    return content[:at] + bytes([content[at] ^ (1 << draw(st.integers(0, 7)))]) + content[at + 1:]
+
+
+def cut(draw: st.DrawFn, content: bytes) -> bytes:
+    start, _ = place(draw, content)
+    return content[:start] if draw(st.booleans()) else content[start:]
+
+
+def without(draw: st.DrawFn, content: bytes) -> bytes:
+    start, stop = place(draw, content)
+    return content[:start] + content[stop:]
+
+
+def doubled(draw: st.DrawFn, content: bytes) -> bytes:
+    start, stop = place(draw, content)
+    return content[:stop] + content[start:]
+
+
+def inserted(draw: st.DrawFn, content: bytes) -> bytes:
+    """Something put in the place of a span, or before it."""
+    start, stop = place(draw, content)
+    new = draw(st.sampled_from(NASTY) | st.binary(min_size=1, max_size=12))
+    return content[:start] + new + content[draw(st.sampled_from([start, stop])):]
+
+
+def swapped(draw: st.DrawFn, content: bytes) -> bytes:
+    a, b, c, d = sorted((*place(draw, content), *place(draw, content)))
+    return content[:a] + content[c:d] + content[b:c] + content[a:b] + content[d:]
+
+
+def lines_changed(draw: st.DrawFn, content: bytes) -> bytes:
+    lines = content.splitlines(keepends=True) or [b""]
+    i, j = (draw(st.integers(0, len(lines) - 1)) for _ in "ij")
+    how = draw(st.sampled_from(["swap", "double", "drop", "join"]))
+    if how == "swap":
+        lines[i], lines[j] = lines[j], lines[i]
+    elif how == "double":
+        lines.insert(j, lines[i])
+    elif how == "drop":
+        del lines[i]
+    else:
+        lines[i] = lines[i].rstrip(b"\r\n")
+    return b"".join(lines)
+
+
+# ---- what must come of it ---------------------------------------------------------------------
+
+
+def result_or_one_line(call: Callable[[], object], folder: Path, *named: str) -> object:
+    """What ``call`` gives; or None, if it raised an InputError of one short line that names one of ``named``.
+
+    Any other exception goes through. Either way nothing in ``folder`` may have changed.
+    """
+    before = listing(folder)
+    try:
+        return call()
+    except InputError as error:
+        message = str(error)
+        assert message.isprintable(), message
+        assert 20 < len(message) <= 2000, message
+        assert not named or any(name in message for name in named), message
+        return None
+    finally:
+        assert listing(folder) == before
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and date of every file below ``folder``."""
+    return {os.path.join(top, name): (s.st_size, s.st_mtime_ns)
+            for top, _, names in os.walk(folder) for name in names
+            for s in [os.lstat(os.path.join(top, name))]}
+
+
+@contextmanager
+def little_memory(most: int) -> Iterator[None]:
+    """Inside, no more than ``most`` bytes may be held at once by what Python and NumPy ask for.
+
+    On Linux a request far beyond that is refused by the system (a MemoryError, and the test fails) before it can
+    take the machine down.
+    """
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if sys.platform == "linux":
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + most + (2 << 30), hard))  # threads reserve much, and use little
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    assert peak <= most, f"{peak >> 20} MB"
