@@ -39,8 +39,9 @@ class Scheme:
 
     def __post_init__(self) -> None:
         groups = [*self.pairs, *self.lines, *([self.eyes] if self.eyes else [])]
-        if not all(isinstance(n, str) for n in (self.name, *self.names, *(n for group in groups for n in group))):
-            raise InputError(f"Expected text for the names of a scheme and its keypoints; found {self}.")
+        odd = [n for n in (self.name, *self.names, *(n for group in groups for n in group)) if not isinstance(n, str)]
+        if odd:
+            raise InputError(f"Expected text for the names of a scheme and its keypoints; found {odd[0]!r}.")
         if not all(len(two) == 2 for two in (*self.pairs, *([self.eyes] if self.eyes else []))):
             raise InputError(f"Expected two names in a pair and for the eyes; found {self.pairs} and {self.eyes}.")
         twice = {n for n in self.names if self.names.count(n) > 1}
