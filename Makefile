@@ -9,7 +9,7 @@ BROWSER := tests/test_rendered.py tests/test_live.py tests/test_widgets_browser.
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
 AWAY := $(shell mktemp -u -d)
 
-.PHONY: book html single links serve test lint unit trust notebooks rendered execute stamp clean
+.PHONY: book html single links serve test lint unit trust notebooks rendered colab compat execute stamp clean
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -53,6 +53,16 @@ notebooks: .venv/installed
 	cp book/*.ipynb tests/nbval.cfg $(AWAY)/ && mkdir $(AWAY)/tests && mv $(AWAY)/nbval.cfg $(AWAY)/tests/
 	cd $(AWAY) && PYTHONPATH=$(AWAY)/site TQDM_DISABLE=1 FACEKP_KAGGLE= $(CURDIR)/$(BIN)/python -m pytest -p no:cacheprovider $(NBVAL) .
 	rm -rf $(AWAY)
+
+# The notebooks alone in an empty folder, in a new environment with what Colab has: no test package, no extra.
+colab: .venv/installed
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python book/tools/compat.py "as in Colab"
+
+# That, and the tests with the oldest and the newest versions that pyproject.toml allows. Most of an hour.
+compat: .venv/installed
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python book/tools/compat.py
 
 execute: .venv/installed
 	TQDM_DISABLE=1 $(BIN)/python book/tools/execute.py
