@@ -13,8 +13,8 @@ FENCE = re.compile(r"^(?P<indent>[ ]*)(?P<marks>`{3,})(?P<language>[^\n`]*)\n(?P
                    re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 SHELL = {"bash", "sh", "shell", "console"}
-PROGRAMS = {"facekp", "make", "git", "cd", "python", "python3", "pip", "torchrun", "npm", "jupyter", "source", "sudo",
-            "apt-get", "export", "df", "brew", "wsl", "chromium"}
+PROGRAMS = {"facekp", "make", "git", "cd", "python", "python3", "pip", "torchrun", "npm", "jupyter",
+            "jupyter-book", "source", "sudo", "apt-get", "export", "df", "brew", "wsl", "chromium"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def split(line: str) -> list[tuple[str, ...]]:
             found.append([])
         else:
             found[-1].append(word)
-    return [tuple(words) for words in found if words]
+    return [(words[0].removeprefix(".venv/bin/"), *words[1:]) for words in found if words]
 
 
 def commands_in(page: str, text: str) -> Iterator[Command]:

@@ -131,7 +131,8 @@ def table(record: dict) -> str:
         return "Nothing has been run yet."
     lines = ["| | " + " | ".join(rows) + " |", "|---|" + "---|" * len(rows)]
     lines += ["| Python | " + " | ".join(r["python"] for r in rows.values()) + " |"]
-    lines += [f"| `{name}` | " + " | ".join(r["packages"].get(name, "") for r in rows.values()) + " |" for name in SHOWN]
+    for name in SHOWN:
+        lines.append(f"| `{name}` | " + " | ".join(r["packages"].get(name, "") for r in rows.values()) + " |")
     what = {"tests": "tests", "notebooks": "cells"}
     for key in ("passed", "failed", "skipped"):
         lines.append(f"| **{key}** | " + " | ".join(f"{r[key]} {what[r['ran']]}" for r in rows.values()) + " |")
@@ -177,7 +178,7 @@ def main() -> None:
     before = PAGE.read_text()
     after = filled(before)
     if options.check:
-        sys.exit(before != after and "book/tested.md: its versions are not those of the record; run book/tools/compat.py")
+        sys.exit(before != after and "book/tested.md: its versions are not the record's; run book/tools/compat.py")
     PAGE.write_text(after)
     if any(row["failed"] for row in read()["environments"].values()):
         sys.exit("Not everything passed; see above.")
