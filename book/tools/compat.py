@@ -28,6 +28,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "book" / "tested.md"
 RECORD = ROOT / "book" / "results" / "compatibility.json"
+COLAB_OPENCV = "opencv-python-headless>=4.10,<5"  # Colab brings OpenCV
 EXTRAS = "kaggle,onnx,photo,tensorboard,test,widgets"
 SHOWN = ("torch", "torchvision", "numpy", "pandas", "pillow", "matplotlib", "tqdm", "safetensors", "typer", "kagglehub",
          "tensorboard", "onnx", "onnxscript", "onnxruntime", "opencv-python-headless", "ipywidgets", "pytest")
@@ -59,7 +60,7 @@ def install(case: Case, folder: Path) -> Path:
     python = folder / "bin" / "python"
     if not python.is_file():
         uv("venv", "--quiet", "--python", case.python, folder)
-    what = [ROOT, "ipykernel", "nbval", "ipywidgets==7.7.1"] if case.colab else ["--editable", f"{ROOT}[{EXTRAS}]"]
+    what = [ROOT, "ipykernel", "nbval", "ipywidgets==7.7.1", COLAB_OPENCV] if case.colab else ["--editable", f"{ROOT}[{EXTRAS}]"]
     uv("pip", "install", "--quiet", "--python", python, "--resolution", case.resolution, *what)
     return python
 
