@@ -60,7 +60,8 @@ def install(case: Case, folder: Path) -> Path:
     python = folder / "bin" / "python"
     if not python.is_file():
         uv("venv", "--quiet", "--python", case.python, folder)
-    what = [ROOT, "ipykernel", "nbval", "ipywidgets==7.7.1", COLAB_OPENCV] if case.colab else ["--editable", f"{ROOT}[{EXTRAS}]"]
+    colab = [ROOT, "ipykernel", "nbval", "ipywidgets==7.7.1", COLAB_OPENCV]
+    what = colab if case.colab else ["--editable", f"{ROOT}[{EXTRAS}]"]
     uv("pip", "install", "--quiet", "--python", python, "--resolution", case.resolution, *what)
     return python
 
