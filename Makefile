@@ -4,12 +4,13 @@
 # make test   every test, every notebook re-run and compared, the book built with warnings as errors
 
 PYTHON ?= python3
+PORT ?= 8000
 BIN := .venv/bin
 BROWSER := tests/test_rendered.py tests/test_live.py tests/test_widgets_browser.py
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
 AWAY := $(shell mktemp -u -d)
 
-.PHONY: book html single links serve test lint unit trust notebooks rendered execute stamp clean
+.PHONY: book html single links serve test lint unit trust notebooks rendered colab compat execute stamp clean
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -29,7 +30,7 @@ links: .venv/installed
 	$(BIN)/jupyter-book build . --builder linkcheck --quiet
 
 serve: html
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT) || { echo "Is port $(PORT) taken? Another: make serve PORT=8001"; exit 1; }
 
 test: .venv/installed lint unit trust notebooks html rendered
 
@@ -54,6 +55,16 @@ notebooks: .venv/installed
 	cd $(AWAY) && PYTHONPATH=$(AWAY)/site TQDM_DISABLE=1 FACEKP_KAGGLE= $(CURDIR)/$(BIN)/python -m pytest -p no:cacheprovider $(NBVAL) .
 	rm -rf $(AWAY)
 
+# The notebooks alone in an empty folder, in a new environment with what Colab has: no test package, no extra.
+colab: .venv/installed
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python book/tools/compat.py "as in Colab"
+
+# That, and the tests with the oldest and the newest versions that pyproject.toml allows. Most of an hour.
+compat: .venv/installed
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python book/tools/compat.py
+
 execute: .venv/installed
 	TQDM_DISABLE=1 $(BIN)/python book/tools/execute.py
 
@@ -63,11 +74,12 @@ stamp: .venv/installed
 
 # The environment is made anew only when what it holds has changed.
 .venv/installed: requirements.txt pyproject.toml
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'facekp needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12 $(MAKECMDGOALS)')"
-	$(PYTHON) -m venv .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer, or name yours: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'facekp needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12 $(MAKECMDGOALS)')"
+	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "Installing PyTorch, Jupyter Book and the rest: some minutes and about 6 GB."
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	@$(BIN)/python -m pip install --quiet -r requirements.txt || { echo "The installation stopped; its last lines say why. book/troubleshooting.md says what to do."; exit 1; }
 	touch $@
 
 clean:

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import pkgutil
 import re
+import sys
 from pathlib import Path
 
 import nbformat
@@ -117,6 +118,7 @@ def elsewhere(status, tmp_path, monkeypatch):
     """The tool on a book of its own: two chapters in the table of contents and a draft."""
     monkeypatch.setattr(status, "ROOT", tmp_path)
     monkeypatch.setattr(status, "RECORD", tmp_path / "status.json")
+    monkeypatch.setattr(status, "PACKAGES", ("pytest", "numpy"))  # the others need not be there for the tests
     (tmp_path / "book").mkdir()
     (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
     (tmp_path / "tests").mkdir()
@@ -185,3 +187,55 @@ def test_a_notebook_that_says_something_else_does_not_agree(elsewhere, capsys):
     row = elsewhere.run_notebook(path)
     assert (row["agrees"], row["cells"]) == (False, 1) and row["seconds"] > 0
     assert "print(1 + 2)" in capsys.readouterr().err
+
+
+# ---- other versions ---------------------------------------------------------------------------
+
+REPORT = """<testsuites><testsuite><testcase classname="tests.a" name="one"/>
+<testcase classname="tests.a" name="two"><failure message="no"/></testcase>
+<testcase classname="tests.b" name="three"><skipped message="later"/></testcase>
+<testcase classname="tests.b" name="four"><error message="no"/></testcase></testsuite></testsuites>"""
+
+
+@pytest.fixture
+def compat(tmp_path, monkeypatch):
+    """The tool, with a page and a record of its own."""
+    spec = importlib.util.spec_from_file_location("compat", ROOT / "book" / "tools" / "compat.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "compat", module)  # where its dataclass looks for itself
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_shows_the_versions_of_the_record(compat):
+    page = compat.PAGE.read_text()
+    assert compat.filled(page) == page and page.count("<!-- compat:") == 2
+
+
+def test_what_pytest_reports_is_counted(compat, tmp_path):
+    (tmp_path / "report.xml").write_text(REPORT)
+    assert compat.outcome(tmp_path / "report.xml") == {
+        "passed": 1, "failed": 2, "skipped": 1, "failures": ["tests.a::two", "tests.b::four"]}
+
+
+def test_an_environment_measured_again_takes_its_place_and_failures_show(compat, tmp_path, monkeypatch):
+    monkeypatch.setattr(compat, "RECORD", tmp_path / "record.json")
+    (tmp_path / "report.xml").write_text(REPORT)
+    told = {"ran": "tests", "date": "2026-01-02", "python": "3.99", "packages": {"torch": "7.0"}}
+    monkeypatch.setattr(compat, "measure", lambda case, folder: compat.outcome(tmp_path / "report.xml") | told)
+    assert "Nothing has been run" in compat.table(compat.read())
+    for name in ("newest", "oldest", "newest"):
+        compat.run([name], None)
+    shown = compat.table(compat.read()).splitlines()
+    assert shown[0] == "| | oldest | newest |" and "| `torch` | 7.0 | 7.0 |" in shown
+    assert "| **failed** | 2 tests | 2 tests |" in shown and "| `numpy` |  |  |" in shown
+    with pytest.raises(SystemExit, match="no environment ancient"):
+        compat.run(["ancient"], None)
+
+
+def test_both_ways_to_run_are_those_of_the_makefile(compat, tmp_path):
+    arguments, folder = compat.unit()
+    assert folder == ROOT and "--ignore=tests/test_rendered.py" in arguments and "--ignore=tests/trust" in arguments
+    arguments, folder = compat.notebooks(tmp_path / "away")
+    assert "--nbval" in arguments and (folder / "tests" / "nbval.cfg").is_file()
+    assert {p.name for p in folder.glob("*.ipynb")} == {p.name for p in (ROOT / "book").glob("*.ipynb")}

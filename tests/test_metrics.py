@@ -41,7 +41,8 @@ def test_the_mean_face_takes_each_keypoint_where_it_is_there():
 def test_the_area_under_the_curve_is_the_curve_s_area(values):
     errors = np.array(values)
     thresholds, shares = metrics.ced(errors, 1.0, steps=20001)
-    assert metrics.auc(errors, 1.0) == pytest.approx(np.trapezoid(shares, thresholds), abs=1e-3)
+    area = (np.diff(thresholds) * (shares[1:] + shares[:-1]) / 2).sum()  # np.trapezoid, which numpy 1 has not
+    assert metrics.auc(errors, 1.0) == pytest.approx(area, abs=1e-3)
     assert (np.diff(shares) >= 0).all() and metrics.pck(errors, 1.0) == pytest.approx(shares[-1])
 
 
