@@ -10,7 +10,7 @@ BROWSER := tests/test_rendered.py tests/test_live.py tests/test_widgets_browser.
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
 AWAY := $(shell mktemp -u -d)
 
-.PHONY: book html single links serve test lint unit trust notebooks rendered colab compat execute stamp clean
+.PHONY: book html single links serve test lint unit trust notebooks rendered audit colab compat execute stamp clean
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -36,13 +36,14 @@ test: .venv/installed lint unit trust notebooks html rendered
 
 lint: .venv/installed
 	$(BIN)/ruff check .
+	$(BIN)/mypy facekp
 
 unit: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests $(BROWSER:%=--ignore %) --ignore tests/trust -n auto --dist loadfile -q
 
 # Bad files, kills, full disks; and does the table of what was tried agree with the tests?
 trust: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/trust -n auto -q -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/trust -n auto --dist loadfile -q -rs
 	$(BIN)/python tests/tried.py --check
 
 rendered: .venv/installed
@@ -54,6 +55,13 @@ notebooks: .venv/installed
 	cp book/*.ipynb tests/nbval.cfg $(AWAY)/ && mkdir $(AWAY)/tests && mv $(AWAY)/nbval.cfg $(AWAY)/tests/
 	cd $(AWAY) && PYTHONPATH=$(AWAY)/site TQDM_DISABLE=1 FACEKP_KAGGLE= $(CURDIR)/$(BIN)/python -m pytest -p no:cacheprovider $(NBVAL) .
 	rm -rf $(AWAY)
+
+# Known vulnerabilities in what is installed; needs a connection. --strict: what could not be asked about is an error.
+audit: .venv/installed
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet pip-audit
+	.venv-audit/bin/pip-audit --strict --skip-editable --path $$($(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")
+	rm -rf .venv-audit
 
 # The notebooks alone in an empty folder, in a new environment with what Colab has: no test package, no extra.
 colab: .venv/installed
@@ -78,9 +86,9 @@ stamp: .venv/installed
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'facekp needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12 $(MAKECMDGOALS)')"
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	@echo "Installing PyTorch, Jupyter Book and the rest: some minutes and about 6 GB."
+	@echo "Installing PyTorch, Jupyter Book and the rest: some minutes and about 7 GB."
 	@$(BIN)/python -m pip install --quiet -r requirements.txt || { echo "The installation stopped; its last lines say why. book/troubleshooting.md says what to do."; exit 1; }
 	touch $@
 
 clean:
-	rm -rf _build .venv runs demo.png .ruff_cache
+	rm -rf _build .venv .venv-audit runs demo.png .ruff_cache .mypy_cache

@@ -189,26 +189,33 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
 
 
 def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
-    """A line per name, best first: means over its seeds, and how far the seeds lie apart (a standard deviation).
+    """A line per name, best first: means over the seeds that all lines share, with their standard deviation.
+
+    Only over those: each seed holds out other faces, and one odd face can move the RMSE of all by half. "median face"
+    is the RMSE of the middle one of the held-out faces, which no single face moves.
 
     Args:
         folder: of records.
         names: which runs; those without a record are left out. Default: all.
     """
+    named = {name: runs for name, runs in records(folder).items() if names is None or name in names}
+    shared = set.intersection(*({r["seed"] for r in runs} for runs in named.values())) if named else set()
     lines = []
-    for name, runs in records(folder).items():
-        if names is not None and name not in names:
-            continue
+    for name, all_runs in named.items():
+        runs = [r for r in all_runs if r["seed"] in shared or not shared]
         rmse = np.array([r["metrics"]["rmse"] for r in runs])
         share = np.mean([r["metrics"]["rmse"] / r["metrics"]["mean_face_rmse"] for r in runs])
         nme = np.mean([r["metrics"].get("nme_inter_ocular", np.nan) for r in runs])
+        middle = np.mean([np.median(r["face_rmse"]) for r in runs])
         spread = f" ± {rmse.std(ddof=1):.3f}" if len(rmse) > 1 else ""
-        lines.append({"network": name, "weights": f"{runs[0]['parameters'] / 1e6:.2f} M",
-                      "RMSE (px)": f"{rmse.mean():.3f}{spread}", "of the mean face": f"{share:.2f}",
-                      "NME": f"{100 * nme:.1f} %", "seeds": str(len(rmse)),
-                      "epochs": str(runs[0].get("config", {}).get("epochs", ""))})
-    columns = ["network", "weights", "RMSE (px)", "of the mean face", "NME", "epochs", "seeds"]
-    return pd.DataFrame(lines, columns=columns).set_index("network")
+        weights = "" if name == "mean face" else f"{runs[0]['parameters'] / 1e6:.2f} M"  # it has none that learn
+        lines.append({"network": name, "weights": weights, "RMSE (px)": f"{rmse.mean():.3f}{spread}",
+                      "of the mean face": f"{share:.2f}", "median face (px)": f"{middle:.2f}",
+                      "NME": f"{100 * nme:.1f} %",
+                      "epochs": str(runs[0].get("config", {}).get("epochs", "")), "seeds": str(len(rmse)),
+                      "order": rmse.mean()})
+    columns = ["network", "weights", "RMSE (px)", "of the mean face", "median face (px)", "NME", "epochs", "seeds"]
+    return pd.DataFrame(lines, columns=[*columns, "order"]).sort_values("order")[columns].set_index("network")
 
 
 def table(folder: str | Path) -> str:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from facekp import photo
+from facekp import cli, photo
 from facekp.cli.arguments import settings
 from facekp.data import Faces, folder, generated, load
 from facekp.errors import InputError
@@ -265,3 +265,17 @@ def test_own_points_train_from_a_folder(tmp_path):
     assert facekp("train", tmp_path / "ears", tmp_path / "run", *small).returncode == 0
     told = facekp("evaluate", tmp_path / "run", tmp_path / "ears")
     assert "left_ear" in told.stdout and "NME" not in told.stdout
+
+
+def test_a_full_gpu_is_told_in_one_line(monkeypatch, capsys):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr("facekp.data.load", full)
+    monkeypatch.setattr(sys, "argv", ["facekp", "inspect", "sample"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2 and capsys.readouterr().err.startswith("facekp: The GPU's memory is full.")
+    monkeypatch.setattr(sys, "argv", ["facekp", "inspect", "sample", "--debug"])
+    with pytest.raises(torch.OutOfMemoryError):
+        cli.main()

@@ -60,6 +60,10 @@ def main() -> None:
         fail(f"{error.filename or 'A file'}: {error.strerror or error}. Nothing half-written was left behind.")
     except FloatingPointError as error:
         fail(str(error))
+    except RuntimeError as error:
+        if debug or type(error).__name__ != "OutOfMemoryError":  # PyTorch's; by name, as it is not imported here
+            raise
+        fail("The GPU's memory is full. Take fewer faces per step (--batch-size 16) or a compact network.")
 
 
 def fail(message: str) -> None:

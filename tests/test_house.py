@@ -1,0 +1,73 @@
+"""The house: nothing flows back up the way of the data, files can be held in the head, versions agree."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+import facekp
+
+ROOT = Path(__file__).parents[1]
+LIBRARY = sorted((ROOT / "facekp").rglob("*.py"))
+# Each room uses only those before it: from what everything stands on, along the way of the data, to the commands.
+# Of "photo", reading a picture and cutting a square come first: folders of faces are read with them.
+ROOMS = ["errors", "locks", "files", "show", "photo.picture", "photo.square", "keypoints", "data", "augment",
+         "heatmaps", "losses", "heads", "models", "predict", "metrics", "results", "training", "recipes", "plots",
+         "pretrained", "analysis", "evaluation", "jobs", "planfile", "plan", "survey", "transfer", "demo", "photo",
+         "export", "widgets", "bench", "cli", "__main__"]
+
+
+def name_of(path: Path) -> str:
+    """``facekp/data/kaggle.py`` -> ``data.kaggle``."""
+    return ".".join(path.relative_to(ROOT / "facekp").with_suffix("").parts).removesuffix("__init__").rstrip(".")
+
+
+def room(module: str) -> str:
+    """The longest of the rooms that a module is, or is in."""
+    return max((r for r in ROOMS if module == r or module.startswith(r + ".")), key=len)
+
+
+def rooms_used(path: Path) -> set[str]:
+    """The rooms that a file imports from, inside functions too."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "facekp":
+            inner = node.module.partition(".")[2]
+            modules |= {inner} if inner else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            modules |= {a.name.removeprefix("facekp.") for a in node.names if a.name.startswith("facekp.")}
+    return {room(m) for m in modules}
+
+
+@pytest.mark.parametrize("path", [p for p in LIBRARY if name_of(p)], ids=name_of)
+def test_nothing_flows_back_up(path):
+    place = ROOMS.index(room(name_of(path)))
+    later = rooms_used(path) & set(ROOMS[place + 1:])
+    assert later == set(), f"{name_of(path)} uses {later}, which come after it"
+
+
+@pytest.mark.parametrize("path", [*LIBRARY, *sorted((ROOT / "book" / "tools").rglob("*.py"))], ids=lambda p: p.stem)
+def test_a_file_can_be_held_in_the_head(path):
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def test_no_block_is_long():
+    long = {}
+    for path in LIBRARY:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                words = node.body[0].end_lineno - node.body[0].lineno + 1 if ast.get_docstring(node) else 0
+                lines = node.end_lineno - node.lineno + 1 - words
+                if lines > 40:
+                    long[f"{name_of(path)}.{node.name}"] = lines
+    # The loop is shown whole in its chapter; the options of ``facekp train`` are a list.
+    assert set(long) <= {"training.loop.fit", "cli.networks.train"}
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    newest = re.search(r"^## (\S+) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert facekp.__version__ == citation["version"] == newest[1]
+    assert str(citation["date-released"]) == newest[2]
