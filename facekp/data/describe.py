@@ -19,6 +19,7 @@ def report(faces: Faces) -> str:
         lines += [f"regime of fifteen points: {(regime == 0).sum()}, regime of four points: {(regime == 1).sum()}"]
     lines += [f"exact copies of another image: {copies}",
               f"keypoints outside the image: {outside(faces)}",
+              f"left and right seem exchanged: {listed(faces.rows[exchanged(faces)])}",
               f"fingerprint: {faces.fingerprint()}",
               "", faces.summary().round(1).to_string()]
     return "\n".join(lines)
@@ -29,3 +30,24 @@ def outside(faces: Faces) -> int:
     height, width = faces.images.shape[1:]
     with np.errstate(invalid="ignore"):
         return int(((faces.keypoints < 0) | (faces.keypoints > (width, height))).any(axis=2).sum())
+
+
+def exchanged(faces: Faces) -> np.ndarray:
+    """Positions (M,) of faces whose left and right points seem exchanged.
+
+    In them every pair that is annotated lies the other way round than in most faces. Heads that look away far enough
+    do too, so look before you correct.
+    """
+    if not faces.scheme.pairs or not len(faces):
+        return np.empty(0, np.int64)
+    left, right = (faces.scheme.index(*side) for side in zip(*faces.scheme.pairs, strict=True))
+    gap = faces.keypoints[:, left, 0] - faces.keypoints[:, right, 0]  # (N, pairs), NaN where a point is missing
+    there = np.isfinite(gap)
+    most = np.where((gap > 0).sum(0) >= (gap < 0).sum(0), 1, -1)  # (pairs,) the usual side
+    return np.flatnonzero(there.any(1) & ((gap * most < 0) == there).all(1))
+
+
+def listed(rows: np.ndarray) -> str:
+    """How many, and the first few: "2 (rows 7, 970)"."""
+    some = ", ".join(map(str, rows[:10])) + (", ..." if len(rows) > 10 else "")
+    return f"{len(rows)} ({'row' if len(rows) == 1 else 'rows'} {some})" if len(rows) else "0"
