@@ -58,7 +58,7 @@ def table() -> str:
     lines = ["| on what | what is tried | what must come of it | cases | file |", "|---|---|---|---|---|"]
     for (subject, what, outcome, path), cases in sorted(rows.items(), key=lambda row: row[0][0].lower()):
         lines.append(f"| {subject} | {what} | {outcome} | {cases} | [{path}]({path}) |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", f"{len(rows)} rows, {sum(rows.values()):,} cases."]) + "\n"
 
 
 def main() -> int:

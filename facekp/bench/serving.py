@@ -59,7 +59,7 @@ def faces_per_second(function, images: torch.Tensor, seconds: float, device: tor
     try:
         for _ in range(3):
             function(images)
-    except Exception:  # torch.compile's failures have many types
+    except Exception:  # noqa: BLE001  # torch.compile's failures have many types
         return None
     times: list[float] = []
     until = time.perf_counter() + seconds

@@ -111,7 +111,7 @@ def _fetch(force: bool) -> Path:
         if "redentials" in str(e):
             raise InputError(NO_CREDENTIALS.format(found=f"{_line(e)}.")) from None
         raise InputError(OTHER.format(error=_line(e))) from None
-    except Exception as e:  # kagglehub has many more, without a common parent
+    except Exception as e:  # noqa: BLE001  # kagglehub has many more, without a common parent
         raise InputError(OTHER.format(error=f"{type(e).__name__}: {_line(e)}")) from None
 
 

@@ -194,7 +194,7 @@ class Faces:
             raise InputError(f"{path}: there is no such file.") from None
         except InputError as e:
             raise InputError(f"{path}: {e}") from None
-        except Exception as e:  # zipfile, numpy and json each have their own family of errors
+        except Exception as e:  # noqa: BLE001  # zipfile, numpy and json each have their own family of errors
             raise InputError(
                 f"{path}: expected an .npz with images (N, H, W) uint8 and keypoints (N, K, 2) "
                 f"float32; found something else ({type(e).__name__}: {e})."

@@ -170,7 +170,7 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Keypoint
         model.load_state_dict(tensors)
     except InputError as e:
         raise InputError(f"{path}: {e}") from None
-    except Exception as e:  # whatever a config that nobody wrote may cause
+    except Exception as e:  # noqa: BLE001  # whatever a config that nobody wrote may cause
         raise InputError(f"{path}: expected a model written by 'facekp train'; found something else "
                          f"({stored.told(e)}). Copy the file again, or train again.") from None
     model.options = config["options"]

@@ -60,7 +60,7 @@ class FixedKernel(nn.Module):
         self.register_buffer("bands", bands, persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
-        return sum(band @ maps @ band for band in self.bands) / len(self.bands)  # type: ignore[return-value]  # > 0 bands
+        return torch.stack([band @ maps @ band for band in self.bands]).mean(0)
 
 
 def conv_block(c_in: int, c_out: int, kernel: int, dropout: float, stride: int = 1, dilation: int = 1) -> nn.Sequential:

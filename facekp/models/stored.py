@@ -42,7 +42,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
         with safetensors.safe_open(path, framework="pt") as f:
             config = dict(json.loads((f.metadata() or {})["facekp"]))
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 (not a dict)
-    except Exception as e:  # safetensors and json each have their own family of errors
+    except Exception as e:  # noqa: BLE001  # safetensors and json each have their own family of errors
         raise InputError(f"{path}: expected a model written by 'facekp train'; found something else ({told(e)}). "
                          "Copy the file again, or train again.") from None
     wanted = config.pop("sha256", None)

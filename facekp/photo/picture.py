@@ -61,7 +61,7 @@ def read(path: str | Path) -> Photo:
     except Image.UnidentifiedImageError:
         raise InputError(f"{path}: this is not an image that can be read. Save it as PNG or JPEG "
                          "(a HEIC file too, or AVIF with an old Pillow: any photo program does it).") from None
-    except Exception as e:  # Pillow's decoders raise whatever comes
+    except Exception as e:  # noqa: BLE001  # Pillow's decoders raise whatever comes
         raise InputError(f"{path}: this picture is damaged or cut off ({e}). Fetch it again, "
                          "or save it anew.") from None
 

@@ -20,7 +20,7 @@ def compiled(model: nn.Module, example: Tensor, dtype: torch.dtype = torch.float
         with torch.random.fork_rng(devices), torch.autocast(example.device.type, dtype, dtype != torch.float32):
             raw = faster(example)
         sum(maps.float().sum() for maps in (raw if isinstance(raw, list) else [raw])).backward()
-    except Exception as error:  # a missing compiler, an operation it cannot translate, ...
+    except Exception as error:  # noqa: BLE001  # a missing compiler, an operation it cannot translate, ...
         reason = (str(error).strip().splitlines() or [""])[0]
         warnings.warn(f"torch.compile failed, so the network runs as it is ({type(error).__name__}: {reason}).",
                       stacklevel=2)

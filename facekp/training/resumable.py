@@ -32,7 +32,7 @@ def read(path: Path) -> dict:
         identity, state = dict(json.loads(saved["identity"])), dict(saved["state"])
         check_values(state)
         return {"identity": identity, "state": state}
-    except Exception as e:  # a file of any kind can fail in zip, pickle, torch or json
+    except Exception as e:  # noqa: BLE001  # a file of any kind can fail in zip, pickle, torch or json
         # What torch says of a pickle that it refuses is long, and tells how to run it all the same.
         why = str(e) if type(e) is ValueError else type(e).__name__
         raise InputError(f"{path}: expected the resume file of a training run; found something else ({why}). "

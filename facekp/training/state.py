@@ -161,7 +161,7 @@ class Keeper:
             run.load_state(saved["state"])
             if run.order is not None and not 0 <= run.order.min() <= run.order.max() < faces:
                 raise IndexError("no such face")
-        except Exception as e:  # a state that was put together by hand: torch's errors are many
+        except Exception as e:  # noqa: BLE001  # a state that was put together by hand: torch's errors are many
             raise InputError(f"{self.file}: expected the state of this very training; found one that does not fit it "
                              f"({type(e).__name__}). {resumable.ADVICE}.") from None
 

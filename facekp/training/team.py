@@ -71,7 +71,7 @@ class Team:
 
 def join(device: torch.device) -> Team:
     """The team that torchrun started this process in, or a team of one."""
-    size = int(os.environ.get("WORLD_SIZE", 1))
+    size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Team()
     if device.type == "cuda":

@@ -71,7 +71,7 @@ def inside(printed: str, function, *args) -> None:
     with open(printed, "w") as file:
         try:
             function(*args)
-        except Exception:
+        except Exception:  # noqa: BLE001  # the child tells its parent whatever it was
             kept.write(traceback.format_exc())
             raise SystemExit(1) from None
         finally:

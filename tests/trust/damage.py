@@ -34,7 +34,7 @@ def cases(count: int) -> settings:
 
     The first failing case is shown as it is: shrinking it takes longer than reading it.
     """
-    times = int(os.environ.get("TRY_HARDER", 0))
+    times = int(os.environ.get("TRY_HARDER", "0"))
     return settings(max_examples=count * max(times, 1), derandomize=not times, deadline=None, database=None,
                     suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 

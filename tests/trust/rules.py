@@ -72,7 +72,7 @@ def code_of(path: Path) -> str:
     if path.suffix != ".ipynb":
         return text
     cells = ["".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "code"]
-    return re.sub(r"^(\s*)[%!].*$", r"\1pass", "\n".join(cells), flags=re.M)
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", "\n".join(cells), flags=re.MULTILINE)
 
 
 def of_policy(html: str) -> list[str]:

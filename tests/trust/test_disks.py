@@ -69,7 +69,7 @@ def mounted(folder: Path):
     """A disk of its own in ``folder``: ``change("ro")`` makes it read-only, ``change("rw,size=64k")`` small."""
     def mount(*arguments: str) -> bool:
         try:
-            return subprocess.run(["mount", *arguments, str(folder)], capture_output=True).returncode == 0
+            return subprocess.run(["mount", *arguments, str(folder)], capture_output=True, check=False).returncode == 0
         except FileNotFoundError:
             return False
 
