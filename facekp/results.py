@@ -1,5 +1,6 @@
 """Records: what a run was and what came of it, as one JSON file that the book's tables read."""
 
+import difflib
 import os
 import platform
 import subprocess
@@ -29,13 +30,14 @@ def load_record(name: str) -> dict:
     """The book's record called ``name``, e.g. ``"real-resnet18"`` or ``"survey/unet"``.
 
     Raises:
-        InputError: there is none of that name; lists those that are there.
+        InputError: there is none of that name; names those that are close, and where all are.
     """
     folder = records_folder()
     path = folder / f"{name}.json"
     if not os.path.isfile(path):  # Path.is_file() fails on a name that is too long
         there = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.json"))
-        raise InputError(f"There is no record '{name}'. Known: {', '.join(there)}.")
+        close = ", ".join(difflib.get_close_matches(name, there)) or "none"
+        raise InputError(f"There is no record '{name}'. Close to it: {close}. All are in {folder}.")
     return read_json(path)
 
 

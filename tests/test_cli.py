@@ -210,7 +210,7 @@ def test_models_are_listed():
         (["train", "{w}/faces", "{w}/x", "--option", "stacks"], "name=value"),
         (["train", "{w}/faces", "{w}/x", "--head", "decoder=best"], "no decoder 'best'"),
         (["train", "{w}/faces", "{w}/x", "--device", "tpu"], "no device 'tpu'"),
-        (["train", "{w}/faces", "{w}/x", "--held-out", "0"], "one side empty"),
+        (["train", "{w}/faces", "{w}/x", "--held-out", "0"], "between 0 and 1; found 0.0"),
         (["evaluate", "{w}/kaggle", "{w}/faces"], "no such file"),
         (["evaluate", "{w}/points.txt", "{w}/faces"], "expected a model"),
         (["predict", "{w}/run", "{w}/broken.png", "{w}/o.csv"], "not an image"),

@@ -94,5 +94,7 @@ def test_no_bar_where_none_is_wanted(monkeypatch):
 
 def test_records_are_found_by_name():
     assert results.load_record("real-resnet18")["model"]["model"] == "resnet18"
-    with pytest.raises(InputError, match=r"no record 'nothing'.*real-resnet18"):
+    with pytest.raises(InputError, match="Close to it: real-resnet18"):
+        results.load_record("real-resnet81")
+    with pytest.raises(InputError, match=r"no record 'nothing'. Close to it: none. All are in .*results"):
         results.load_record("nothing")
