@@ -37,7 +37,7 @@ def execute(path: Path) -> float:
     notebook = nbformat.read(path, as_version=4)
     began = time.perf_counter()
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(BOOK)}},
-                   record_timing=False, store_widget_state=False).execute()
+                   record_timing=False, store_widget_state=False, coalesce_streams=True).execute()
     keep_stills(notebook)
     # The patch version of Python would change the file on every other machine.
     notebook.metadata.get("language_info", {}).pop("version", None)
