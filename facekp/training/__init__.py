@@ -14,6 +14,7 @@
     board.py        TensorBoard
 """
 
+from facekp.locks import Busy
 from facekp.training.board import board
 from facekp.training.checks import find_lr, overfit
 from facekp.training.config import TrainConfig, pick_device, pick_precision
@@ -22,5 +23,5 @@ from facekp.training.folds import Ensemble, fit_folds
 from facekp.training.loop import epochs_for, evaluate, fit, shuffled_batches, train_epoch
 from facekp.training.state import Interrupted
 
-__all__ = ["EMA", "Ensemble", "Interrupted", "TrainConfig", "board", "epochs_for", "evaluate", "find_lr", "fit",
+__all__ = ["EMA", "Busy", "Ensemble", "Interrupted", "TrainConfig", "board", "epochs_for", "evaluate", "find_lr", "fit",
            "fit_folds", "overfit", "pick_device", "pick_precision", "shuffled_batches", "train_epoch"]
