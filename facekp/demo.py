@@ -15,7 +15,7 @@ from facekp.data.generated import generate
 from facekp.files import write_json
 from facekp.models import create_model
 from facekp.predict import predict
-from facekp.training import TrainConfig, epochs_for, fit
+from facekp.training import TrainConfig, epochs_for, fit, quickest_threads
 
 
 def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
@@ -26,6 +26,7 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     torch.manual_seed(0)
     model = create_model("hourglass-s")
     config = TrainConfig(batch_size=16, lr=3e-3)
+    torch.set_num_threads(quickest_threads(model, train, config))  # else a busy machine makes minutes of the minute
     config = replace(config, epochs=max(2, epochs_for(seconds, model, train, config)))
     parameters = sum(p.numel() for p in model.parameters())
     print(f"Training a stacked hourglass with {parameters:,} weights on {len(train)} of them:", end=" ")

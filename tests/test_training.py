@@ -15,7 +15,7 @@ from facekp.data.generated import generate
 from facekp.errors import InputError
 from facekp.models import MODELS, create_model, load_model, save_model
 from facekp.predict import predict
-from facekp.training import EMA, TrainConfig, epochs_for, fit, pick_device, shuffled_batches
+from facekp.training import EMA, TrainConfig, epochs_for, fit, pace, pick_device, shuffled_batches
 from facekp.training.feed import Streamed, make_feed
 
 FAST = {"channels": 16, "depth": 2}
@@ -168,6 +168,19 @@ def test_the_time_of_an_epoch_is_told_without_touching_the_model(faces):
     few = epochs_for(0.0, model, faces, CONFIG), epochs_for(1000.0, model, faces, CONFIG)
     assert few[0] == 0 and few[1] > 10
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+@pytest.mark.parametrize("seconds, best", [({1: 4.0, 4: 2.0, 8: 1.0}, 8), ({1: 4.0, 4: 2.0, 8: 9.0}, 4),
+                                           ({1: 1.0, 4: 30.0, 8: 0.1}, 1)])  # more are not tried once they cost
+def test_a_busy_machine_gets_few_threads(monkeypatch, seconds, best):
+    usual = torch.get_num_threads()
+    monkeypatch.setattr(pace, "seconds_per_step", lambda *_, **__: seconds[torch.get_num_threads()])
+    try:
+        torch.set_num_threads(8)
+        assert pace.quickest_threads(None, None, None) == best
+        assert torch.get_num_threads() == 8
+    finally:
+        torch.set_num_threads(usual)
 
 
 class Crossings(TorchDispatchMode):

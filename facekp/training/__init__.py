@@ -11,6 +11,7 @@
     team.py         several processes, one model
     folds.py        k models on k folds, and their mean
     checks.py       one batch by heart; which learning rate?
+    pace.py         how many epochs in a minute? with how many threads?
     board.py        TensorBoard
 """
 
@@ -20,8 +21,10 @@ from facekp.training.checks import find_lr, overfit
 from facekp.training.config import TrainConfig, pick_device, pick_precision
 from facekp.training.ema import EMA
 from facekp.training.folds import Ensemble, fit_folds
-from facekp.training.loop import epochs_for, evaluate, fit, shuffled_batches, train_epoch
+from facekp.training.loop import evaluate, fit, shuffled_batches, train_epoch
+from facekp.training.pace import epochs_for, quickest_threads
 from facekp.training.state import Interrupted
 
 __all__ = ["EMA", "Busy", "Ensemble", "Interrupted", "TrainConfig", "board", "epochs_for", "evaluate", "find_lr", "fit",
-           "fit_folds", "overfit", "pick_device", "pick_precision", "shuffled_batches", "train_epoch"]
+           "fit_folds", "overfit", "pick_device", "pick_precision", "quickest_threads", "shuffled_batches",
+           "train_epoch"]

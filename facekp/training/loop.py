@@ -8,11 +8,10 @@ The same seed gives the same curve, bit for bit, on the same CPU with the same n
 not quite: cuDNN picks its kernels by their speed, and some of them add numbers up in the order they happen to arrive.
 """
 
-import copy
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -257,21 +256,3 @@ def quick(run: Run):
     if run.losses.device.type != "cuda":
         return nullcontext()
     return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)
-
-
-def epochs_for(seconds: float, model: KeypointModel, train: Faces, config: TrainConfig) -> int:
-    """How many epochs on ``train`` fit into ``seconds`` on this machine; 0 if not even one does.
-
-    A copy of the model tells, in pairs of steps: one pair to warm up, then the fastest of three (other
-    programs can only slow a step down). The model itself stays as it is.
-    """
-    few = train.select(slice(2 * config.batch_size))
-    run = start(copy.deepcopy(model), replace(config, epochs=4), len(few))
-    feed, times = make_feed(few, run.losses.device, config.feed), []
-    for _ in range(4):
-        began = time.perf_counter()
-        train_epoch(run, feed, replace(config, epochs=4))
-        run.losses.sum().item()
-        times.append(time.perf_counter() - began)
-        run.order = None
-    return int(seconds / (min(times[1:]) / run.steps * (len(train) // min(config.batch_size, len(train)))))
