@@ -1,10 +1,13 @@
 """The command line on good and bad input: what it writes, what it says, how it exits."""
 
+import io
 import json
 import re
 import signal
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from unittest import mock
 
 import kaggle_files
 import numpy as np
@@ -22,10 +25,23 @@ from facekp.predict import predict
 from facekp.recipes import recipe
 
 
-def facekp(*arguments, cwd=None) -> subprocess.CompletedProcess:
-    """Run ``python -m facekp`` as a user would, with one thread."""
-    command = [sys.executable, "-m", "facekp", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+def facekp(*arguments, cwd=".") -> subprocess.CompletedProcess:
+    """Run the command in this process, which has PyTorch loaded already; what it prints and its exit code."""
+    out, err = io.StringIO(), io.StringIO()
+    line = ["facekp", *map(str, arguments)]
+    with redirect_stdout(out), redirect_stderr(err), chdir(cwd), mock.patch.object(sys, "argv", line):
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+    return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
+
+
+def process(*arguments) -> subprocess.CompletedProcess:
+    """Run ``python -m facekp`` as a user would."""
+    return subprocess.run([sys.executable, "-m", "facekp", *map(str, arguments)], capture_output=True, text=True,
+                          timeout=120, check=False)
 
 
 def refused(result: subprocess.CompletedProcess) -> str:
@@ -57,7 +73,7 @@ def work(tmp_path_factory):
 
 
 def test_help_teaches_the_first_tour():
-    text = facekp("--help")
+    text = process("--help")
     assert text.returncode == 0
     for command in ("demo", "download", "extract", "train", "evaluate", "predict", "submit", "bench"):
         assert f"facekp {command}" in text.stdout or f"\n  {command}" in text.stdout
@@ -231,7 +247,7 @@ def test_bad_input_gets_one_message_and_code_2(work, arguments, message):
 
 
 def test_debug_shows_where_it_happened():
-    result = facekp("inspect", "nowhere.csv", "--debug")
+    result = process("inspect", "nowhere.csv", "--debug")
     assert result.returncode != 0 and "Traceback" in result.stderr
 
 
