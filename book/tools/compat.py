@@ -108,7 +108,8 @@ def measure(case: Case, folder: Path) -> dict:
         if not report.is_file():
             sys.exit(f"{case.name}: pytest left no report; see above.")
         return outcome(report) | {"ran": "notebooks" if case.colab else "tests", "seconds": seconds,
-                                  "date": datetime.now(UTC).date().isoformat(), "machine": f"{platform.system()} {platform.machine()}",
+                                  "date": datetime.now(UTC).date().isoformat(),
+                                  "machine": f"{platform.system()} {platform.machine()}",
                                   "python": python_version(python), "packages": versions(python)}
 
 
