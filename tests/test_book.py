@@ -120,3 +120,5 @@ def test_the_readme_shows_the_recorded_figures():
     readme = (ROOT / "README.md").read_text()
     assert tables.filled(readme) == readme
     assert all(text() in readme for text in (tables.reader, tables.results, tables.speed, tables.demo))
+    test, book = json.loads((ROOT / "book" / "results" / "first-day.json").read_text())["seconds"].values()
+    assert f"`make test` {test / 60:.0f} minutes" in readme and f"\n`make book` {book / 60:.0f} minutes" in readme
