@@ -188,21 +188,29 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
     return dict(sorted(named.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
 
 
+def comparable(named: dict[str, list[dict]]) -> dict[str, list[dict]]:
+    """Of the records by name only the seeds that all of them have, best first; all seeds where they share none.
+
+    Each seed holds out other faces, and one odd face can move every RMSE by half: means over different seeds say
+    nothing about the networks.
+    """
+    shared = set.intersection(*({r["seed"] for r in runs} for runs in named.values())) if named else set()
+    kept = {name: [r for r in runs if r["seed"] in shared or not shared] for name, runs in named.items()}
+    return dict(sorted(kept.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
+
+
 def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
     """A line per name, best first: means over the seeds that all lines share, with their standard deviation.
 
-    Only over those: each seed holds out other faces, and one odd face can move the RMSE of all by half. "median face"
-    is the RMSE of the middle one of the held-out faces, which no single face moves.
+    "median face" is the RMSE of the middle one of the held-out faces, which no single face moves.
 
     Args:
         folder: of records.
         names: which runs; those without a record are left out. Default: all.
     """
     named = {name: runs for name, runs in records(folder).items() if names is None or name in names}
-    shared = set.intersection(*({r["seed"] for r in runs} for runs in named.values())) if named else set()
     lines = []
-    for name, all_runs in named.items():
-        runs = [r for r in all_runs if r["seed"] in shared or not shared]
+    for name, runs in comparable(named).items():
         rmse = np.array([r["metrics"]["rmse"] for r in runs])
         share = np.mean([r["metrics"]["rmse"] / r["metrics"]["mean_face_rmse"] for r in runs])
         nme = np.mean([r["metrics"].get("nme_inter_ocular", np.nan) for r in runs])
@@ -212,10 +220,9 @@ def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
         lines.append({"network": name, "weights": weights, "RMSE (px)": f"{rmse.mean():.3f}{spread}",
                       "of the mean face": f"{share:.2f}", "median face (px)": f"{middle:.2f}",
                       "NME": f"{100 * nme:.1f} %",
-                      "epochs": str(runs[0].get("config", {}).get("epochs", "")), "seeds": str(len(rmse)),
-                      "order": rmse.mean()})
+                      "epochs": str(runs[0].get("config", {}).get("epochs", "")), "seeds": str(len(rmse))})
     columns = ["network", "weights", "RMSE (px)", "of the mean face", "median face (px)", "NME", "epochs", "seeds"]
-    return pd.DataFrame(lines, columns=[*columns, "order"]).sort_values("order")[columns].set_index("network")
+    return pd.DataFrame(lines, columns=columns).set_index("network")
 
 
 def table(folder: str | Path) -> str:

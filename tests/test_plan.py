@@ -217,3 +217,14 @@ def test_the_shipped_plans_can_be_read():
     assert plans
     for path in plans:
         assert plan_module.read_plan(path)[1]
+
+
+def test_only_seeds_that_all_have_are_compared():
+    def runs(**rmse):
+        return [{"seed": int(seed[1:]), "metrics": {"rmse": value}} for seed, value in rmse.items()]
+
+    named = {"a": runs(s0=1.0, s1=9.0), "b": runs(s0=2.0), "c": runs(s0=0.5, s2=7.0)}
+    found = plan_module.comparable(named)
+    assert list(found) == ["c", "a", "b"] and {r["seed"] for of in found.values() for r in of} == {0}
+    apart = {"a": runs(s0=1.0), "b": runs(s1=2.0)}
+    assert plan_module.comparable(apart) == apart and plan_module.comparable({}) == {}

@@ -62,7 +62,7 @@ def plots(
     from facekp import plan
     from facekp import plots as p
 
-    named = plan.records(folder)
+    named = plan.comparable(plan.records(folder))
     p.save(p.comparison(named), out / "comparison.png")
     errors = {name: np.array(runs[0]["face_rmse"]) for name, runs in named.items()}
     p.save(p.error_curves(errors, 6.0, "RMSE of a face (px)"), out / "ced.png")
