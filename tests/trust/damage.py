@@ -1,12 +1,11 @@
-"""Ways to damage a file or a JSON value, drawn by Hypothesis; and what must come of it."""
+"""Edits of a file that is known only when the test runs, and odd values in JSON, drawn by Hypothesis."""
 
 import copy
-import os
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from mutations import one_line
 
 from facekp.errors import InputError
 
@@ -27,16 +26,6 @@ ODD = st.one_of(
                      float("nan"), float("inf")]),
     st.integers(-300, 300), st.text(max_size=8),
 )
-
-
-def cases(count: int) -> settings:
-    """So many cases, the same in every run; with TRY_HARDER=10 in the environment ten times as many, always others.
-
-    The first failing case is shown as it is: shrinking it takes longer than reading it.
-    """
-    times = int(os.environ.get("TRY_HARDER", "0"))
-    return settings(max_examples=count * max(times, 1), derandomize=not times, deadline=None, database=None,
-                    suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 
 
 def damaged(data: bytes, edits: list[tuple[str, int, int]]) -> bytes:
@@ -91,9 +80,7 @@ def refused_or(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except InputError as error:
-        text = str(error)
-        assert len(text) > 40 and "\n" not in text and len(text) < 1000, text
-        return Refused(text)
+        return Refused(one_line(error))
 
 
 class Refused(str):

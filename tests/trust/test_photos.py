@@ -11,9 +11,10 @@ import zlib
 
 import numpy as np
 import pytest
-from damage import EDITS, Refused, cases, damaged, refused_or
+from damage import EDITS, Refused, damaged, refused_or
 from hypothesis import given
 from hypothesis import strategies as st
+from mutations import cases
 from PIL import Image
 
 from facekp import photo

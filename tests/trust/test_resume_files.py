@@ -8,10 +8,11 @@ import zipfile
 
 import pytest
 import torch
-from damage import EDITS, Refused, cases, damaged, refused_or
+from damage import EDITS, Refused, damaged, refused_or
 from drawn import blob_faces
 from hypothesis import given
 from hypothesis import strategies as st
+from mutations import cases
 from traps import Trap, pickled, works, zipped
 
 from facekp import cli

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from damage import EDITS, Refused, cases, changed, damaged, refused_or
+from damage import EDITS, Refused, changed, damaged, refused_or
 from hypothesis import given
+from mutations import cases
 from traps import pickled, works
 
 from facekp import cli
@@ -250,21 +251,6 @@ def test_changed_records(trained, value):
     finally:
         (run / "record.json").write_text(before)
     assert isinstance(found, Refused) or len(found[0]) + len(found[1]) == len(faces)
-
-
-@pytest.mark.tried("record.json beside weights", "bits flipped, bytes lost, doubled, set, the end cut off",
-                   "the record, or one message")
-@cases(400)
-@given(edits=EDITS)
-def test_damaged_records(trained, edits):
-    run, _ = trained
-    before = (run / "record.json").read_bytes()
-    try:
-        (run / "record.json").write_bytes(damaged(before, edits))
-        found = refused_or(lambda: read_record(run / "record.json"))
-    finally:
-        (run / "record.json").write_bytes(before)
-    assert isinstance(found, Refused | dict)
 
 
 @pytest.mark.tried("folds.json, record.json", "JSON of another kind, brackets in brackets, other bytes",
