@@ -8,13 +8,13 @@ import functools
 import http.server
 import importlib.util
 import json
-import shutil
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import chromium
 from drawn import blob
 from PIL import Image
 
@@ -25,7 +25,6 @@ from facekp.predict import predict
 from facekp.pretrained import load_pretrained
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a moving disc
 
 
@@ -62,13 +61,8 @@ def address(page):
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *CAMERA])
+    with chromium(*CAMERA) as browser:
         yield browser
-        browser.close()
 
 
 def opened(browser, url, **options):

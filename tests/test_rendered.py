@@ -1,29 +1,25 @@
 """The built book in a real browser. Needs ``make html`` and Chromium; skips, and says so, without them."""
 
 import gzip
-import shutil
 from pathlib import Path
 
 import pytest
+from chromium import CHROMIUM, NONE, chromium
 
 HTML = Path(__file__).parents[1] / "_build" / "html"
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in (HTML / "book").rglob("*.html"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
 
 pytestmark = [
     pytest.mark.skipif(not PAGES, reason="the book is not built: make html"),
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NONE),
 ]
 
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def opened(browser, page: str, size: str = "desktop", scheme: str = "light", formulas: bool = False):

@@ -6,7 +6,6 @@ Needs JupyterLab and Chromium; skips, and says so, without them.
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -15,13 +14,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from chromium import CHROMIUM, NONE, chromium
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 TOKEN = "for-this-test-only"
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
+    pytest.mark.skipif(CHROMIUM is None, reason=NONE),
     pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="no Jupyter server: pip install jupyterlab"),
 ]
 
@@ -89,16 +88,13 @@ def address(runtime: Path, log: Path, process: subprocess.Popen) -> str:
 @pytest.fixture(scope="module")
 def page(server):
     """The notebook, open, all its cells run."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1300, "height": 3200})  # all outputs in sight, all drawn
         page.set_default_timeout(40_000)
         page.goto(f"{server}lab/tree/widgets.ipynb?token={TOKEN}&reset")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell")
         run_all(page)
         yield page
-        browser.close()
 
 
 def run_all(page) -> None:

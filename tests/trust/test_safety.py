@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from chromium import chromium
 from rules import code_of, findings, of_policy
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FILES = sorted([*(ROOT / "facekp").rglob("*.py"), *(ROOT / "book" / "tools").glob("*.py"),
+FILES = sorted([*(ROOT / "facekp").rglob("*.py"), *(ROOT / "book" / "tools").rglob("*.py"),
                 *(ROOT / "book").glob("*.ipynb")])
 # What is fetched, each over https and compared with a checksum: ONNX Runtime Web (its SHA-256 is in the file).
 # kagglehub fetches over https with the user's own account, and what it brings is read as text, row by row.
@@ -152,13 +152,8 @@ def server(folder: Path, asked: list[str]):
 
 @pytest.fixture(scope="module")
 def browser():
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def wait(page, condition, seconds: float) -> None:
