@@ -13,6 +13,7 @@ from facekp.training import TrainConfig
 
 RECIPES: dict[str, dict] = {
     "cnn3": {"lr": 1e-3},
+    "vgg16-s": {"lr": 1e-3},
     "vgg16": {"lr": 5e-4},
     "resnet18": {"lr": 1e-3},
     "resnet34": {"lr": 1e-3},

@@ -80,6 +80,9 @@ def test_compact_sizes_are_compact():
     assert parameters(full_size("hourglass-s")) < 0.5e6
     assert parameters(full_size("lgcn-s")) < 0.5e6
     assert parameters(full_size("parts-s")) < 1e6
+    for name in ("vgg16-s", "fcn8-s", "unet-s"):
+        # weights are pairs of channels: a quarter of the channels is a sixteenth of the weights
+        assert parameters(full_size(name)) < parameters(full_size(name.removesuffix("-s"))) / 13
 
 
 def test_the_papers_part_detector():

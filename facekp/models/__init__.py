@@ -38,12 +38,15 @@ MODELS: dict[str, Callable[..., tuple[nn.Module, Head]]] = {
     "cnn3": cnn3,
     "fcn24": fcn24,
     # direct regression
+    "vgg16-s": partial(vgg16, width=0.25, hidden=256),
     "vgg16": vgg16,
     "resnet18": partial(resnet, depth=18),
     "resnet34": partial(resnet, depth=34),
     "resnet50": partial(resnet, depth=50),
     # heatmap regression
+    "fcn8-s": partial(fcn8, width=0.25, channels=256),
     "fcn8": fcn8,
+    "unet-s": partial(unet, channels=16),
     "unet": unet,
     "hourglass-s": partial(hourglass, stacks=1, channels=64),
     "hourglass-1": partial(hourglass, stacks=1),

@@ -21,6 +21,7 @@ Deviations from the paper, and why:
                              down. Ours start at 0, like the paper's, and AdamW scales each by itself.
     K linear maps            we draw Gaussians, with squared error; the paper's softmax decides between classes.
     wide Gaussians, sigma 5  whatever the network draws, it draws on a 12x12 grid.
+    compact size             ``fcn8-s``: a quarter of the trunk's channels, 256 in conv6 and conv7.
 """
 
 import torch

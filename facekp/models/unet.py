@@ -11,6 +11,7 @@ Deviations from the paper, and why:
     K linear maps  we draw Gaussians, with squared error; the paper's softmax decides between classes.
     no dropout     the paper has it at the end of the way down; here augmentation and batch norm do its work.
     from empty     the last layer starts at 0: most of a target is empty.
+    compact size   ``unet-s``: 16 channels on the first level instead of 64, so a sixteenth of weights and work.
 """
 
 import torch

@@ -17,10 +17,10 @@ Shape = tuple[int, ...]
 
 
 FAMILIES = {
-    "vgg16": ("vgg16",),
+    "vgg16": ("vgg16-s", "vgg16"),
     "resnet": ("resnet18", "resnet34", "resnet50"),
-    "fcn8": ("fcn8",),
-    "unet": ("unet",),
+    "fcn8": ("fcn8-s", "fcn8"),
+    "unet": ("unet-s", "unet"),
     "hourglass": ("hourglass-s", "hourglass-1"),
     "hourglass-stacks": ("hourglass-2", "hourglass-4", "hourglass-8"),
     "parts": ("parts-s", "parts"),
@@ -28,7 +28,7 @@ FAMILIES = {
     "reference": ("cnn3", "fcn24"),
 }
 # Where a diagram stands for several networks, those whose shapes it shows.
-DRAWN = {"resnet18", "resnet50", "hourglass-1", "hourglass-2", "parts", "lgcn"}
+DRAWN = {"vgg16", "resnet18", "resnet50", "fcn8", "unet", "hourglass-1", "hourglass-2", "parts", "lgcn"}
 
 
 @dataclass(frozen=True)
