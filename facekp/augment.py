@@ -171,7 +171,20 @@ def warp_images(images: Tensor, matrix: Tensor, field: Tensor | None = None) -> 
         y, x = torch.meshgrid(*(torch.arange(n, device=images.device) for n in (H, W)), indexing="ij")
         pixels = torch.stack([x, y], -1).float() + bend(field, (H, W)).permute(0, 2, 3, 1)  # (B, H, W, 2)
         grid = to_unit(warp_points(pixels.flatten(1, 2), back).view(B, H, W, 2), (H, W))
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    return look_up(images, grid)
+
+
+def look_up(maps: Tensor, grid: Tensor) -> Tensor:
+    """``grid_sample`` of maps (B, C, H, W) at places (B, h, w, 2) in its units; beyond the border its nearest pixel."""
+    if maps.device.type == "mps":  # has no such padding before torch 2.13; to hold places inside is the same
+        return F.grid_sample(maps, inside(grid, maps.shape[-2:]), align_corners=False)
+    return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
+
+
+def inside(grid: Tensor, size: tuple[int, int]) -> Tensor:
+    """Places in the units of ``grid_sample``, those beyond the outermost pixels' centres moved onto them."""
+    edge = torch.tensor([1 - 1 / size[1], 1 - 1 / size[0]], device=grid.device)
+    return grid.clamp(-edge, edge)
 
 
 def to_unit(points: Tensor, size: tuple[int, int]) -> Tensor:
@@ -213,7 +226,7 @@ def unbend(points: Tensor, field: Tensor, size: tuple[int, int], rounds: int = 1
     dense = bend(field, size)
     p = points
     for _ in range(rounds):
-        there = F.grid_sample(dense, to_unit(p, size)[:, :, None], padding_mode="border", align_corners=False)
+        there = look_up(dense, to_unit(p, size)[:, :, None])
         p = points - there[..., 0].mT  # (B, 2, K, 1) -> (B, K, 2)
     return p
 

@@ -12,7 +12,7 @@ from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import replacing, write_json
 from facekp.models import KeypointModel, load_model
-from facekp.predict import predict
+from facekp.predict import check_fit, predict
 from facekp.pretrained import load_pretrained, shipped
 from facekp.training import pick_device
 from facekp.training.folds import Ensemble, load_ensemble
@@ -33,11 +33,17 @@ def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict
     return load_model(file, pick_device(device)), read_record(file.with_name("record.json"))
 
 
-def open_runs(runs: list[str | Path], device: str = "auto") -> tuple[KeypointModel, dict]:
+def open_runs(runs: list[str | Path], device: str = "auto", to_test: bool = False) -> tuple[KeypointModel, dict]:
     """Several runs as one model, the mean of them all, with the record of the first; one run as it is.
 
+    Args:
+        runs: see :func:`open_run`.
+        device: where the models shall be.
+        to_test: the mean shall be tested on the held-out faces of the first run.
+
     Raises:
-        InputError: models of different points, or records of different held-out faces.
+        InputError: models of different points, or records of different held-out faces; or, ``to_test``, a run of
+            several that does not say which faces it held out: it may have learnt from those of the first.
     """
     opened = [open_run(run, device) for run in runs]
     if len(opened) == 1:
@@ -46,6 +52,11 @@ def open_runs(runs: list[str | Path], device: str = "auto") -> tuple[KeypointMod
     if len(sides) > 1:
         raise InputError("Expected runs with the same held-out faces (the same data, share and seed); found "
                          f"{len(sides)} different sets: a face held out by one was learnt by another.")
+    unknown = [str(run) for run, (_, r) in zip(runs, opened, strict=True) if "data" not in r]
+    if to_test and unknown:
+        raise InputError(f"Expected runs that say which faces they held out; found {', '.join(unknown)}, which may "
+                         "have learnt from the faces that the others are tested on. Leave it out, or test on faces "
+                         "that none of them has seen (facekp evaluate --all).")
     record = opened[0][1]
     return Ensemble([m for m, _ in opened]).eval(), record
 
@@ -69,13 +80,7 @@ def fitting(model: KeypointModel, faces: Faces) -> Faces:
     """
     if model.scheme.names == regimes.TWO.names and regimes.of_kaggle(faces.scheme):
         faces = regimes.split_conventions(faces)
-    if faces.scheme.names != model.scheme.names:
-        raise InputError(
-            f"The model finds {len(model.scheme)} points of '{model.scheme.name}', but the data has "
-            f"{len(faces.scheme)} points of '{faces.scheme.name}'. Use the data it was trained for."
-        )
-    if faces.images.shape[1:] != (model.size, model.size):
-        raise InputError(f"The model takes images of {model.size}x{model.size}; the data has {faces.images.shape[1:]}.")
+    check_fit(model, faces)
     return faces
 
 
@@ -113,7 +118,7 @@ def report(
 ) -> str:
     """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``."""
     plots.check_picture(picture)
-    model, record = open_runs(runs, device)
+    model, record = open_runs(runs, device, to_test=not all_faces)
     faces = fitting(model, data.load(source, progress=True))
     train, test = (faces, faces) if all_faces else held_out(faces, record)
     if not test.annotated.any():
@@ -144,7 +149,7 @@ def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device
 
     The noise of the labels is measured on all faces of ``source``, those that the run did not use among them.
     """
-    model, record = open_runs(runs, device)
+    model, record = open_runs(runs, device, to_test=True)
     everything = data.load(source, progress=True)
     train, test = held_out(fitting(model, everything), record)
     found = analyse(model, train, test, everything)
@@ -191,7 +196,7 @@ def predict_to_csv(
     plots.check_picture(picture)
     model, _ = open_runs(runs, device)
     faces = fitting(model, data.load(source, progress=True))
-    points, confidence = predict(model, faces.images, mirror=mirror)
+    points, confidence = predict(model, faces.images, regime=regimes.told(model, faces), mirror=mirror)
     table = pd.DataFrame(points.reshape(len(points), -1), columns=model.scheme.columns)
     table.insert(0, "row", faces.rows)
     if np.isfinite(confidence).any():

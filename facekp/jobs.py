@@ -54,14 +54,18 @@ class Job:
                              f"{self.options!r} and {self.head!r}.")
         check_options(self.model, self.options)
 
+    @property
+    def asked(self) -> dict:
+        """The network's options, with what the conventions ask of it."""
+        return self.options | ({"in_channels": 2} if self.conventions == "told" else {})
+
     def faces(self) -> Faces:
         """All faces of the job."""
         return with_conventions(subset(data.load(self.source, progress=True), self.keypoints), self.conventions)
 
     def network(self, faces: Faces) -> KeypointModel:
         """A fresh network for these faces."""
-        options = self.options | ({"in_channels": 2} if self.conventions == "told" else {})
-        return create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.origin, **options)
+        return create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.origin, **self.asked)
 
     def notes(self) -> dict:
         """How the faces were split, for the record."""

@@ -7,6 +7,8 @@ the image is flipped.
 "Left" is the subject's left: it lies on the right-hand side of the picture.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,6 +105,17 @@ class Scheme:
         except (KeyError, TypeError, AttributeError) as e:
             raise InputError("Expected a scheme: name, names, pairs, lines and eyes, as Scheme.to_dict gives them; "
                              f"found something else ({e!r}).") from None
+
+
+def pairs_by_name(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """(left, right) of all names that differ in one word alone, ``left`` and ``right``: left_ear and right_ear."""
+    words = {tuple(re.split("([^A-Za-z]+)", name)): name for name in names}
+    pairs = []
+    for left, name in words.items():
+        mirrored = tuple({"left": "right", "Left": "Right", "LEFT": "RIGHT"}.get(word, word) for word in left)
+        if mirrored != left and mirrored in words:
+            pairs.append((name, words[mirrored]))
+    return tuple(pairs)
 
 
 def _sides(*parts: str) -> tuple[tuple[str, str], ...]:

@@ -105,6 +105,12 @@ def auc(errors: np.ndarray, limit: float) -> float:
 
 
 def same_shape(predicted: np.ndarray, truth: np.ndarray) -> None:
-    """Raise InputError unless both are (N, K, 2): broadcasting would hide a mistake."""
+    """Raise InputError unless both are (N, K, 2), since broadcasting would hide a mistake, and every point is answered:
+    a NaN that is left out of a mean would make a broken network look good.
+    """
     if predicted.shape != truth.shape or truth.ndim != 3 or truth.shape[-1] != 2:
         raise InputError(f"Expected two arrays (N, K, 2) of one shape; found {predicted.shape} and {truth.shape}.")
+    missing = np.isnan(predicted) & ~np.isnan(truth)
+    if missing.any():
+        raise InputError(f"Expected a prediction for each annotated point; found NaN for {missing.any(-1).sum()} of "
+                         f"{(~np.isnan(truth)).any(-1).sum()}. The network is broken, or its training diverged.")

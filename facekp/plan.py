@@ -158,7 +158,7 @@ def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job |
     if job is not None:
         plan, there = json.loads(json.dumps(asdict(job.config))), record.get("config", {})
         differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
-        network = {"model": job.model, "options": job.options, "origin": job.origin}
+        network = {"model": job.model, "options": job.asked, "origin": job.origin}
         # Records from before there was an origin have none.
         found = {"origin": 0.0, "head": {}, **record.get("model", {})}
         differ += sorted(k for k in network if network[k] != found.get(k))

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.models import KeypointModel
 from facekp.models.flip import flip_test
@@ -16,6 +17,19 @@ def to_float(images: torch.Tensor) -> torch.Tensor:
 def as_tensor(array: np.ndarray) -> torch.Tensor:
     """The array as a tensor on the CPU, without a copy unless its memory is read-only or in pieces."""
     return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
+def check_fit(model: KeypointModel, faces: Faces) -> None:
+    """Raise InputError unless ``faces`` are some, with the model's points, mirror pairs and image size."""
+    if not len(faces):
+        raise InputError("Expected at least one face; found none.")
+    if faces.scheme.names != model.scheme.names:
+        raise InputError(
+            f"The model finds {len(model.scheme)} points of '{model.scheme.name}', but the data has "
+            f"{len(faces.scheme)} points of '{faces.scheme.name}'. Use the data it was trained for."
+        )
+    if faces.images.shape[1:] != (model.size, model.size):
+        raise InputError(f"The model takes images of {model.size}x{model.size}; the data has {faces.images.shape[1:]}.")
 
 
 @torch.inference_mode()

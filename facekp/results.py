@@ -140,11 +140,14 @@ def environment() -> dict:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that facekp runs from; None for an installed package."""
+    """The commit of the checkout that facekp runs from; None for an installed package, or where there is no git."""
     here = Path(facekp.__file__).parent
     if not (here.parent / ".git").exists():
         return None
-    git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    try:
+        git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    except OSError:  # no git on this machine
+        return None
     return git.stdout.strip() or None
 
 

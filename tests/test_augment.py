@@ -7,6 +7,7 @@ from facekp.augment import (
     Augment,
     augment,
     blur,
+    inside,
     inverse,
     random_field,
     random_matrices,
@@ -158,3 +159,12 @@ def test_grid_units_and_their_matrices_agree():
 def test_ranges_that_make_no_sense_are_refused(wrong):
     with pytest.raises(InputError, match=f"augmentation's {next(iter(wrong))}"):
         Augment(**wrong)
+
+
+def test_places_held_inside_see_what_a_continued_border_shows():
+    """What a Mac's GPU gets instead of a padding that it has not (see ``look_up``)."""
+    g = torch.Generator().manual_seed(0)
+    maps, grid = torch.rand(2, 3, 5, 8, generator=g), 4 * torch.rand(2, 6, 7, 2, generator=g) - 2
+    wanted = torch.nn.functional.grid_sample(maps, grid, padding_mode="border", align_corners=False)
+    found = torch.nn.functional.grid_sample(maps, inside(grid, (5, 8)), align_corners=False)
+    assert torch.allclose(found, wanted, atol=1e-5)

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facekp.data import Faces
+from facekp.data.generated import generate
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE_FOUR
 
@@ -124,3 +125,9 @@ def test_summary_agrees_with_numpy():
     assert table.loc["nose_tip", "annotated"] == 9
     assert table.loc["nose_tip", "x mean"] == pytest.approx(faces.keypoints[:, 10, 0].mean(), abs=1e-5)
     assert table.loc["nose_tip", "y std"] == pytest.approx(faces.keypoints[:, 10, 1].std(), abs=1e-5)
+
+
+def test_copies_of_one_image_cannot_be_split():
+    faces = generate(1).select(np.zeros(10, int))
+    with pytest.raises(InputError, match="only 1 images"):
+        faces.split(0.1)

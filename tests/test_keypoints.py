@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facekp.errors import InputError
-from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme
+from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme, pairs_by_name
 
 
 def test_kaggle_has_fifteen_points_and_six_pairs():
@@ -33,3 +33,11 @@ def test_a_scheme_survives_json():
 def test_a_wrong_scheme_says_what_is_wrong(change, message):
     with pytest.raises(InputError, match=message):
         Scheme(**({"name": "own", "names": ("a", "b", "c")} | change))
+
+
+def test_names_that_differ_in_left_and_right_are_pairs():
+    names = ["nose", "right_ear", "left_ear", "Left Eye", "Right Eye", "left_horn", "upleft", "upright", "mouth_left_1",
+             "mouth_right_1"]
+    assert pairs_by_name(names) == (("left_ear", "right_ear"), ("Left Eye", "Right Eye"),
+                                    ("mouth_left_1", "mouth_right_1"))
+    assert pairs_by_name(KAGGLE.names) == tuple(sorted(KAGGLE.pairs, key=lambda pair: KAGGLE.index(pair[0])))

@@ -49,3 +49,13 @@ def test_the_area_under_the_curve_is_the_curve_s_area(values):
 def test_shapes_that_would_broadcast_are_refused():
     with pytest.raises(InputError, match="one shape"):
         metrics.rmse(TRUTH[:1], TRUTH)
+
+
+def test_a_network_that_answers_with_no_number_does_not_look_good():
+    truth = np.zeros((4, 2, 2), np.float32)
+    truth[0, 0] = np.nan  # not annotated: nothing is asked there
+    predicted = truth + 1
+    assert metrics.rmse(predicted, truth) == 1
+    predicted[2] = np.nan
+    with pytest.raises(InputError, match="NaN for 2 of 7"):
+        metrics.rmse(predicted, truth)

@@ -1,6 +1,7 @@
 """Two conventions, 17 points: nothing is lost on the way there and back, and every command knows the way."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -24,6 +25,7 @@ from facekp.data.regimes import (
 from facekp.errors import InputError
 from facekp.export import to_onnx
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme
+from facekp.models import count
 from facekp.predict import predict, to_float
 from facekp.training import TrainConfig
 
@@ -246,6 +248,11 @@ def test_a_network_that_is_told_answers_as_it_is_told(work, capsys):
     np.testing.assert_allclose(table["Location"][asked], found[:, KAGGLE.index("nose_tip")[0], 1], atol=1e-4)
     with pytest.raises(InputError, match="wants to be told"):
         predict(model, images)
+    facekp("predict", work / "told", work, work / "told-points.csv")
+    faces = data.load(work)
+    found = predict(model, faces.images, regime=kaggle.regime(faces))[0]
+    np.testing.assert_allclose(pd.read_csv(work / "told-points.csv")["nose_tip_x"], found[:, TIP, 0], atol=1e-3)
+    assert count.row("hourglass-s", in_channels=2)["macs"] > count.row("hourglass-s")["macs"]
     with pytest.raises(InputError, match="source"):
         to_onnx(model, work / "told.onnx")
     with pytest.raises(InputError, match="an option that it does not have: 'in_channels'"):
@@ -270,6 +277,11 @@ def test_several_runs_and_the_mirror_are_means(work, capsys):
     assert f"{record['metrics']['rmse']:.3f} px" in capsys.readouterr().out
     with pytest.raises(InputError, match="different sets"):
         evaluation.open_runs([work / "one", work / "two"], "cpu")
+    bare = work / "bare.safetensors"
+    shutil.copy(work / "one" / "model.safetensors", bare)
+    assert "mean of 2" in evaluation.report([work / "one", bare], work, all_faces=True, device="cpu")
+    with pytest.raises(InputError, match=r"say which faces they held out; found .*bare\.safetensors"):
+        evaluation.report([work / "one", bare], work, device="cpu")
 
 
 def test_predict_gives_all_17_points(work):

@@ -99,7 +99,7 @@ fit(small(), *blob_faces(36).split(0.25), replace(CONFIG, epochs=12), {str(tmp_p
 """
     child = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 60
-    while not (tmp_path / "resume.pt").exists() and time.monotonic() < deadline and child.poll() is None:
+    while not (tmp_path / "log.jsonl").exists() and time.monotonic() < deadline and child.poll() is None:
         time.sleep(0.01)
     time.sleep(0.05)
     child.kill()
@@ -171,3 +171,38 @@ def test_no_record_stands_beside_the_weights_of_another_run(faces, tmp_path, mon
 def test_the_log_has_a_line_of_json_per_epoch(faces, tmp_path):
     record = fit(small(), *faces, CONFIG, tmp_path, progress=False)
     assert [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()] == record["curve"]
+
+
+def test_a_run_goes_on_where_numbers_have_another_type_and_random_ones_another_kind(faces, tmp_path, interrupt,
+                                                                                     monkeypatch):
+    """From one kind of GPU to another, or to none: "auto" takes another precision, and the views' generator differs."""
+    interrupt(5)
+    with pytest.raises(Interrupted):
+        fit(small(), *faces, CONFIG, tmp_path, progress=False)
+    saved = torch.load(tmp_path / "resume.pt", weights_only=True)
+    saved["state"]["views"] = saved["state"]["views"][:16]  # as long as CUDA's
+    torch.save(saved, tmp_path / "resume.pt")
+    monkeypatch.setattr(loop_module, "pick_precision", lambda *_: torch.float16)
+    record = fit(small(), *faces, CONFIG, tmp_path, resume=True, progress=False)
+    assert len(record["curve"]) == CONFIG.epochs
+
+
+def test_a_long_epoch_is_saved_on_the_way(faces, tmp_path, monkeypatch):
+    step, there = loop_module.train_step, []
+
+    def look(*args):
+        there.append((tmp_path / "resume.pt").exists())
+        return step(*args)
+
+    monkeypatch.setattr(loop_module, "train_step", look)
+    fit(small(), *faces, replace(CONFIG, epochs=1), tmp_path, progress=False)
+    assert there == [False, True, True]
+
+
+def test_without_git_the_trained_model_is_kept(faces, tmp_path, monkeypatch):
+    def no_git(*_, **__):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(subprocess, "run", no_git)
+    record = fit(small(), *faces, replace(CONFIG, epochs=1), tmp_path, progress=False)
+    assert record["commit"] is None and (tmp_path / "model.safetensors").is_file()

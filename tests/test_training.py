@@ -15,6 +15,7 @@ from facekp.data.generated import generate
 from facekp.errors import InputError
 from facekp.models import MODELS, create_model, load_model, save_model
 from facekp.predict import predict
+from facekp.recipes import AUTHORS, recipe
 from facekp.training import EMA, TrainConfig, epochs_for, fit, pace, pick_device, shuffled_batches
 from facekp.training.feed import Streamed, make_feed
 
@@ -269,3 +270,31 @@ def test_an_origin_is_kept_in_the_file(tmp_path):
     assert load_model(tmp_path / "m.safetensors").origin == 0.5
     with pytest.raises(InputError, match="origin between -2 and 2"):
         create_model("hourglass-s", origin=48.0)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda f: f.select(slice(0)), "at least one face; found none"),
+    (lambda f: replace(f, scheme=replace(f.scheme, names=f.scheme.names[::-1])), "Use the data it was trained for"),
+    (lambda f: replace(f, images=f.images[:, :48, :48]), "takes images of 96x96"),
+])
+@pytest.mark.parametrize("side", [0, 1])
+def test_faces_that_do_not_fit_the_model_are_refused_before_anything_is_trained(faces, change, message, side):
+    sides = list(faces.split(0.25))
+    sides[side] = change(sides[side])
+    with pytest.raises(InputError, match=message):
+        fit(small(), *sides, CONFIG, progress=False)
+
+
+def test_numbers_of_numpy_are_plain_numbers_in_a_config():
+    config = TrainConfig(lr=np.geomspace(1e-4, 1e-2, 3)[1], epochs=np.int64(2), ema=np.float32(0.5))
+    assert [type(v) for v in (config.lr, config.epochs, config.ema)] == [float, int, float]
+
+
+@pytest.mark.parametrize("name", list(AUTHORS))
+def test_the_authors_recipes_lower_the_loss(faces, name):
+    torch.manual_seed(0)
+    options = {"channels": 8, "kernel": 12} if name == "fcn24" else {}
+    config = recipe(name, authors=True, epochs=3, batch_size=8, device="cpu")
+    losses = [line["loss"] for line in fit(create_model(name, **options), *faces.split(0.25), config,
+                                           progress=False)["curve"]]
+    assert losses[-1] < losses[0]

@@ -33,7 +33,7 @@ def load(source: str | Path, progress: bool = False) -> Faces:
     if name.startswith("generated:"):
         n, seed = _numbers(name)
         return generated.generate(n, seed, kaggle_shaped=True, progress=progress)
-    path = Path(source)
+    path = Path(source).expanduser()
     if not path.exists():
         raise InputError(
             f"{path}: there is no such file or folder. Expected Kaggle's training.csv or .zip, a folder "

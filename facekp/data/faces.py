@@ -128,6 +128,10 @@ class Faces:
             )
         groups = self.duplicates() if groups is None else groups
         fold = _deal(groups, np.array([len(self) - n, n]), seed)
+        if len(set(fold.tolist())) < 2:
+            raise InputError(f"A share of {held_out} of {len(self)} faces leaves one side empty, since copies of an "
+                             f"image stay together and there are only {len(np.unique(groups))} images. Add others, or "
+                             "take a larger share.")
         return self.select(fold == 0), self.select(fold == 1)
 
     def dedupe(self) -> "Faces":

@@ -5,7 +5,7 @@
     folder/
       keypoints.csv    file, row, <name>_x, <name>_y, ...   one line per image; empty = not annotated
       images/          the files that keypoints.csv names
-      pairs.csv        left, right     names that change places in a mirror (optional)
+      pairs.csv        left, right     names that change places in a mirror (optional: left_ear goes with right_ear)
       manifest.json    what wrote the folder, and a fingerprint of it (optional)
 
 :func:`extract` writes all of it and :func:`read_folder` reads it back bit for bit. A folder made by
@@ -26,7 +26,7 @@ from facekp.data.pixels import number
 from facekp.data.table import read_cells
 from facekp.errors import InputError
 from facekp.files import new_folder, read_json, write_json
-from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme
+from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme, pairs_by_name
 from facekp.photo.picture import read
 from facekp.photo.square import crop, to_crop, whole
 from facekp.show import bar
@@ -135,7 +135,8 @@ def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> F
     of the upright file, move along: ``p' = (p + 0.5) * s - 0.5``.
 
     The scheme is the manifest's; without one, Kaggle's if the names are Kaggle's, else one that
-    bears the folder's name and has the pairs of ``pairs.csv``. The manifest's fingerprint is
+    bears the folder's name and has the pairs of ``pairs.csv`` or, without that file, those that the
+    names tell (:func:`facekp.keypoints.pairs_by_name`). The manifest's fingerprint is
     compared where its images have the size asked for.
 
     Raises:
@@ -220,13 +221,13 @@ def _read_manifest(path: Path, count: int) -> dict | None:
 
 
 def _scheme(folder: Path, names: list[str], manifest: dict | None) -> Scheme:
-    """The manifest's scheme, or Kaggle's, or a new one; the pairs are always those of pairs.csv, if it is there."""
+    """The manifest's scheme, or Kaggle's, or a new one; the pairs are those of pairs.csv, or as the names tell."""
     pairs = _read_pairs(folder / "pairs.csv", names)
     if manifest is None and sorted(names) == sorted(KAGGLE.names):
         return KAGGLE
     if manifest is None:
         eyes = KAGGLE.eyes if set(KAGGLE.eyes or ()) <= set(names) else None
-        scheme = Scheme(folder.resolve().name, tuple(names), eyes=eyes)
+        scheme = Scheme(folder.resolve().name, tuple(names), pairs_by_name(names), eyes=eyes)
     else:
         scheme = manifest["scheme"]
         if sorted(scheme.names) != sorted(names):

@@ -11,7 +11,8 @@ the rows of a table differ in the network alone. Their authors trained them so:
     cnn3   Nesterov momentum from 0.9 to 0.999, rate from 0.03 to 0.0001, flips, 3000 epochs
     fcn24  RMSprop, batches of 32, 300 epochs; flips, shifts of 2 px, scales of 1 %
 
-which ``recipe(name, authors=True)`` gives, and ``facekp train --authors``.
+which ``recipe(name, authors=True)`` gives, and ``facekp train --authors``; the rate of cnn3 divided by 48^2, as our
+loss counts pixels where his counts from -1 to 1, and RMSprop's memory PyTorch's 0.99 where Keras has 0.9.
 
 The first two are not trained by gradients but fitted to faces at once, so they are not in ``MODELS`` and are
 not saved; what :func:`mean_face` and :func:`ridge` return can be used wherever a trained model can (``predict``,

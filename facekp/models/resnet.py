@@ -6,6 +6,8 @@ linear layer. ``blocks=`` changes how many residual blocks each of the four stag
 Deviations from the paper, and why:
     one grey channel in     the data is grey; a first layer for RGB would see three equal channels.
     2K outputs, no softmax  we ask for coordinates, not for a class.
+    stride on the 3x3       in the blocks of 50 and more layers torchvision halves in the second convolution;
+                            the paper does so in the first, a 1x1, which never looks at three of four pixels.
     last layer starts at 0  the first prediction is the middle of the image, not a random place.
 """
 

@@ -10,6 +10,7 @@ Deviations from the paper, and why:
     one grey channel in     the data is grey; see :func:`facekp.models.resnet.grey_stem`.
     one hidden layer of 512 the paper has two of 4096, for 7x7 places and 1000 classes: 120 M weights
                             that 2000 faces cannot fill.
+    dropout before it, too  the paper drops only what its hidden layers put out.
     2K outputs, no softmax  we ask for coordinates; they start at 0, the middle of the image.
     compact size            ``vgg16-s``: a quarter of the channels, a hidden layer of 256.
 """

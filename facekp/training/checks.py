@@ -8,8 +8,10 @@ import numpy as np
 import torch
 
 from facekp.data.faces import Faces
+from facekp.errors import InputError
 from facekp.metrics import mean_face
 from facekp.models import KeypointModel
+from facekp.predict import check_fit
 from facekp.show import bar as progress_bar
 from facekp.training.config import TrainConfig
 from facekp.training.feed import make_feed
@@ -33,7 +35,13 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
 
     Returns:
         ``losses``, one per step; ``rmse`` on these same faces, in pixels; ``mean_face_rmse``.
+
+    Raises:
+        InputError: fewer than two faces, or faces that do not fit the model.
     """
+    check_fit(model, faces)
+    if len(faces) < 2:
+        raise InputError(f"Expected at least 2 faces to learn by heart; found {len(faces)}.")
     config = replace(config or TrainConfig(), epochs=steps, batch_size=len(faces), augment=None, ema=0.0,
                      weight_decay=0.0, schedule="linear", warmup=0.05)
     run = start(model, config, len(faces))
@@ -62,7 +70,11 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     Returns:
         ``lr`` and ``loss``, one number per step until the smoothed loss was four times its best; ``smooth``, the
         smoothed loss; ``suggestion``, the rate where it fell fastest.
+
+    Raises:
+        InputError: faces that do not fit the model, or a loss that was no number before the third step.
     """
+    check_fit(model, faces)
     config = replace(config or TrainConfig(), epochs=1, warmup=0.0, schedule="constant", ema=0.0)
     run = start(copy.deepcopy(model), config, len(faces))
     feed = make_feed(faces, run.losses.device, config.feed, model.origin)
@@ -79,6 +91,9 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
         if not np.isfinite(loss) or smooth[-1] > 4 * min(smooth):
             break
     n = len(losses) if np.isfinite(losses[-1]) else len(losses) - 1
+    if n < 2:
+        raise InputError(f"Expected a loss that is a number for at least two steps, to see where it falls; found {n}. "
+                         "Begin at a lower rate, or take more steps.")
     slope = np.gradient(np.array(smooth[:n]), np.log(rates[:n]))
     return {"lr": rates[:n].tolist(), "loss": losses[:n], "smooth": smooth[:n],
             "suggestion": float(rates[:n][np.argmin(slope)])}

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass, field, fields
 
+import numpy as np
 import torch
 
 from facekp.augment import Augment
@@ -39,7 +40,7 @@ class TrainConfig:
         precision: "auto" (bf16 on a GPU that has it, fp16 on one that has not, fp32 on a CPU), "fp32", "bf16", "fp16".
         compile: let ``torch.compile`` make the network's kernels; pays off in long runs on a GPU.
         feed: "resident" (all images lie on the device), "stream" (batch by batch), or "auto": what fits.
-        save_every: seconds between two resume files.
+        save_every: seconds between two resume files, looked at after each step.
 
     Raises:
         InputError: a value that makes no sense; says which were expected.
@@ -65,6 +66,9 @@ class TrainConfig:
     save_every: float = 30.0
 
     def __post_init__(self) -> None:
+        for f in fields(self):  # a number of numpy's is a number, too; but a resume file holds plain ones
+            if isinstance(value := getattr(self, f.name), np.generic):
+                object.__setattr__(self, f.name, value.item())
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise InputError(f"Expected {name} to be one of {', '.join(known)}; found '{getattr(self, name)}'.")

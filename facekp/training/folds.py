@@ -17,7 +17,7 @@ from facekp.files import write_json
 from facekp.metrics import mean_face
 from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
-from facekp.training.config import TrainConfig
+from facekp.training.config import TrainConfig, pick_device
 from facekp.training.loop import fit
 from facekp.training.state import finished
 
@@ -26,9 +26,11 @@ class MeanHead:
     """Reads what an :class:`Ensemble` puts out."""
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """raw (M, B, K, 3), x, y and confidence from M models -> points (B, K, 2) and confidence (B, K): the means."""
-        mean = raw.mean(0)
-        return mean[..., :2], mean[..., 2]
+        """raw (M, B, K, 3), x, y and confidence from M models -> points (B, K, 2) and confidence (B, K): the means.
+
+        A model that gives no confidence has no say in the mean one.
+        """
+        return raw[..., :2].mean(0), raw[..., 2].nanmean(0)
 
 
 class Ensemble(KeypointModel):
@@ -102,19 +104,17 @@ def fit_folds(
         InputError: ``folder`` holds folds of other data or another config.
     """
     folder, config_of = Path(folder), lambda i: replace(config, seed=config.seed + i)
-    points = np.empty_like(faces.keypoints)
-    baseline = np.empty_like(faces.keypoints)
-    position = {row: i for i, row in enumerate(faces.rows)}
+    points, baseline = np.full_like(faces.keypoints, np.nan), np.full_like(faces.keypoints, np.nan)
+    numbered = replace(faces, rows=np.arange(len(faces)))  # row numbers of files that were joined may repeat
     each = []
-    for i, (train, test) in enumerate(faces.folds(k, config.seed, groups)):
+    for i, (train, test) in enumerate(numbered.folds(k, config.seed, groups)):
         run = folder / f"fold-{i}"
         if finished(run):
             check_fold(run, train, test, config_of(i))
         else:
             torch.manual_seed(config.seed + i)
             fit(create(), train, test, config_of(i), run, resume=True, progress=progress)
-        model = load_model(run / "model.safetensors")
-        here = [position[row] for row in test.rows]
+        model, here = load_model(run / "model.safetensors", pick_device(config.device)), test.rows
         points[here], _ = predict(model, test.images, regime=told(model, test))
         baseline[here] = mean_face(train.keypoints)
         each.append(results.scores(points[here], test, baseline[here])["rmse"])

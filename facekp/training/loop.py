@@ -9,8 +9,8 @@ not quite: cuDNN picks its kernels by their speed, and some of them add numbers 
 """
 
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.locks import alone_in
 from facekp.models import KeypointModel, save_model
-from facekp.predict import predict, to_float
+from facekp.predict import check_fit, predict, to_float
 from facekp.show import bar as progress_bar
 from facekp.training.compiled import compiled
 from facekp.training.config import TrainConfig, pick_device, pick_precision
@@ -40,6 +40,8 @@ from facekp.training.team import Team, join
 
 def start(model: KeypointModel, config: TrainConfig, faces: int) -> Run:
     """Everything that training on ``faces`` faces needs besides the faces; moves the model to its device."""
+    if faces < 1:
+        raise InputError("Expected at least one face to train on; found none.")
     device = pick_device(config.device)
     team, dtype = join(device), pick_precision(config.precision, device)
     steps = faces // min(config.batch_size, faces)
@@ -86,14 +88,15 @@ def train_step(run: Run, images: Tensor, points: Tensor, config: TrainConfig) ->
     return loss.detach()
 
 
-def train_epoch(run: Run, feed: Resident | Streamed, config: TrainConfig, bar=None) -> None:
+def train_epoch(run: Run, feed: Resident | Streamed, config: TrainConfig,
+                on_step: Callable[[Run], None] | None = None) -> None:
     """Show every face once, in a new order; each step's loss is left in ``run.losses``.
 
     Args:
         run: the model and all that trains it.
         feed: the faces; see :mod:`facekp.training.feed`.
         config: batch size, augmentation, clipping.
-        bar: a tqdm bar to move on by one per step.
+        on_step: called after each step.
 
     Raises:
         Interrupted: after Ctrl-C, between two steps. (Several processes finish the epoch, and stop together.)
@@ -109,8 +112,8 @@ def train_epoch(run: Run, feed: Resident | Streamed, config: TrainConfig, bar=No
         set_rate(run.optimizer, run.step, config.epochs * run.steps, config)
         run.losses[run.done] = train_step(run, images, points, config)
         run.done += 1
-        if bar is not None:
-            bar.update()
+        if on_step:
+            on_step(run)
 
 
 def shuffled_batches(n: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
@@ -175,11 +178,14 @@ def fit(
         The record of the run: a dictionary of plain JSON values, see :mod:`facekp.results`.
 
     Raises:
+        InputError: the faces have other points than the model, or another size; or there are none.
         Interrupted: Ctrl-C; the step was finished and the run saved.
         FloatingPointError: the loss became infinite or NaN; says where, and which weights are left.
         Busy: another process trains into ``folder``.
     """
     config = config or TrainConfig()
+    for faces in (train, val):
+        check_fit(model, faces)
     run = start(model, config, len(train))
     identity = {"config": asdict(config), "model": model.config(),
                 "train": train.fingerprint(), "val": val.fingerprint()}
@@ -192,11 +198,12 @@ def fit(
         train_epochs(run, feed, val, mean, config, keeper, progress, on_epoch, watcher)
         model.load_state_dict(run.ema.model.state_dict())
         model.eval()
-        record = results.record(model, train, val, asdict(config), run.curve, evaluate(model, val, mean, run.team))
-        record |= {"processes": run.team.size} | (notes or {})
         if keeper.folder and run.team.leads:
             (keeper.folder / "record.json").unlink(missing_ok=True)  # of an earlier run: it is not of these weights
             save_model(model, keeper.folder / "model.safetensors")
+        record = results.record(model, train, val, asdict(config), run.curve, evaluate(model, val, mean, run.team))
+        record |= {"processes": run.team.size} | (notes or {})
+        if keeper.folder and run.team.leads:
             write_json(keeper.folder / "record.json", record)
             keeper.file.unlink(missing_ok=True)
     return record
@@ -209,11 +216,16 @@ def train_epochs(
 ) -> None:
     """All epochs that the run has not seen yet, each with its line of the curve; the arguments are those of ``fit``."""
     shown, total = progress and run.team.leads, config.epochs * run.steps
-    with progress_bar(shown, total=total, initial=run.step, unit="step") as bar, finishing_the_step(run), quick(run):
+
+    def after_step(run: Run) -> None:
+        bar.update()
+        keeper.step(run)
+
+    with progress_bar(shown, total=total, initial=run.step, unit="step") as bar, finishing_the_step(run), quick():
         while len(run.curve) < config.epochs:
             run.clock = time.perf_counter() - run.seconds
             try:
-                train_epoch(run, feed, config, bar)
+                train_epoch(run, feed, config, after_step)
             except Interrupted:
                 run.seconds = time.perf_counter() - run.clock
                 keeper.save(run)
@@ -235,6 +247,7 @@ def watch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, keep
     loss = check_losses(run, keeper, partial(learning_rate, steps=config.epochs * run.steps, config=config))
     trained = time.perf_counter() - run.clock
     assert run.order is not None  # an epoch has been shown
+    run.team.agree(run.ema.model)
     scores = evaluate(run.ema.model, val, mean_face, run.team)
     earlier = run.curve[-1]["seconds"] if run.curve else 0.0
     line = {
@@ -251,8 +264,12 @@ def watch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, keep
     return line
 
 
-def quick(run: Run):
-    """Inside, cuDNN tries its kernels and keeps the fastest for each shape; on a CPU, nothing."""
-    if run.losses.device.type != "cuda":
-        return nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)
+@contextmanager
+def quick() -> Iterator[None]:
+    """Inside, cuDNN tries its kernels and keeps the fastest for each shape; on a CPU this changes nothing."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before

@@ -94,11 +94,14 @@ class Run:
         self.ema.model.load_state_dict(state["ema"])
         self.ema.steps = state["ema_steps"]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where it was not trained in float16, on another GPU, say
+            self.scaler.load_state_dict(state["scaler"])
         self.shuffle.set_state(state["shuffle"].cpu())
-        if self.team.leads:  # the file holds the leader's random numbers; the others begin new ones
-            self.views.set_state(state["views"].cpu())
+        if self.team.leads:
             torch.set_rng_state(state["torch"].cpu())
+        # The file holds the leader's random numbers, as its kind of device keeps them; others begin new ones.
+        if self.team.leads and len(state["views"]) == len(self.views.get_state()):
+            self.views.set_state(state["views"].cpu())
         else:
             self.views.manual_seed(self.views.initial_seed() + 1000 * (1 + len(state["curve"])))
         self.curve = state["curve"]
@@ -129,6 +132,18 @@ class Keeper:
         with replacing(self.folder / "log.jsonl") as temporary:
             temporary.write_text("".join(json.dumps(line) + "\n" for line in run.curve))
         if time.monotonic() - self.saved >= self.every:
+            self.save(run)
+
+    def step(self, run: Run) -> None:
+        """After a step of a long epoch: a resume file if the last one is old. (A team writes between epochs only.)
+
+        Not if something is no number any more: the last good weights must not be written over.
+        """
+        if self.folder is None or run.team.size > 1 or time.monotonic() - self.saved < self.every:
+            return
+        numbers = [run.losses[: run.done], *run.model.parameters()]
+        if all(bool(t.isfinite().all()) for t in numbers):
+            run.seconds = time.perf_counter() - run.clock
             self.save(run)
 
     def save(self, run: Run) -> None:
@@ -217,6 +232,11 @@ def finishing_the_step(run: Run) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+def or_precision(dtype: torch.dtype) -> str:
+    """What else to try after a loss that is no number."""
+    return ", or 32 bits (--set precision=fp32): float16 ends at 65504" if dtype == torch.float16 else ""
+
+
 def check_losses(run: Run, keeper: Keeper, learning_rate: Callable[[int], float]) -> float:
     """The mean loss of a finished epoch; FloatingPointError, with all that is known, if one was no number.
 
@@ -232,6 +252,6 @@ def check_losses(run: Run, keeper: Keeper, learning_rate: Callable[[int], float]
         rate = learning_rate((epoch - 1) * run.steps + bad[0])
         raise FloatingPointError(
             f"The loss became {losses[bad[0]]} in epoch {epoch}, step {bad[0] + 1} of {run.steps}, at learning rate "
-            f"{rate:.2g}. {keeper.rescue(run.ema.model)} Try a smaller rate."
+            f"{rate:.2g}. {keeper.rescue(run.ema.model)} Try a smaller rate{or_precision(run.dtype)}."
         )
     return sum(losses) / len(losses)

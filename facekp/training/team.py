@@ -58,6 +58,12 @@ class Team:
             whole[rank :: self.size] = rows
         return whole
 
+    def agree(self, model: nn.Module) -> None:
+        """Give all processes the leader's batch-norm statistics: each has averaged those of its own faces."""
+        if self.size > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, 0)
+
     def any(self, flag: bool) -> bool:
         """Whether ``flag`` is true in any process."""
         return bool(self.gather(np.array([flag])).any())
