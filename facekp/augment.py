@@ -8,6 +8,7 @@ tensors, and nothing is read back.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -181,7 +182,7 @@ def look_up(maps: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
 
 
-def inside(grid: Tensor, size: tuple[int, int]) -> Tensor:
+def inside(grid: Tensor, size: Sequence[int]) -> Tensor:
     """Places in the units of ``grid_sample``, those beyond the outermost pixels' centres moved onto them."""
     edge = torch.tensor([1 - 1 / size[1], 1 - 1 / size[0]], device=grid.device)
     return grid.clamp(-edge, edge)

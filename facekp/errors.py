@@ -13,10 +13,14 @@ class InputError(ValueError):
     It quotes what it found, and that may be anything: line breaks and control characters become
     escapes such as ``\\n``, so that a message is one line and cannot command the terminal, and a
     very long one loses its middle.
+
+    Args:
+        message: the sentences.
+        steps: what to do, where that takes lines of its own: the library's own text, printed as it is.
     """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, steps: str = "") -> None:
         text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
         if len(text) > LONGEST:
             text = f"{text[:LONGEST * 3 // 4]} ... {text[-LONGEST // 4:]}"
-        super().__init__(text)
+        super().__init__(f"{text}\n{steps}" if steps else text)

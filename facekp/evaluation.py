@@ -98,7 +98,8 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
             "the models on faces that none of them was trained on."
         )
     if split is None:
-        raise InputError("This model has no record of which faces were held out. Add --all to test on every face.")
+        raise InputError("This model has no record of which faces were held out. Test it on every face: 'facekp "
+                         "evaluate' with --all (then make sure that none of them was trained on).")
     if split.get("conventions") == "two":
         faces = regimes.split_conventions(faces)
     train, test = folder.subset(faces, split["keypoints"]).split(split["held_out"], split["seed"])
@@ -106,7 +107,7 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
     if test.fingerprint() != expected:
         raise InputError(
             f"These are not the faces of that training run: its held-out faces have the fingerprint {expected}, "
-            f"these have {test.fingerprint()}. Give the same data, or add --all to test on every face "
+            f"these have {test.fingerprint()}. Give the same data, or test on every face: facekp evaluate with --all "
             "(then make sure that none of them was trained on)."
         )
     return train, test

@@ -123,3 +123,21 @@ def read_json(path: str | Path) -> dict:
         raise InputError(f"{path}: expected a JSON object, as facekp writes it; found something else ({e}). "
                          "Repair or remove the file.") from None
     return value
+
+
+def check_table(out: str | Path | None, source: str | Path) -> None:
+    """Raise InputError unless ``out`` is named .csv and is no table of the data ``source``: call it before the work.
+
+    (Two photos given where a photo and a table are wanted would cost the second photo.)
+    """
+    if out is None:
+        return
+    if Path(out).suffix.lower() != ".csv":
+        raise InputError(f"{out}: expected the name of a table to write, which ends in .csv; found another.")
+    check_new(out, source)
+
+
+def check_new(out: str | Path | None, source: str | Path) -> None:
+    """Raise InputError if ``out`` is the file ``source``, or the keypoints.csv of the folder ``source``."""
+    if out is not None and Path(out).resolve() in (Path(source).resolve(), (Path(source) / "keypoints.csv").resolve()):
+        raise InputError(f"{out}: expected a new file; found the data itself, which would be lost. Name another.")

@@ -18,6 +18,9 @@ from facekp.training import TrainConfig
 from facekp.training.state import finished
 from facekp.training.team import Team, join
 
+NO_PAIRS = ("No left/right pairs among the points, so views are mirrored and no point changes places. If some are left "
+            "and right, name them so (left_ear, right_ear), write pairs.csv, or add --set augment.flip=0.")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -112,6 +115,8 @@ def train_one(job: Job, run: Path, resume: bool, team: Team, tensorboard: bool) 
     if team.leads:
         many = f", {team.size} processes" if team.size > 1 else ""
         print(f"{job.model} on {len(learn)} faces, tested on {len(test)} others, on {device}{many}", flush=True)
+        if not faces.scheme.pairs and job.config.augment is not None and job.config.augment.flip:
+            print(NO_PAIRS, flush=True)
 
     def each_epoch(line: dict) -> None:
         if not sys.stderr.isatty():

@@ -20,6 +20,7 @@ from facekp import cli, photo
 from facekp.cli.arguments import settings
 from facekp.data import Faces, folder, generated, load
 from facekp.errors import InputError
+from facekp.keypoints import Scheme
 from facekp.models import create_model, save_model
 from facekp.predict import predict
 from facekp.recipes import recipe
@@ -295,3 +296,25 @@ def test_a_full_gpu_is_told_in_one_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["facekp", "inspect", "sample", "--debug"])
     with pytest.raises(torch.OutOfMemoryError):
         cli.main()
+
+
+@pytest.mark.parametrize("command", [
+    ["{data}", "{photo}"],  # two photos, as it was meant
+    ["{data}", "{data}/keypoints.csv"],
+    ["{photo}", "--out", "{photo}"],
+])
+def test_predict_never_writes_over_what_it_is_given(command, tmp_path):
+    folder.extract(generated.sample().select(slice(2)), tmp_path / "data")
+    photo_file = next((tmp_path / "data" / "images").iterdir())
+    before = {p: p.read_bytes() for p in (photo_file, tmp_path / "data" / "keypoints.csv")}
+    arguments = [part.format(data=tmp_path / "data", photo=photo_file) for part in command]
+    assert "expected" in refused(facekp("predict", "hourglass-s-drawn", *arguments))
+    assert {p: p.read_bytes() for p in before} == before
+
+
+def test_whoever_trains_with_points_that_have_no_sides_is_told(tmp_path):
+    few = generated.sample().complete().select(slice(12))
+    Faces(few.images, few.keypoints[:, :2], Scheme("own", ("leye", "reye")), few.rows).save(tmp_path / "own.npz")
+    options = ["--option", "channels=16", "--option", "depth=2", "--epochs", "1", "--keypoints", "any"]
+    result = facekp("train", tmp_path / "own.npz", tmp_path / "run", *options)
+    assert result.returncode == 0 and "no point changes places" in result.stdout

@@ -53,8 +53,11 @@ def predict(
     photo as it is seen: turned upright, where its EXIF entry asks for that.
     """
     from facekp import evaluation, pretrained
+    from facekp.files import check_new, check_table
     from facekp.photo import report
 
+    check_table(out, source)
+    check_new(picture, source)
     runs: list[str | Path] = [run, *(others or [])]
     boxes = report.where(box or [], look)
     if boxes or as_json or report.is_photo(source):

@@ -31,8 +31,8 @@ Kaggle needs to know whose account this is. {{found}} What to do:
 {BY_HAND}"""
 
 NO_RULES = f"""\
-Kaggle knows the account but refuses it the files (403): its owner has not accepted the competition's
-rules, or the token may not read competitions. What to do:
+Kaggle knows the account but refuses it the files (403). Its owner has not accepted the competition's rules, \
+or the token may not read competitions. What to do:
   1. Open {PAGE}/rules while signed in to the same account.
   2. Accept the rules; the competition is over, so the button may be called "Late Submission".
      Kaggle may ask to verify a telephone number first.
@@ -40,8 +40,8 @@ rules, or the token may not read competitions. What to do:
 {BY_HAND}"""
 
 NO_NETWORK = f"""\
-Kaggle could not be reached ({{error}}). Check the network, and on Kaggle's own notebooks that "Internet"
-is switched on; then run the download again.
+Kaggle could not be reached ({{error}}).
+Check the network, and on Kaggle's own notebooks that "Internet" is switched on; then run the download again.
 {BY_HAND}"""
 
 OTHER = f"""\
@@ -76,7 +76,7 @@ def download(folder: str | Path, force: bool = False) -> Path:
         source = _first(fetched, names)
         if source is None:
             found = ", ".join(sorted(p.name for p in fetched.iterdir())) if fetched.is_dir() else "no folder"
-            raise InputError(OTHER.format(error=f"expected {' or '.join(names)} in what Kaggle sent, found {found}"))
+            raise _told(OTHER, error=f"expected {' or '.join(names)} in what Kaggle sent, found {found}")
         sources.append(source)
     for source, names in zip(sources, FILES, strict=True):
         if force or _first(folder, names) is None:
@@ -95,24 +95,30 @@ def _fetch(force: bool) -> Path:
         import requests  # kagglehub's own dependency
         from kagglehub import exceptions
     except ImportError:
-        raise InputError(NO_KAGGLEHUB) from None
+        raise _told(NO_KAGGLEHUB) from None
     try:
         return Path(kagglehub.competition_download(COMPETITION, force_download=force))
     except (exceptions.UnauthenticatedError, exceptions.CredentialError) as e:
-        raise InputError(NO_CREDENTIALS.format(found=f"No credentials were found ({e}).")) from None
+        raise _told(NO_CREDENTIALS, found=f"No credentials were found ({e}).") from None
     except requests.HTTPError as e:  # KaggleApiHTTPError is one
         status = getattr(e.response, "status_code", None)
         if status == 401:
-            raise InputError(NO_CREDENTIALS.format(found="It refused the token that it was given (401).")) from None
-        raise InputError(NO_RULES if status == 403 else OTHER.format(error=_line(e))) from None
+            raise _told(NO_CREDENTIALS, found="It refused the token that it was given (401).") from None
+        raise (_told(NO_RULES) if status == 403 else _told(OTHER, error=_line(e))) from None
     except requests.RequestException as e:
-        raise InputError(NO_NETWORK.format(error=type(e).__name__)) from None
+        raise _told(NO_NETWORK, error=type(e).__name__) from None
     except ValueError as e:  # a kaggle.json that is no JSON, or has no key
         if "redentials" in str(e):
-            raise InputError(NO_CREDENTIALS.format(found=f"{_line(e)}.")) from None
-        raise InputError(OTHER.format(error=_line(e))) from None
+            raise _told(NO_CREDENTIALS, found=f"{_line(e)}.") from None
+        raise _told(OTHER, error=_line(e)) from None
     except Exception as e:  # noqa: BLE001  # kagglehub has many more, without a common parent
-        raise InputError(OTHER.format(error=f"{type(e).__name__}: {_line(e)}")) from None
+        raise _told(OTHER, error=f"{type(e).__name__}: {_line(e)}") from None
+
+
+def _told(text: str, **found: str) -> InputError:
+    """One of the texts above as an error; ``found``, which may hold anything, stands in its first line only."""
+    first, _, steps = text.partition("\n")
+    return InputError(first.format(**found), steps)
 
 
 def _line(error: Exception) -> str:

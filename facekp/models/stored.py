@@ -37,7 +37,8 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file. Expected a model written by 'facekp train'.")
+        raise InputError(f"{path}: there is no such file. Expected a model written by 'facekp train', or a name that "
+                         "'facekp weights' lists.")
     try:
         with safetensors.safe_open(path, framework="pt") as f:
             config = dict(json.loads((f.metadata() or {})["facekp"]))
