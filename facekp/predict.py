@@ -20,7 +20,7 @@ def as_tensor(array: np.ndarray) -> torch.Tensor:
 
 
 def check_fit(model: KeypointModel, faces: Faces) -> None:
-    """Raise InputError unless ``faces`` are some, with the model's points, mirror pairs and image size."""
+    """Raise InputError unless there are faces, and they have the model's points and image size."""
     if not len(faces):
         raise InputError("Expected at least one face; found none.")
     if faces.scheme.names != model.scheme.names:
