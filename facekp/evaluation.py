@@ -12,6 +12,7 @@ from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import replacing, write_json
 from facekp.models import KeypointModel, load_model
+from facekp.photo.square import to_photo
 from facekp.predict import check_fit, predict
 from facekp.pretrained import load_pretrained, shipped
 from facekp.training import pick_device
@@ -30,6 +31,9 @@ def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict
     if (run / "fold-0").is_dir():
         return load_ensemble(run, pick_device(device)), read_record(run / "folds.json")
     file = run / "model.safetensors" if run.is_dir() else run
+    if not file.is_file() and (run / "resume.pt").is_file():
+        raise InputError(f"{run}: this training is not finished, so there are no weights yet. The command that began "
+                         "it, with --resume, goes on.")
     return load_model(file, pick_device(device)), read_record(file.with_name("record.json"))
 
 
@@ -48,10 +52,11 @@ def open_runs(runs: list[str | Path], device: str = "auto", to_test: bool = Fals
     opened = [open_run(run, device) for run in runs]
     if len(opened) == 1:
         return opened[0]
-    sides = {r["data"]["val"]["fingerprint"] for _, r in opened if "data" in r}
-    if len(sides) > 1:
-        raise InputError("Expected runs with the same held-out faces (the same data, share and seed); found "
-                         f"{len(sides)} different sets: a face held out by one was learnt by another.")
+    sides = {str(run): r["data"]["val"]["fingerprint"] for run, (_, r) in zip(runs, opened, strict=True) if "data" in r}
+    if len(set(sides.values())) > 1:
+        found = ", ".join(f"{side} for {run}" for run, side in sides.items())
+        raise InputError("Expected runs with the same held-out faces (the same data, share and seed); found the "
+                         f"fingerprints {found}: a face held out by one was learnt by another.")
     unknown = [str(run) for run, (_, r) in zip(runs, opened, strict=True) if "data" not in r]
     if to_test and unknown:
         raise InputError(f"Expected runs that say which faces they held out; found {', '.join(unknown)}, which may "
@@ -193,13 +198,24 @@ def predict_to_csv(
     runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
     mirror: bool = False,
 ) -> str:
-    """Points for every face of a data set, as a table; what was written, in text. Photos: ``photo.report``."""
+    """Points for every face of a data set, as a table; what was written, in text. Photos: ``photo.report``.
+
+    Of a folder the table says which file a line is of, and points are in that file's own pixels, whatever its size:
+    as the folder's ``keypoints.csv`` has them.
+    """
     plots.check_picture(picture)
     model, _ = open_runs(runs, device)
-    faces = fitting(model, data.load(source, progress=True))
+    if (Path(source).expanduser() / "keypoints.csv").is_file():
+        found, files, boxes = folder.read_files(source, model.size, progress=True)
+    else:
+        found, files, boxes = data.load(source, progress=True), [], []
+    faces = fitting(model, found)
     points, confidence = predict(model, faces.images, regime=regimes.told(model, faces), mirror=mirror)
-    table = pd.DataFrame(points.reshape(len(points), -1), columns=model.scheme.columns)
+    there = np.array([to_photo(p, box, model.size) for p, box in zip(points, boxes, strict=True)]) if files else points
+    table = pd.DataFrame(there.reshape(len(points), -1), columns=model.scheme.columns)
     table.insert(0, "row", faces.rows)
+    if files:
+        table.insert(0, "file", files)
     if np.isfinite(confidence).any():
         table["confidence"] = confidence.mean(axis=1)
     with replacing(out) as temporary:

@@ -51,11 +51,16 @@ class Job:
 
     def __post_init__(self) -> None:
         if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 < self.held_out < 1:
-            raise InputError(f"Expected a share of held-out faces between 0 and 1; found {self.held_out!r}.")
+            raise InputError(f"Expected a share of held-out faces between 0 and 1; found {self.held_out!r}. To learn "
+                             "from every face and still be tested on faces not seen, train folds: --folds 5.")
         if not isinstance(self.options, dict) or not isinstance(self.head, dict):
             raise InputError("Expected the options of the network and of its head by their names; found "
                              f"{self.options!r} and {self.head!r}.")
         check_options(self.model, self.options)
+        if self.asked.get("in_channels", 1) > 2:
+            raise InputError("Expected in_channels = 1, for grey faces (2 with --conventions told); found "
+                             f"{self.asked['in_channels']}. The stem of a paper's network, for colour, is there to "
+                             "count its weights.")
 
     @property
     def asked(self) -> dict:
@@ -89,7 +94,7 @@ def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, t
     if run.is_file():
         raise InputError(f"{run}: expected a new or empty folder; found a file. Name another.")
     if not resume and run.is_dir() and any(run.iterdir()):
-        raise InputError(f"{run}: expected a new or empty folder; found files. Name another, or add --resume to go on.")
+        raise InputError(f"{run}: expected a new or empty folder; found {what_is_in(run)}.")
     if folds and tensorboard:
         raise InputError("TensorBoard shows one run at a time: expected --folds or --tensorboard, found both.")
     device = training.pick_device(job.config.device)
@@ -102,6 +107,15 @@ def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, t
     finally:
         if team.size > 1:
             dist.destroy_process_group()
+
+
+def what_is_in(run: Path) -> str:
+    """What a folder holds that is not empty, and what to do then."""
+    if finished(run) or (run / "folds.json").is_file():
+        return "a finished run. Name another"
+    if any((run / name).exists() for name in ("resume.pt", "log.jsonl", "fold-0")):
+        return "a run that is not finished. Add --resume to go on with it, or name another"
+    return "files that are not of a run. Name another"
 
 
 def train_one(job: Job, run: Path, resume: bool, team: Team, tensorboard: bool) -> None:
@@ -137,7 +151,13 @@ def train_folds(job: Job, run: Path, k: int, team: Team) -> None:
         raise InputError("Expected folds in a single process; found a team of torchrun. Start one fold run per GPU.")
     faces = job.faces()
     print(f"{job.model} on {k} folds of {len(faces)} faces, on {training.pick_device(job.config.device)}", flush=True)
-    record = training.fit_folds(lambda: job.network(faces), faces, k, job.config, run, notes=job.notes())
+
+    def each_epoch(fold: int, line: dict) -> None:
+        if not sys.stderr.isatty():
+            print(f"fold {fold + 1} of {k}  {told(line)}", flush=True)
+
+    record = training.fit_folds(lambda: job.network(faces), faces, k, job.config, run, notes=job.notes(),
+                                on_epoch=each_epoch)
     m = record["metrics"]
     print(f"RMSE {m['rmse']:.3f} px on all {len(faces)} faces, each predicted by a model that never saw it "
           f"(folds: {', '.join(f'{r:.3f}' for r in record['rmse_of_folds'])}); the mean face has "

@@ -42,7 +42,7 @@ def rmse(predicted: np.ndarray, truth: np.ndarray, axis: int | tuple | None = No
 
 
 def mean_face(keypoints: np.ndarray) -> np.ndarray:
-    """(K, 2): each keypoint's mean over the faces that have it. The score to beat."""
+    """(K, 2): each keypoint's mean over the faces that have it, (0, 0) for one that none has. The score to beat."""
     there = ~np.isnan(keypoints)
     return (np.where(there, keypoints, 0).sum(0, dtype=np.float64) / np.maximum(there.sum(0), 1)).astype(np.float32)
 

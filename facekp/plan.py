@@ -12,9 +12,10 @@ import torch
 from facekp import metrics, training
 from facekp.data.alike import lookalikes
 from facekp.data.faces import Faces
+from facekp.data.packed import listed
 from facekp.data.regimes import told
 from facekp.errors import InputError
-from facekp.files import write_json
+from facekp.files import read_json, write_json
 from facekp.jobs import Job
 from facekp.locks import Busy
 from facekp.models import load_model
@@ -174,9 +175,14 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
     Raises:
         InputError: there are none, one is damaged, or their held-out faces differ for the same seed.
     """
-    found = [read_record(p, *IN_A_TABLE) for p in sorted(Path(folder).glob("*.json"))]
-    if not found:
-        raise InputError(f"{folder}: expected records of 'facekp results run'; found none.")
+    files = sorted(Path(folder).glob("*.json"))
+    other = next((p for p in files if not {"name", "metrics"} <= read_json(p).keys()), None)
+    if other or not files:
+        within = sorted({str(p.parent) for p in Path(folder).glob("*/*.json")})
+        advice = f" There are files in {listed(within)}." if within else ""
+        raise InputError(f"{folder}: expected records of 'facekp results run', all of one plan; found "
+                         f"{f'{other.name}, which is none' if other else 'none'}.{advice}")
+    found = [read_record(p, *IN_A_TABLE) for p in files]
     by_seed: dict[int, set] = {}
     for record in found:
         by_seed.setdefault(record["seed"], set()).add(record["tested_on"])

@@ -21,13 +21,14 @@ costs.
 
 import re
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from facekp.errors import InputError
 from facekp.jobs import Job
 from facekp.models import MODELS, reference
 from facekp.recipes import recipe
+from facekp.training import TrainConfig
 
 LARGEST = 4 << 20  # bytes of a plan; the longest of the book's has 3 thousand
 APART = ("copies", "lookalikes")
@@ -145,7 +146,9 @@ def check_kinds(settings: dict, where: str) -> None:
     """Raise InputError for a key that a run does not have, or a value of another kind."""
     unknown = sorted(set(settings) - set(KINDS))
     if unknown:
-        raise InputError(f"{where}: found {', '.join(unknown)}; a run may have {', '.join(sorted(KINDS))}.")
+        training = {field.name for field in fields(TrainConfig)}
+        hint = " Settings of the training go into set = { ... }." if training & set(unknown) else ""
+        raise InputError(f"{where}: found {', '.join(unknown)}; a run may have {', '.join(sorted(KINDS))}.{hint}")
     for key, value in settings.items():
         kind, wanted = KINDS[key]
         fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

@@ -5,7 +5,7 @@ In a notebook, a function as a cell's last line shows its figure once; elsewhere
 tell apart; truth and prediction differ in shape as well.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 
@@ -39,6 +39,19 @@ def save(figure: Figure, path: str | Path, dpi: int = 120) -> None:
     check_picture(path)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=dpi, format=Path(path).suffix.lower().lstrip("."))
+
+
+def styles() -> Iterator[dict]:
+    """A look for each line of a chart: six colours, then the same ones dashed, dotted, dash-dotted."""
+    return cycle([{"color": colour, "linestyle": dashes} for dashes in ("-", "--", ":", "-.") for colour in SERIES])
+
+
+def add_legend(axis: Axes, most: int = 6) -> None:
+    """The legend, in the chart or, of more than ``most`` lines, beside it."""
+    if len(axis.get_legend_handles_labels()[1]) > most:
+        axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+    else:
+        axis.legend(frameon=False)
 
 
 def grid(count: int, columns: int, cell: float) -> tuple[Figure, list[Axes]]:
@@ -144,11 +157,12 @@ def heatmaps(image: np.ndarray, maps: np.ndarray, names: Sequence[str], columns:
 
 def curves(records: dict[str, dict], title: str = "") -> Figure:
     """Validation RMSE over the epochs of each named record, with the mean face as a dashed line."""
-    figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    figure, axis = plt.subplots(figsize=(7 if len(records) <= 6 else 10, 3.5 if len(records) <= 6 else 5),
+                                layout="constrained")
     plt.close(figure)
-    for (name, record), colour in zip(records.items(), cycle(SERIES), strict=False):
+    for (name, record), style in zip(records.items(), styles(), strict=False):
         curve = record["curve"]
-        axis.plot([p["epoch"] for p in curve], [p["val_rmse"] for p in curve], color=colour, label=name)
+        axis.plot([p["epoch"] for p in curve], [p["val_rmse"] for p in curve], label=name, **style)
         axis.axhline(curve[0]["mean_face_rmse"], color=BASELINE, ls="--", lw=1)
     axis.annotate(
         "mean face",
@@ -161,7 +175,7 @@ def curves(records: dict[str, dict], title: str = "") -> Figure:
     axis.set(xlabel="epoch", ylabel="RMSE on held-out faces (px)", title=title)
     axis.margins(y=0.12)
     log_scale(axis)
-    axis.legend(frameon=False)
+    add_legend(axis)
     return figure
 
 
@@ -176,12 +190,13 @@ def log_scale(axis: Axes) -> None:
 
 def error_curves(errors: dict[str, np.ndarray], limit: float, xlabel: str) -> Figure:
     """Cumulative error distributions: the share of faces whose error (N,) is below each threshold."""
-    figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
+    figure, axis = plt.subplots(figsize=(7 if len(errors) <= 6 else 10, 3.5 if len(errors) <= 6 else 5),
+                                layout="constrained")
     plt.close(figure)
-    for (name, values), colour in zip(errors.items(), cycle(SERIES), strict=False):
-        axis.plot(*metrics.ced(values, limit), color=colour, label=f"{name} (AUC {metrics.auc(values, limit):.2f})")
+    for (name, values), style in zip(errors.items(), styles(), strict=False):
+        axis.plot(*metrics.ced(values, limit), label=f"{name} (AUC {metrics.auc(values, limit):.2f})", **style)
     axis.set(xlabel=xlabel, ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
-    axis.legend(frameon=False)
+    add_legend(axis)
     return figure
 
 

@@ -2,12 +2,15 @@
 
 import importlib.util
 import json
+import pkgutil
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+
+from facekp.show import source
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
@@ -72,6 +75,19 @@ class TestNotebook:
         assert 3 <= len(exercises) <= 5 and exercises == solutions
         hidden = [c for c in code_cells(path) if "hide-cell" in c.metadata.get("tags", [])]
         assert len(hidden) == len(exercises)
+
+
+def test_source_that_a_chapter_shows_is_the_librarys_as_it_is():
+    """In a second, what running the notebooks takes minutes to say: which of them to run again after a change."""
+    shown = 0
+    for path in NOTEBOOKS:
+        for data in (o.get("data", {}) for c in code_cells(path) for o in c.outputs):
+            if name := re.fullmatch(r"Source of (facekp[\w.]*)", data.get("text/plain", "")):
+                thing = pkgutil.resolve_name(name[1])
+                thing = getattr(thing, "func", thing)  # of a cached property
+                assert data["text/markdown"] == source(thing)._repr_markdown_(), f"{path.name}: {name[1]}"
+                shown += 1
+    assert shown > 20
 
 
 def test_at_most_fifteen_in_a_hundred_cells_are_exempt_from_comparison():

@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from facekp import cli, photo
+from facekp import __version__, cli, photo
 from facekp.cli.arguments import settings
 from facekp.data import Faces, folder, generated, load
 from facekp.errors import InputError
@@ -160,13 +160,15 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(work):
     assert re.search(r"Interrupted after (step \d+ of )?epoch \d+; saved in", told)
     assert (run / "resume.pt").exists() and not (run / "model.safetensors").exists()
     assert "another config" in refused(facekp("train", work / "faces", run, "--epochs", "3", *tiny, "--resume"))
-    assert "found files" in refused(facekp("train", work / "faces", run, "--epochs", "400", *tiny))
+    assert "add --resume" in refused(facekp("train", work / "faces", run, "--epochs", "400", *tiny)).lower()
+    assert "training is not finished" in refused(facekp("evaluate", run, work / "faces"))
 
 
 def test_folds_are_trained_and_used_as_one_model(work):
     tiny = ["--option", "channels=16", "--option", "depth=2", "--batch-size", "8", "--epochs", "1"]
     told = facekp("train", work / "faces", work / "folds", "--folds", "2", *tiny)
     assert told.returncode == 0 and "each predicted by a model that never saw it" in told.stdout, told.stderr
+    assert "fold 2 of 2  epoch    1  loss" in told.stdout
     told = facekp("predict", work / "folds", work / "faces", work / "folds.csv")
     assert told.returncode == 0 and (work / "folds.csv").exists(), told.stderr
     assert "was held out once" in refused(facekp("evaluate", work / "folds", work / "faces"))
@@ -208,6 +210,11 @@ def test_generate_and_inspect(work):
     assert (work / "drawn.png").stat().st_size > 1000
 
 
+def test_the_version_is_told():
+    told = process("--version")
+    assert told.returncode == 0 and told.stdout == f"facekp {__version__}\n"
+
+
 def test_models_are_listed():
     told = facekp("models")
     assert told.returncode == 0 and "hourglass-s" in told.stdout and "0.22 M" in told.stdout
@@ -220,7 +227,12 @@ def test_models_are_listed():
         (["inspect", "generated:x"], "generated:N"),
         (["extract", "{w}/kaggle", "{w}/faces"], "something in it"),
         (["extract", "{w}/kaggle", "{w}/new", "--keypoints", "7"], "found '7'"),
-        (["train", "{w}/faces", "{w}/run"], "found files"),
+        (["train", "{w}/faces", "{w}/run"], "found a finished run. Name another."),
+        (["train", "{w}/faces", "{w}/kaggle"], "files that are not of a run"),
+        (["train", "{w}/faces", "{w}/x", "--option", "in_channels=3"], "found 3"),
+        (["inspect", "{w}"], "expected keypoints.csv in this folder"),
+        (["inspect", "generated:999999999999"], "not enough memory"),
+        (["predict", "{w}/run", "{w}", "{w}/o.csv"], "not an image"),
         (["train", "{w}/faces", "{w}/run", "--resume"], "this run is finished"),
         (["train", "{w}/faces", "{w}/x", "--model", "lenet"], "no network 'lenet'"),
         (["train", "{w}/faces", "{w}/x", "--option", "wings=2"], "option that it does not have"),

@@ -11,7 +11,7 @@ from PIL import Image
 from test_cli import facekp as in_a_process_of_its_own
 
 from facekp import cli, photo
-from facekp.data import load
+from facekp.data import folder, load
 from facekp.data.generated.group import group
 from facekp.files import write_json
 from facekp.keypoints import KAGGLE
@@ -113,6 +113,68 @@ def test_a_network_without_confidence_writes_none(work, facekp):
     assert set(json.loads(told.stdout)[0]["confidence"].values()) == {None}
     assert "confidence" not in pd.read_csv(work / "plain.csv")
     assert "confidence" not in facekp("predict", work / "plain.safetensors", work / "face.jpg").stdout
+
+
+def test_a_photo_drawn_is_a_photo_whose_points_are_told(work, facekp):
+    told = facekp("predict", DRAWN, work / "face.jpg", "--out", work / "drawn.png")
+    assert told.returncode == 0 and "left_eye_center" in told.stdout and "drawn.png" in told.stderr
+    (work / "drawn.png").unlink()
+
+
+def test_a_folder_of_photos_is_one_table(work, facekp, tmp_path):
+    """No labels, no data set: each picture is read as it would be alone; what is no picture is passed over."""
+    (tmp_path / "notes.txt").write_text("no picture")
+    for name in ("photo.png", "face.jpg"):
+        (tmp_path / name).write_bytes((work / name).read_bytes())
+    told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv")
+    assert told.returncode == 0 and "Wrote 2 lines of 2 pictures" in told.stdout, told
+    table = pd.read_csv(tmp_path / "points.csv")
+    assert table["file"].tolist() == ["face.jpg", "photo.png"]
+    for name in table["file"]:
+        alone = facekp("predict", DRAWN, work / name, tmp_path / "alone.csv")
+        assert alone.returncode == 0
+        pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "alone.csv"), table[table["file"] == name]
+                                      .reset_index(drop=True))
+    assert "expected one photo" in refused(facekp("predict", DRAWN, tmp_path, "--out", tmp_path / "seen.png"))
+    assert "Expected OUT.csv" in refused(facekp("predict", DRAWN, tmp_path))
+    (tmp_path / "cut.jpg").write_bytes((work / "cut.jpg").read_bytes())
+    assert "cut.jpg: this picture is damaged" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv"))
+    assert not (tmp_path / "o.csv").exists()
+
+
+def test_of_a_folder_the_photos_without_a_face_are_named(work, facekp, tmp_path):
+    pytest.importorskip("cv2")
+    for name in ("photo.png", "grey.png"):
+        (tmp_path / name).write_bytes((work / name).read_bytes())
+    told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv", "--detect")
+    assert told.returncode == 0 and "No face was found in 1 of 2 pictures: grey.png." in told.stderr, told
+    assert pd.read_csv(tmp_path / "points.csv")["file"].tolist() == ["photo.png"] * 2
+    (tmp_path / "photo.png").unlink()
+    assert "no face was found" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv", "--detect"))
+
+
+def test_points_of_a_data_set_are_in_its_files_own_pixels(facekp, tmp_path):
+    """Faces of 96 x 96, and the same in files twice as large: the points are twice as far from the corner."""
+    faces = load("sample").complete().select(slice(4))
+    folder.extract(faces, tmp_path / "small")
+    (tmp_path / "large").mkdir()
+    for path in (tmp_path / "small" / "images").iterdir():
+        Image.open(path).resize((192, 192), Image.Resampling.NEAREST).save(tmp_path / "large" / path.name)
+    table = pd.read_csv(tmp_path / "small" / "keypoints.csv")
+    table[KAGGLE.columns] = (table[KAGGLE.columns] + 0.5) * 2 - 0.5
+    table.to_csv(tmp_path / "large" / "keypoints.csv", index=False)
+    found = {}
+    for size in ("small", "large"):
+        told = facekp("predict", DRAWN, tmp_path / size, tmp_path / f"{size}.csv")
+        assert told.returncode == 0, told
+        found[size] = pd.read_csv(tmp_path / f"{size}.csv")
+        assert found[size].columns.tolist() == [*table.columns, "confidence"]
+        assert found[size]["file"].tolist() == table["file"].tolist()
+    points = {size: found[size][KAGGLE.columns].to_numpy() for size in found}
+    apart = np.abs(points["large"] - ((points["small"] + 0.5) * 2 - 0.5))  # a little: shrinking blurs
+    assert np.median(apart) < 0.2 and apart.max() < 2
+    off = np.sqrt(np.mean((points["large"] - table[KAGGLE.columns].to_numpy()) ** 2))
+    assert off < 6  # of 192 pixels: they are the faces' own points, in the files' own pixels
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

@@ -210,6 +210,7 @@ def test_the_table_has_a_line_per_name_over_the_seeds_that_all_share(work):
         ('[[run]]\nname = "x"', "expected a name and a model"),
         ('[[run]]\nname = "x"\nmodel = "cnn3"\ncolour = 1', "found colour"),
         ('[[run]]\nname = "x"\nmodel = "cnn3"\nset = { speed = 1 }', "found speed"),
+        ('[[run]]\nname = "x"\nmodel = "cnn3"\nepochs = 5', "go into set = "),
         ('[[run]]\nname = "mean face"\nmodel = "ridge"', "the same name and seed"),
         ('[[run]]\nname = "x"\nmodel = "cnn3"\nmistake = "forgot"', "no mistake 'forgot'"),
         ('[[run]]\nname = "x"\nmodel = "cnn3"\napart = "twins"', "expected apart"),
@@ -238,6 +239,16 @@ def test_the_shipped_plans_can_be_read():
     assert plans
     for path in plans:
         assert plan_module.read_plan(path)[1]
+
+
+def test_a_folder_that_holds_other_files_is_no_folder_of_records(tmp_path):
+    with pytest.raises(InputError, match="found none"):
+        plan_module.records(tmp_path)
+    (tmp_path / "a").mkdir()
+    for name in ("a/x.json", "status.json"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=r"found status.json, which is none. There are files in .*a\.$"):
+        plan_module.records(tmp_path)
 
 
 def test_only_seeds_that_all_have_are_compared():

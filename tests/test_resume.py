@@ -118,9 +118,9 @@ def test_resuming_with_other_data_or_options_is_refused(faces, tmp_path, interru
     val = faces[1]
     with pytest.raises(Interrupted):
         fit(small(), *faces, CONFIG, tmp_path, progress=False)
-    with pytest.raises(InputError, match="another train"):
+    with pytest.raises(InputError, match="another set of training faces"):
         fit(small(), val, val, CONFIG, tmp_path, resume=True, progress=False)
-    with pytest.raises(InputError, match="another config"):
+    with pytest.raises(InputError, match=r"another config \(epochs: \d+ then, 5 now\)\."):
         fit(small(), *faces, replace(CONFIG, epochs=5), tmp_path, resume=True, progress=False)
     with pytest.raises(InputError, match="another model"):
         fit(create_model("cnn3"), *faces, CONFIG, tmp_path, resume=True, progress=False)

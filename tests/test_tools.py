@@ -74,6 +74,16 @@ def test_every_picture_is_a_closed_figure_with_the_right_panels():
     assert plt.get_fignums() == []
 
 
+def test_many_curves_can_be_told_apart():
+    curve = [{"epoch": i, "val_rmse": 5.0 / i, "mean_face_rmse": 4.0} for i in (1, 2, 3)]
+    figure = plots.curves({f"network {i}": {"curve": curve} for i in range(14)})
+    axis = figure.axes[0]
+    lines = [line for line in axis.lines if line.get_label().startswith("network")]
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 14
+    figure.canvas.draw()
+    assert axis.get_legend().get_window_extent().x0 >= axis.get_window_extent().x1  # beside the lines, not on them
+
+
 def test_a_point_outside_the_image_does_not_shrink_it():
     faces = blob_faces(1)
     faces.keypoints[0, 0] = (300, 300)

@@ -5,9 +5,11 @@ Exit codes: 0 done, 2 something in the input is not as expected (one message say
 
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+import facekp
 from facekp.cli import answers, bench, faces, networks, results
 from facekp.errors import InputError
 
@@ -26,6 +28,24 @@ app = typer.Typer(
     "  facekp evaluate runs/first data/faces  how far off is it?\n"
     "  facekp submit runs/first data/kaggle submission.csv",
 )
+
+
+
+def print_version(wanted: bool) -> None:
+    """For ``facekp --version``: prints it and ends."""
+    if wanted:
+        print(f"facekp {facekp.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
 
 function: Callable[..., None]
 for function in (faces.demo, faces.download, faces.inspect, faces.extract, faces.generate,
@@ -54,6 +74,10 @@ def main() -> None:
         if debug:
             raise
         fail(str(error))
+    except MemoryError:
+        if debug:
+            raise
+        fail("There is not enough memory for this. Take fewer faces, or a smaller file.")
     except OSError as error:
         if debug:
             raise

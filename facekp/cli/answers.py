@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from facekp.cli.arguments import Device, Mirror, Others, RunFolder, Source
-from facekp.errors import InputError
 
 
 def evaluate(
@@ -27,11 +26,13 @@ def evaluate(
 
 def predict(
     run: RunFolder,
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A photo, or DATA as for 'train'.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A photo, a folder of photos, or DATA as for 'train'.")
+    ],
     out: Annotated[
         Path | None,
         typer.Argument(metavar="OUT.csv", help="One line per face: file or row, x and y of each point. "
-                                               "A photo needs none: its points are printed."),
+                                               "One photo needs none: its points are printed."),
     ] = None,
     box: Annotated[
         list[str] | None,
@@ -47,25 +48,17 @@ def predict(
     mirror: Mirror = False,
     device: Device = "auto",
 ) -> None:
-    """Find the keypoints in a photo, or in every face of a data set.
+    """Find the keypoints in a photo, in every photo of a folder, or in every face of a data set.
 
     Without --box and --detect the whole photo is the face. Points count from the centre of the first pixel of the
     photo as it is seen: turned upright, where its EXIF entry asks for that.
     """
-    from facekp import evaluation, pretrained
-    from facekp.files import check_new, check_table
+    from facekp import pretrained
     from facekp.photo import report
 
-    check_table(out, source)
-    check_new(picture, source)
     runs: list[str | Path] = [run, *(others or [])]
     boxes = report.where(box or [], look)
-    if boxes or as_json or report.is_photo(source):
-        text, notes = report.photo_report(runs, source, out, picture, boxes, as_json, device, mirror)
-    elif out is None:
-        raise InputError("Expected OUT.csv, a file to write the points of the data set to; found none. Name one.")
-    else:
-        text, notes = evaluation.predict_to_csv(runs, source, out, picture, device, mirror), ()
+    text, notes = report.answer(runs, source, out, picture, boxes, as_json, device, mirror)
     for note in (*notes, *pretrained.terms(runs)):
         print(note, file=sys.stderr)
     print(text)

@@ -10,7 +10,7 @@ from facekp.cli.arguments import Source, Which
 
 def demo(
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
-    seconds: Annotated[float, typer.Option(help="About how long to train.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=1, help="About how long to train.")] = 60.0,
 ) -> None:
     """Train the compact hourglass on drawn faces for a minute and show what it learnt."""
     from facekp import demo as d
@@ -70,4 +70,4 @@ def generate(
 
     faces = draw(n, seed, kaggle_shaped=kaggle_shaped, progress=True)
     folder.extract(faces, out, source=f"facekp generate {n} --seed {seed}", progress=True)
-    print(f"Wrote {n} drawn faces to {out}.")
+    print(f"Wrote {n} drawn faces to {out}. Next: facekp train {out} runs/drawn")

@@ -14,11 +14,10 @@ def models() -> None:
     """List the networks."""
     from facekp.models.count import table
 
+    print(f"{'network':14} {'parameters':>10} {'MACs a face':>12}   head")
     for row in table():
-        print(
-            f"{row['network']:14} {row['parameters'] / 1e6:7.2f} M parameters "
-            f"{row['macs'] / 1e9:7.2f} G MACs   {row['head']}"
-        )
+        print(f"{row['network']:14} {row['parameters'] / 1e6:8.2f} M {row['macs'] / 1e9:10.2f} G   {row['head']}")
+    print("\nThose that end in -s are compact: they train on a CPU. Next: facekp train DATA RUN --model unet-s")
 
 
 def weights() -> None:

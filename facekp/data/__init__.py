@@ -4,12 +4,14 @@ import os
 from pathlib import Path
 
 from facekp.data.faces import Faces
+from facekp.data.packed import listed
 from facekp.errors import InputError
 
 __all__ = ["Faces", "find_kaggle", "load"]
 
 PLACES = ("data/kaggle", "../data/kaggle", "/content/drive/MyDrive/facekp", "/kaggle/input/facial-keypoints-detection")
 """Where Kaggle's files are looked for: this repository, its book folder, Google Drive in Colab, a Kaggle notebook."""
+KAGGLE_FILES = ("training.csv", "training.zip", "facial-keypoints-detection.zip")
 
 
 def load(source: str | Path, progress: bool = False) -> Faces:
@@ -42,7 +44,13 @@ def load(source: str | Path, progress: bool = False) -> Faces:
     if path.suffix == ".npz":
         return Faces.load(path)
     if (path / "keypoints.csv").is_file():
-        return folder.read_folder(path)
+        return folder.read_folder(path, progress=progress)
+    if path.is_dir() and not any((path / f).is_file() for f in KAGGLE_FILES):
+        raise InputError(
+            f"{path}: expected keypoints.csv in this folder, a line per image (file, then <name>_x and <name>_y for "
+            f"each keypoint), or Kaggle's {', '.join(KAGGLE_FILES[:-1])} or {KAGGLE_FILES[-1]}; found "
+            f"{listed(sorted(p.name for p in path.iterdir()))}. For points in pictures that have none: facekp predict."
+        )
     return kaggle.read_training(path, progress=progress)
 
 
@@ -55,7 +63,7 @@ def find_kaggle() -> Path | None:
     named = os.environ.get("FACEKP_KAGGLE")
     places = PLACES if named is None else [named] if named else []
     for place in map(Path, places):
-        if any((place / f).is_file() for f in ("training.csv", "training.zip", "facial-keypoints-detection.zip")):
+        if any((place / f).is_file() for f in KAGGLE_FILES):
             return place
     return None
 

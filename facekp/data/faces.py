@@ -123,9 +123,9 @@ class Faces:
         """
         n = round(len(self) * held_out)
         if not 0 < n < len(self):
-            raise InputError(
-                f"A share of {held_out} of {len(self)} faces leaves one side empty; take one between 0 and 1."
-            )
+            advice = "Take another share" if len(self) > 1 else "Add faces: it takes two at least"
+            raise InputError(f"A share of {held_out} of {len(self)} face{'s' if len(self) != 1 else ''} is {n} to test "
+                             f"on and {len(self) - n} to learn from; expected at least one each. {advice}.")
         groups = self.duplicates() if groups is None else groups
         fold = _deal(groups, np.array([len(self) - n, n]), seed)
         if len(set(fold.tolist())) < 2:

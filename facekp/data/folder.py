@@ -14,7 +14,6 @@ hand needs ``keypoints.csv`` (without ``row``, if you like) and the images, of a
 
 import csv
 import os
-import re
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
@@ -22,13 +21,12 @@ import numpy as np
 from PIL import Image
 
 from facekp.data.faces import Faces
-from facekp.data.pixels import number
-from facekp.data.table import read_cells
+from facekp.data.labels import names_of, points_of, read_table, row_number
 from facekp.errors import InputError
 from facekp.files import new_folder, read_json, write_json
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme, pairs_by_name
 from facekp.photo.picture import read
-from facekp.photo.square import crop, to_crop, whole
+from facekp.photo.square import Box, crop, to_crop, whole
 from facekp.show import bar
 
 FORMAT = 1
@@ -143,59 +141,37 @@ def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> F
         InputError: naming the file, row and column of what cannot be read, or saying that the
             folder is not as its manifest says.
     """
+    return read_files(folder, size, progress)[0]
+
+
+def read_files(folder: str | Path, size: int = 96, progress: bool = False) -> tuple[Faces, list[str], list[Box]]:
+    """:func:`read_folder`, with each face's file as ``keypoints.csv`` names it, and the square of it that was read."""
     folder = Path(os.path.expanduser(folder))
     table = folder / "keypoints.csv"
     if not os.path.isfile(table):
         what = "no such file in it" if os.path.isdir(folder) else "no such folder"
         raise InputError(f"{folder}: expected a folder with keypoints.csv; there is {what}. Its columns are: file, "
                          "then <name>_x and <name>_y for each keypoint.")
-    header, cells = _read_table(table)
+    header, cells = read_table(table)
     if not cells:
         raise InputError(f"{table}: expected a line for each image below the header; found none.")
-    names = _names(header, table)
+    names = names_of(header, table)
     manifest = _read_manifest(folder / "manifest.json", len(cells))
     scheme = _scheme(folder, names, manifest)
-    rows = np.array([_row_number(c, i, table) for i, c in enumerate(cells)], np.int64)
-    keypoints = np.array([_points(c, i, scheme, table) for i, c in enumerate(cells)], np.float64)
+    rows = np.array([row_number(c, i, table) for i, c in enumerate(cells)], np.int64)
+    keypoints = np.array([points_of(c, i, scheme, table) for i, c in enumerate(cells)], np.float64)
     keypoints = keypoints.reshape(-1, len(scheme), 2)
-    images = np.empty((len(cells), size, size), np.uint8)
+    images, boxes = np.empty((len(cells), size, size), np.uint8), []
     for i, c in enumerate(bar(progress, iterable=cells, desc="reading")):
-        images[i], keypoints[i] = _load(folder, c["file"], keypoints[i], size, f"{table}, row {i + 1}")
+        images[i], box = _load(folder, c["file"], size, f"{table}, row {i + 1}")
+        if box.width != size:  # a file of the right size keeps its points bit for bit
+            keypoints[i] = to_crop(keypoints[i], box, size)
+        boxes.append(box)
     faces = Faces(images, keypoints.astype(np.float32), scheme, rows)
     if manifest and manifest["image_size"] == [size, size] and manifest["fingerprint"] != faces.fingerprint():
         raise InputError(f"{folder}: expected the images and labels that manifest.json describes; found that some were "
                          "changed. Extract them again; if the change is yours, delete manifest.json.")
-    return faces
-
-
-def _read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """(column names, one dictionary per row); empty lines are passed over."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as f:
-            lines = [[cell.strip() for cell in line] for line in read_cells(f, str(path))]
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror or e}).") from None
-    if not lines:
-        raise InputError(f"{path}: expected a line of column names; found an empty file.")
-    header, *rows = lines
-    return header, [dict(zip(header, row, strict=True)) for row in rows]
-
-
-def _names(header: list[str], path: Path) -> list[str]:
-    """The keypoints' names, in the order of their x columns."""
-    twice = sorted({c for c in header if header.count(c) > 1})
-    other = [c for c in header if c not in ("file", "row") and not (c[-2:] in ("_x", "_y") and c[:-2])]
-    names = [c[:-2] for c in header if c[-2:] == "_x"]
-    alone = sorted(set(names) ^ {c[:-2] for c in header if c[-2:] == "_y"})
-    form = "file, row (or not), and <name>_x with <name>_y for each keypoint"
-    if twice:
-        raise InputError(f"{path}: expected each column once; found twice: {', '.join(twice)}.")
-    if "file" not in header or other or not names:
-        found = f"'{other[0]}'" if other else "no column 'file'" if "file" not in header else "no keypoint"
-        raise InputError(f"{path}: expected the columns {form}; found {found}. Rename or remove it.")
-    if alone:
-        raise InputError(f"{path}: expected both {alone[0]}_x and {alone[0]}_y; found only one of them. Add the other.")
-    return names
+    return faces, [c["file"] for c in cells], boxes
 
 
 def _read_manifest(path: Path, count: int) -> dict | None:
@@ -243,7 +219,7 @@ def _read_pairs(path: Path, names: list[str]) -> tuple[tuple[str, str], ...] | N
     """(left, right) names, or None if there is no such file."""
     if not path.exists():
         return None
-    header, rows = _read_table(path)
+    header, rows = read_table(path)
     if sorted(header) != ["left", "right"]:
         raise InputError(f"{path}: expected the columns left, right; found {', '.join(header)}.")
     for i, row in enumerate(rows):
@@ -254,31 +230,8 @@ def _read_pairs(path: Path, names: list[str]) -> tuple[tuple[str, str], ...] | N
     return tuple((row["left"], row["right"]) for row in rows)
 
 
-def _row_number(cells: dict[str, str], i: int, path: Path) -> int:
-    text = cells.get("row", str(i))
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):  # int() takes more: '1_000', other scripts' digits, any length
-        raise InputError(f"{path}, row {i + 1}, column 'row': expected a whole number; found '{text}'.")
-    return int(text)
-
-
-def _points(cells: dict[str, str], i: int, scheme: Scheme, path: Path) -> list[float]:
-    """2K numbers in the scheme's order."""
-    numbers = []
-    for column in scheme.columns:
-        where = f"{path}, row {i + 1}, column '{column}'"
-        try:
-            numbers.append(number(cells[column].encode()))
-        except ValueError:
-            raise InputError(f"{where}: expected a number, or nothing where the point is not annotated; "
-                             f"found '{cells[column]}'.") from None
-        if len(numbers) % 2 == 0 and np.isnan(numbers[-1]) != np.isnan(numbers[-2]):
-            raise InputError(f"{where}: expected both coordinates of a keypoint or none; only one is there. "
-                             "Fill in the other, or empty both.")
-    return numbers
-
-
-def _load(folder: Path, file: str, points: np.ndarray, size: int, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """The image that a row names, which may not lie outside the folder, and its points (K, 2), as a network sees them.
+def _load(folder: Path, file: str, size: int, where: str) -> tuple[np.ndarray, Box]:
+    """The image that a row names, which may not lie outside the folder, as a network sees it; and the square of it.
 
     A photo that is shown to a network whole goes the same way, see :mod:`facekp.photo.square`.
     """
@@ -293,8 +246,6 @@ def _load(folder: Path, file: str, points: np.ndarray, size: int, where: str) ->
     try:
         pixels = read(found).pixels
         box = whole(pixels)
-        image = crop(pixels, box, size, least=1)
+        return crop(pixels, box, size, least=1), box
     except InputError as e:
         raise InputError(f"{where}: {e}") from None
-    # A file of the right size keeps its points bit for bit.
-    return image, points if box.width == size else to_crop(points, box, size)

@@ -1,4 +1,4 @@
-"""``facekp predict`` on a photo: what it writes, and what it says."""
+"""``facekp predict`` on a photo, or a folder of them: what it writes, and what it says."""
 
 import json
 from collections.abc import Sequence
@@ -8,17 +8,31 @@ import numpy as np
 import pandas as pd
 
 from facekp import plots
+from facekp.data import KAGGLE_FILES
+from facekp.data.packed import listed
 from facekp.errors import InputError
-from facekp.evaluation import open_runs
-from facekp.files import replacing
+from facekp.evaluation import open_runs, predict_to_csv
+from facekp.files import check_new, check_table, replacing
 from facekp.photo.found import Found, predict_photo
 from facekp.photo.picture import ENDINGS, read
 from facekp.photo.square import Box
+from facekp.show import bar
+
+NO_FACE = ("no face was found. Only upright faces that look at the camera are, in enough light and not too small; for "
+           "others say where they are with --box x,y,width,height.")
 
 
 def is_photo(source: str | Path) -> bool:
     """Whether a path is to be read as a picture, by its ending."""
     return Path(source).suffix.lower() in ENDINGS
+
+
+def pictures(folder: str | Path) -> list[Path]:
+    """The pictures of a folder that is no data set, by name; [] for anything else."""
+    folder = Path(folder).expanduser()
+    if not folder.is_dir() or any((folder / f).is_file() for f in ("keypoints.csv", *KAGGLE_FILES)):
+        return []
+    return sorted(p for p in folder.iterdir() if is_photo(p) and p.is_file() and not p.name.startswith("."))
 
 
 def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
@@ -30,6 +44,29 @@ def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
     if boxes and look:
         raise InputError("Expected --box or --detect; found both. Say where the face is, or let the library look.")
     return "detect" if look else [Box.parse(text) for text in boxes] or None
+
+
+def answer(
+    runs: list[str | Path], source: str | Path, out: Path | None = None, picture: Path | None = None,
+    boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", mirror: bool = False,
+) -> tuple[str, tuple[str, ...]]:
+    """What ``facekp predict`` answers: for a photo, a folder of photos, or a data set.
+
+    The arguments, the return value and the errors are those of :func:`photo_report`, of :func:`folder_report` and of
+    :func:`facekp.evaluation.predict_to_csv`; nothing that is read is written over.
+    """
+    check_table(out, source)
+    check_new(picture, source)
+    several = bool(pictures(source))
+    if not several and (boxes or as_json or is_photo(source)):
+        return photo_report(runs, source, out, picture, boxes, as_json, device, mirror)
+    if several and (as_json or picture is not None):
+        raise InputError(f"{source}: expected one photo with --json or --out; found a folder. Name OUT.csv instead.")
+    if out is None:
+        raise InputError("Expected OUT.csv, a file to write the points of all faces to; found none. Name one.")
+    if several:
+        return folder_report(runs, source, out, boxes, device, mirror)
+    return predict_to_csv(runs, source, out, picture, device, mirror), ()
 
 
 def photo_report(
@@ -59,20 +96,65 @@ def photo_report(
     model, _ = open_runs(runs, device)
     faces = predict_photo(model, photo, boxes, mirror)
     if not faces:
-        raise InputError(f"{source}: no face was found. Only upright faces that look at the camera are, in enough "
-                         "light and not too small; for others say where they are with --box x,y,width,height.")
+        raise InputError(f"{source}: {NO_FACE}")
     told = []
     if out is not None:
-        with replacing(out) as temporary:
-            table(faces, Path(source).name).to_csv(temporary, index=False, float_format="%.3f")
+        write_table([table(faces, Path(source).name)], out)
         told.append(f"Wrote {len(faces)} line{'s' if len(faces) > 1 else ''} to {out}")
     if picture is not None:
         plots.save(plots.photo(photo.pixels, faces), picture)
         told.append(f"{'and the picture' if told else 'Wrote'} {picture}")
-    if as_json:
-        notes = (*photo.notes, " ".join(told) + ".") if told else photo.notes
-        return json.dumps([face.to_dict() for face in faces], indent=1), notes
-    return " ".join(told) + "." if told else listing(faces), photo.notes
+    if as_json or out is None:  # the points are printed, and what was written goes with the notes
+        answer = json.dumps([face.to_dict() for face in faces], indent=1) if as_json else listing(faces)
+        return answer, (*photo.notes, " ".join(told) + ".") if told else photo.notes
+    return " ".join(told) + ".", photo.notes
+
+
+def folder_report(
+    runs: list[str | Path], source: str | Path, out: Path, boxes: str | list[Box] | None = None, device: str = "auto",
+    mirror: bool = False,
+) -> tuple[str, tuple[str, ...]]:
+    """Find the points of the faces in every picture of a folder, and write them as one table.
+
+    Args:
+        runs, boxes, device, mirror: see :func:`photo_report`.
+        source: the folder; see :func:`pictures`.
+        out: the table to write, one line per face.
+
+    Returns:
+        The answer in text, and notes: which pictures no face was found in, how the others were read.
+
+    Raises:
+        InputError: a picture that cannot be read, which the message names; or no face was found in any.
+    """
+    model, _ = open_runs(runs, device)
+    photos, tables = pictures(source), []
+    notes: list[str] = []
+    without: list[str] = []
+    for path in bar(iterable=photos, desc="photos"):
+        photo = read(path)
+        notes += photo.notes
+        try:
+            faces = predict_photo(model, photo, boxes, mirror)
+        except InputError as e:
+            raise InputError(f"{path}: {e}") from None
+        if faces:
+            tables.append(table(faces, path.name))
+        else:
+            without.append(path.name)
+    if not tables:
+        raise InputError(f"{source}: {NO_FACE}")
+    write_table(tables, out)
+    if without:
+        notes.append(f"No face was found in {len(without)} of {len(photos)} pictures: {listed(without)}.")
+    lines = sum(map(len, tables))
+    return f"Wrote {lines} line{'s' if lines > 1 else ''} of {len(tables)} pictures to {out}.", tuple(notes)
+
+
+def write_table(tables: list[pd.DataFrame], out: str | Path) -> None:
+    """The tables, one below the other, as a CSV file; whole or not at all."""
+    with replacing(out) as temporary:
+        pd.concat(tables).to_csv(temporary, index=False, float_format="%.3f")
 
 
 def table(faces: list[Found], name: str) -> pd.DataFrame:

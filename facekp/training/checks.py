@@ -55,7 +55,7 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
 
 
 def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = None, low: float = 1e-5, high: float = 1.0,
-            steps: int = 100) -> dict:
+            steps: int = 100, progress: bool = True) -> dict:
     """The learning-rate range test (Smith 2017): the rate grows with every step until the loss explodes.
 
     Where the loss falls fastest is a good peak for a schedule with warm-up; where it begins to rise is too much.
@@ -66,6 +66,7 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
         config: batch size, augmentation, optimizer; its rate is not used.
         low, high: first and last rate; the steps between are even on a logarithmic scale.
         steps: how many.
+        progress: show a bar.
 
     Returns:
         ``lr`` and ``loss``, one number per step until the smoothed loss was four times its best; ``smooth``, the
@@ -81,7 +82,8 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     rates = np.geomspace(low, high, steps)
     losses, smooth, average = [], [], 0.0
     batches = (index for _ in count() for index in shuffled_batches(len(faces), config.batch_size, run.shuffle))
-    for i, (images, points) in enumerate(feed.batches(islice(batches, steps))):
+    shown = progress_bar(progress, iterable=feed.batches(islice(batches, steps)), total=steps, unit="step")
+    for i, (images, points) in enumerate(shown):
         for group in run.optimizer.param_groups:
             group["lr"] = rates[i]
         loss = train_step(run, images, points, config).item()

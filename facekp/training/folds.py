@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +81,7 @@ def fit_folds(
     groups: np.ndarray | None = None,
     progress: bool = True,
     notes: dict | None = None,
+    on_epoch: Callable[[int, dict], None] | None = None,
 ) -> dict:
     """Train ``k`` models, each on all folds but one, and test each on the fold that it never saw.
 
@@ -95,6 +97,7 @@ def fit_folds(
         groups: (N,) what must stay together, where more is known than the exact copies.
         progress: show bars.
         notes: further entries for ``folds.json``.
+        on_epoch: called with the fold's number and each epoch's line of its curve.
 
     Returns:
         A dictionary: ``folds``, ``faces``, ``fingerprint``, ``metrics`` of all faces together (see ``results.scores``;
@@ -113,7 +116,8 @@ def fit_folds(
             check_fold(run, train, test, config_of(i))
         else:
             torch.manual_seed(config.seed + i)
-            fit(create(), train, test, config_of(i), run, resume=True, progress=progress)
+            told_fold = partial(on_epoch, i) if on_epoch else None
+            fit(create(), train, test, config_of(i), run, resume=True, progress=progress, on_epoch=told_fold)
         model, here = load_model(run / "model.safetensors", pick_device(config.device)), test.rows
         points[here], _ = predict(model, test.images, regime=told(model, test))
         baseline[here] = mean_face(train.keypoints)

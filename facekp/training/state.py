@@ -166,10 +166,10 @@ class Keeper:
             return
         saved = resumable.read(self.file)
         before, now = saved["identity"], json.loads(json.dumps(self.identity))
-        changed = [k for k in now if now[k] != before.get(k)]
+        changed = [difference(k, before.get(k), now[k]) for k in now if now[k] != before.get(k)]
         if changed:
             raise InputError(
-                f"{self.file}: this run was started with another {' and '.join(changed)}. "
+                f"{self.file}: this run was started with another {' and another '.join(changed)}. "
                 "Resume with the same data and options, or train into a new folder."
             )
         try:
@@ -198,6 +198,14 @@ class Keeper:
         model.load_state_dict(state["ema"])
         path = save_model(model.eval(), self.folder / "last-good.safetensors")
         return f"The weights after epoch {len(state['curve'])}, the last that were saved, are in {path}."
+
+
+def difference(name: str, before: object, now: object) -> str:
+    """What of a run's identity changed: its name, and of a dictionary each entry, as it was and as it is."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return {"train": "set of training faces", "val": "set of held-out faces"}.get(name, name)
+    keys = [k for k in now | before if now.get(k) != before.get(k)]
+    return f"{name} ({', '.join(f'{k}: {before.get(k)!r} then, {now.get(k)!r} now' for k in keys)})"
 
 
 def finished(folder: Path) -> bool:
