@@ -9,6 +9,7 @@ from chromium import CHROMIUM, NONE, chromium
 HTML = Path(__file__).parents[1] / "_build" / "html"
 PAGES = sorted(p.relative_to(HTML).as_posix() for p in (HTML / "book").rglob("*.html"))
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+WIDE = (1600, 900)
 
 pytestmark = [
     pytest.mark.skipif(not PAGES, reason="the book is not built: make html"),
@@ -27,7 +28,7 @@ def opened(browser, page: str, size: str = "desktop", scheme: str = "light", for
 
     Setting the formulas takes longer than all the rest, so MathJax is loaded only for tests that look at them.
     """
-    width, height = SIZES[size]
+    width, height = {**SIZES, "wide": WIDE}[size]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     tab = context.new_page()
     problems = []
@@ -53,6 +54,16 @@ def test_a_page_is_whole_and_does_not_scroll_sideways(browser, page, size, schem
     headings = tab.evaluate("document.querySelectorAll('main article h1').length")
     tab.context.close()
     assert (problems, width, broken, unnamed, headings) == ([], 0, [], [], 1)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_code_and_tables_are_read_whole_on_a_wide_screen(browser, page):
+    """Where there is room for 108 letters, nothing has to be pushed sideways to be read."""
+    tab, _ = opened(browser, page, "wide")
+    cut = tab.evaluate("""[...document.querySelectorAll('.cell_input pre, .cell_output pre, .cell_output table')]
+                          .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText.slice(0, 60))""")
+    tab.context.close()
+    assert cut == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
