@@ -13,6 +13,7 @@ import torch
 from drawn import blob_faces
 
 from facekp.errors import InputError
+from facekp.metrics import rmse
 from facekp.models import create_model, load_model
 from facekp.predict import predict
 from facekp.training import TrainConfig, fit
@@ -98,6 +99,27 @@ torch.save(gradients[0], folder / f"gradients{os.environ['RANK']}.pt")
     assert written["processes"] == 2 and record["processes"] == 1
     for line, other in zip(record["curve"], written["curve"], strict=True):
         assert line["loss"] == pytest.approx(other["loss"], rel=1e-4)
+
+
+def test_batch_statistics_are_the_leaders_in_every_process(tmp_path):
+    """Each process averages those of its own faces; the record must be of the one model that is written."""
+    run_team("""
+torch.manual_seed(3)
+network = create_model("hourglass-s", channels=16, depth=2)
+config = TrainConfig(epochs=2, batch_size=8, device="cpu", precision="fp32", ema=0.5)
+record = fit(network, *faces_with_gaps(), config, folder / "run", progress=False)
+torch.save(network.state_dict(), folder / f"weights{os.environ['RANK']}.pt")
+(folder / f"metrics{os.environ['RANK']}.json").write_text(json.dumps(record["metrics"]))
+""", tmp_path)
+    first, second = (torch.load(tmp_path / f"weights{rank}.pt", weights_only=True) for rank in "01")
+    assert any("running_mean" in name for name in first)
+    for name in first:
+        torch.testing.assert_close(first[name], second[name], rtol=0, atol=1e-6, msg=name)
+    test = faces_with_gaps()[1]
+    points, _ = predict(load_model(tmp_path / "run" / "model.safetensors"), test.images)
+    for rank in "01":
+        told = json.loads((tmp_path / f"metrics{rank}.json").read_text())["rmse"]
+        assert told == pytest.approx(rmse(points, test.keypoints), rel=1e-4)
 
 
 def test_the_command_line_works_under_torchrun(tmp_path):
