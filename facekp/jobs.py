@@ -14,6 +14,7 @@ from facekp.data.regimes import with_conventions
 from facekp.errors import InputError
 from facekp.locks import clear_partials
 from facekp.models import KeypointModel, check_options, create_model
+from facekp.models.count import features_of_maps
 from facekp.training import TrainConfig
 from facekp.training.state import finished
 from facekp.training.team import Team, join
@@ -72,8 +73,18 @@ class Job:
         return with_conventions(subset(data.load(self.source, progress=True), self.keypoints), self.conventions)
 
     def network(self, faces: Faces) -> KeypointModel:
-        """A fresh network for these faces."""
-        return create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.origin, **self.asked)
+        """A fresh network for these faces.
+
+        Raises:
+            InputError: it has fewer features than it shall draw maps.
+        """
+        model = create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.origin, **self.asked)
+        features, K = features_of_maps(model), len(faces.scheme)
+        if features is not None and features < K:
+            raise InputError(f"Expected a network with at least as many features as the {K} maps that it shall draw of "
+                             f"them; {self.model} has {features} here, and would never draw some of the points. Add "
+                             f"--option channels={8 * -(-K // 8)} (in a plan: options = {{ channels = ... }}).")
+        return model
 
     def notes(self) -> dict:
         """How the faces were split, for the record."""
@@ -191,5 +202,5 @@ def find_lr(job: Job, picture: Path) -> str:
     torch.manual_seed(job.config.seed)
     found = training.find_lr(job.network(faces), faces, job.config)
     plots.save(plots.range_test(found), picture)
-    return (f"The loss falls fastest at a rate of {found['suggestion']:.1e}; the test ended at {found['lr'][-1]:.1e}. "
-            f"Wrote {picture}")
+    return (f"The loss falls up to a rate of {found['end']:.1e}; a good peak is a third of that, "
+            f"{found['suggestion']:.1e} (--lr). Wrote {picture}")

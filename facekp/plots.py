@@ -230,7 +230,7 @@ def points_only(truth: np.ndarray, predicted: np.ndarray, scheme: Scheme, titles
         both = np.stack([marked, found], axis=1)  # (K, 2, 2)
         axis.plot(*both.transpose(2, 1, 0), color=BASELINE, lw=0.8)
         draw_points(axis, marked, scheme, TRUTH)
-        draw_points(axis, found, scheme, PREDICTED)
+        draw_points(axis, found, scheme, PREDICTED, marker="x")
         axis.set(xlim=(-8, 104), ylim=(104, -8), aspect="equal")
         axis.set_title(title, fontsize=8)
     return figure
@@ -252,7 +252,7 @@ def range_test(found: dict) -> Figure:
     plt.close(figure)
     axis.plot(found["lr"], found["loss"], color=BASELINE, lw=0.8, alpha=0.6, label="each step")
     axis.plot(found["lr"], found["smooth"], color=SERIES[0], label="smoothed")
-    label = f"falls fastest at {found['suggestion']:.1e}"
+    label = f"a third of where the descent ends: {found['suggestion']:.1e}"
     axis.axvline(found["suggestion"], color=SERIES[1], ls="--", label=label)
     limits = (0.9 * min(found["smooth"]), 1.2 * found["smooth"][0])
     axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=limits)

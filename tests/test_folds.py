@@ -16,6 +16,7 @@ from facekp.keypoints import Scheme
 from facekp.models import create_model
 from facekp.predict import predict
 from facekp.training import Ensemble, TrainConfig, board, find_lr, fit, fit_folds, overfit
+from facekp.training.checks import end_of_descent
 from facekp.training.compiled import compiled
 from facekp.training.folds import MeanHead, load_ensemble
 
@@ -106,6 +107,15 @@ def test_the_range_test_finds_a_rate_that_learns_and_stops_where_the_loss_explod
     assert 1e-4 < found["suggestion"] < 0.3 and np.isfinite(found["loss"]).all()
     ratios = np.diff(np.log(found["lr"]))
     np.testing.assert_allclose(ratios, ratios[0])
+
+
+def test_the_end_of_a_descent_is_found_between_noise_and_a_second_dip():
+    """Flat and noisy, then falling, then restless with a late dip as low as the first."""
+    flat = 1 + 0.03 * np.resize([1, -1], 20)
+    curve = np.concatenate([flat, np.linspace(1, 0.5, 20), [0.56, 0.6, 0.7, 0.49, 0.9, 3.0]])
+    assert end_of_descent(curve) == 39
+    assert end_of_descent(curve[:40]) == 39
+    assert end_of_descent(np.linspace(1, 9, 10)) == 0
 
 
 def test_where_compiling_fails_the_network_runs_as_it_is_and_says_why(monkeypatch):

@@ -11,7 +11,7 @@ from torch import nn
 from facekp import heatmaps
 from facekp.errors import InputError
 from facekp.models import MODELS, create_model, load_model, save_model
-from facekp.models.count import macs, parameters, row, table
+from facekp.models.count import features_of_maps, macs, parameters, row, table
 from facekp.models.fcn import bilinear_up
 from facekp.models.lgcn import GAIN, FixedKernel
 from facekp.models.parts import set_stage
@@ -219,6 +219,22 @@ def test_multiplications_by_hand():
     assert macs(up, size=24) == 24 * 24 * 4 * 16
     net = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(2 * 24 * 24, 30))
     assert macs(net, size=24) == 24 * 24 * 2 * 9 + 2 * 24 * 24 * 30
+
+
+def test_maps_have_no_higher_rank_than_the_features_that_they_are_made_of():
+    """Fewer features than keypoints: some maps are sums of others. No network of the book is so narrow."""
+    narrow = create_model("unet", channels=4, depth=2).eval()
+    nn.init.normal_(narrow.network.head.weight)
+    with torch.no_grad():
+        maps = narrow(torch.rand(1, 1, 96, 96))[0].flatten(1).double()  # (15, 9216)
+    centred = maps - maps.mean(1, keepdim=True)  # without each map's own constant
+    assert features_of_maps(narrow) == torch.linalg.matrix_rank(centred, rtol=1e-4) == 4
+    with torch.device("meta"):
+        found = {name: features_of_maps(create_model(name)) for name in MODELS}
+    assert {name for name, features in found.items() if features is None} == {
+        "cnn3", "vgg16-s", "vgg16", "resnet18", "resnet34", "resnet50"}
+    assert all(features >= 15 for features in found.values() if features is not None)
+    assert (found["unet-s"], found["hourglass-s"], found["lgcn"]) == (16, 64, 128)
 
 
 def test_the_table_counts_every_network_without_its_numbers():

@@ -105,7 +105,7 @@ def find_lr(
     picture: Annotated[Path, typer.Argument(metavar="OUT.png", help="Draw the loss over the rate here.")],
     model: Model = "hourglass-s", option: Options = None, head: HeadOptions = None, setting: Settings = None,
 ) -> None:
-    """Let the learning rate grow step by step and see where the loss falls fastest, and where it explodes."""
+    """Let the learning rate grow step by step and see how far the loss falls, and where it explodes."""
     from facekp import jobs
     from facekp.recipes import recipe
 

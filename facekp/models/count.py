@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from facekp.models import MODELS, create_model
 from facekp.models.lgcn import FixedKernel
+from facekp.models.model import KeypointModel
 
 Counted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear | FixedKernel
 
@@ -12,6 +13,18 @@ Counted = nn.Conv2d | nn.ConvTranspose2d | nn.Linear | FixedKernel
 def parameters(model: nn.Module) -> int:
     """Numbers in the model, frozen ones included."""
     return sum(p.numel() for p in model.parameters())
+
+
+def features_of_maps(model: KeypointModel) -> int | None:
+    """From how many features the last layer makes a map for each keypoint; None if it makes none.
+
+    Each map is a weighted sum of these features, so no more maps than features can differ freely: with fewer features
+    than keypoints, some points are never drawn, however long one trains.
+    """
+    K = len(model.scheme)
+    last = [m.in_channels for m in model.modules()
+            if isinstance(m, nn.Conv2d | nn.ConvTranspose2d) and m.out_channels == K]
+    return last[-1] if last else None
 
 
 @torch.no_grad()

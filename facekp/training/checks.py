@@ -58,7 +58,8 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
             steps: int = 100, progress: bool = True) -> dict:
     """The learning-rate range test (Smith 2017): the rate grows with every step until the loss explodes.
 
-    Where the loss falls fastest is a good peak for a schedule with warm-up; where it begins to rise is too much.
+    Where the loss stops falling, the rate is too much. A third of that is a good peak for a schedule with warm-up: a
+    rule of thumb, to be read off the curve rather than to the digit.
 
     Args:
         model: fresh; a copy is trained, the model stays as it is.
@@ -70,7 +71,7 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
 
     Returns:
         ``lr`` and ``loss``, one number per step until the smoothed loss was four times its best; ``smooth``, the
-        smoothed loss; ``suggestion``, the rate where it fell fastest.
+        smoothed loss; ``end``, the rate at which its first long descent ended; ``suggestion``, a third of that.
 
     Raises:
         InputError: faces that do not fit the model, or a loss that was no number before the third step.
@@ -96,6 +97,20 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     if n < 2:
         raise InputError(f"Expected a loss that is a number for at least two steps, to see where it falls; found {n}. "
                          "Begin at a lower rate, or take more steps.")
-    slope = np.gradient(np.array(smooth[:n]), np.log(rates[:n]))
+    end = rates[end_of_descent(np.array(smooth[:n]))]
     return {"lr": rates[:n].tolist(), "loss": losses[:n], "smooth": smooth[:n],
-            "suggestion": float(rates[:n][np.argmin(slope)])}
+            "end": float(end), "suggestion": float(end / 3)}
+
+
+def end_of_descent(smooth: np.ndarray) -> int:
+    """The step with the lowest loss before the curve turns: before it first rises by 2 % over its best so far.
+
+    Rises in the first half of the fall do not count: as long as the rate is too small to matter, batches alone move
+    the loss.
+
+    Args:
+        smooth: (n,) the smoothed loss.
+    """
+    start = int(np.argmax(smooth <= (smooth[0] + smooth.min()) / 2))
+    risen = np.flatnonzero(smooth[start:] > 1.02 * np.minimum.accumulate(smooth[start:]))
+    return start + int(np.argmin(smooth[start : start + risen[0]] if len(risen) else smooth[start:]))
