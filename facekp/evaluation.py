@@ -55,8 +55,8 @@ def open_runs(runs: list[str | Path], device: str = "auto", to_test: bool = Fals
     sides = {str(run): r["data"]["val"]["fingerprint"] for run, (_, r) in zip(runs, opened, strict=True) if "data" in r}
     if len(set(sides.values())) > 1:
         found = ", ".join(f"{side} for {run}" for run, side in sides.items())
-        raise InputError("Expected runs with the same held-out faces (the same data, share and seed); found the "
-                         f"fingerprints {found}: a face held out by one was learnt by another.")
+        raise InputError("Expected runs with the same held-out faces (the same data, share and seed); found "
+                         f"different sets, of the fingerprints {found}: a face held out by one was learnt by another.")
     unknown = [str(run) for run, (_, r) in zip(runs, opened, strict=True) if "data" not in r]
     if to_test and unknown:
         raise InputError(f"Expected runs that say which faces they held out; found {', '.join(unknown)}, which may "

@@ -176,7 +176,7 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
         InputError: there are none, one is damaged, or their held-out faces differ for the same seed.
     """
     files = sorted(Path(folder).glob("*.json"))
-    other = next((p for p in files if not {"name", "metrics"} <= read_json(p).keys()), None)
+    other = next((p for p in files if not {"name", "metrics"} & read_json(p).keys()), None)
     if other or not files:
         within = sorted({str(p.parent) for p in Path(folder).glob("*/*.json")})
         advice = f" There are files in {listed(within)}." if within else ""

@@ -81,7 +81,7 @@ def test_folds_hold_each_face_out_once():
 
 @pytest.mark.parametrize("share", [0, 1, 0.001])
 def test_a_split_with_an_empty_side_is_refused(share):
-    with pytest.raises(InputError, match="one side empty"):
+    with pytest.raises(InputError, match="expected at least one each"):
         some(20).split(share)
 
 

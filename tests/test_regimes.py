@@ -30,7 +30,7 @@ from facekp.predict import predict, to_float
 from facekp.training import TrainConfig
 
 TIP, BASE, LIP, MIDDLE = TWO.index("nose_tip", "nose_base", "mouth_center_bottom_lip", "mouth_center")
-TINY = ["--option", "channels=16", "--option", "depth=2", "--epochs", "1", "--batch-size", "8", "--held-out", "0.25"]
+TINY = ["--option", "channels=24", "--option", "depth=2", "--epochs", "1", "--batch-size", "8", "--held-out", "0.25"]
 
 
 def labelled(seed: int, n: int = 40) -> Faces:

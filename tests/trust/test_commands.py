@@ -27,9 +27,9 @@ from facekp.data.generated.group import group
 
 ROOT = shown.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-TINY_NETWORK = ("--option", "channels=8", "--option", "depth=1")
+TINY_NETWORK = ("--option", "channels=24", "--option", "depth=1")
 SHORTER = {  # what is added so that minutes become seconds; the command itself stays as it is shown
-    "demo": ("--seconds", "0"),  # two epochs, on fewer faces: see the fixture
+    "demo": ("--seconds", "1"),  # two epochs, on fewer faces: see the fixture
     "train": ("--epochs", "1", *TINY_NETWORK),
     "check": TINY_NETWORK,
     "find-lr": (*TINY_NETWORK, "--set", "batch_size=8"),
@@ -84,6 +84,8 @@ def stand_ins(tmp_path_factory) -> Path:
         Image.fromarray(faces.images[0]).save(folder / name)
     for name in ("party.jpg", "scene.png"):
         Image.fromarray(group(1, 2, seed=1)[0]).save(folder / name)
+    (folder / "photos").mkdir()
+    shutil.copy(folder / "party.jpg", folder / "photos")
     (folder / "my-animals" / "images").mkdir(parents=True)
     rows = ["file,left_ear_x,left_ear_y,right_ear_x,right_ear_y"]
     for i in range(12):

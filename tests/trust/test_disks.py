@@ -25,7 +25,7 @@ WRITERS = {
     "predicted.png": "predict run faces.npz points.csv --out {out}",
     "worst.png": "evaluate run faces.npz --picture {out}",
     "sheet.png": "inspect faces.npz --picture {out}",
-    "rates.png": "find-lr faces.npz {out} --option channels=8 --option depth=1 --set batch_size=2",
+    "rates.png": "find-lr faces.npz {out} --option channels=16 --option depth=1 --set batch_size=2",
     "errors.json": "results analyse run faces.npz {out}",
     "model.onnx": "export run {out}",
 }

@@ -20,11 +20,11 @@ model = "mean face"
 [[run]]
 name = "small"
 model = "hourglass-s"
-options = { channels = 8, depth = 1 }
+options = { channels = 16, depth = 1 }
 set = { epochs = 2, batch_size = 4, save_every = 0 }
 """
 TRAINING = ("--epochs", "2", "--batch-size", "4", "--held-out", "0.25",
-            "--option", "channels=8", "--option", "depth=1", "--set", "save_every=0")
+            "--option", "channels=16", "--option", "depth=1", "--set", "save_every=0")
 COMMANDS = {
     "extract": ("extract", "faces.npz", "out/faces"),
     "generate": ("generate", "2", "out/faces"),
