@@ -10,6 +10,7 @@ from torch import nn
 
 from facekp import heatmaps
 from facekp.errors import InputError
+from facekp.keypoints import Scheme
 from facekp.models import MODELS, create_model, load_model, save_model
 from facekp.models.count import features_of_maps, macs, parameters, row, table
 from facekp.models.fcn import bilinear_up
@@ -234,6 +235,9 @@ def test_maps_have_no_higher_rank_than_the_features_that_they_are_made_of():
     assert {name for name, features in found.items() if features is None} == {
         "cnn3", "vgg16-s", "vgg16", "resnet18", "resnet34", "resnet50"}
     assert all(features >= 15 for features in found.values() if features is not None)
+    names = tuple(map(str, range(32)))  # as many as cnn3 has channels: it draws no map all the same
+    assert features_of_maps(create_model("cnn3", Scheme("many", names))) is None
+    assert features_of_maps(create_model("unet-s", Scheme("many", names))) == 16
     assert (found["unet-s"], found["hourglass-s"], found["lgcn"]) == (16, 64, 128)
 
 

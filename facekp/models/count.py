@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from facekp.heads import CoordinateHead
 from facekp.models import MODELS, create_model
 from facekp.models.lgcn import FixedKernel
 from facekp.models.model import KeypointModel
@@ -21,6 +22,8 @@ def features_of_maps(model: KeypointModel) -> int | None:
     Each map is a weighted sum of these features, so no more maps than features can differ freely: with fewer features
     than keypoints, some points are never drawn, however long one trains.
     """
+    if isinstance(model.head, CoordinateHead):
+        return None
     K = len(model.scheme)
     last = [m.in_channels for m in model.modules()
             if isinstance(m, nn.Conv2d | nn.ConvTranspose2d) and m.out_channels == K]
