@@ -24,3 +24,8 @@ class InputError(ValueError):
         if len(text) > LONGEST:
             text = f"{text[:LONGEST * 3 // 4]} ... {text[-LONGEST // 4:]}"
         super().__init__(f"{text}\n{steps}" if steps else text)
+
+
+def listed(names: list[str]) -> str:
+    """Names for a message: the first eight, and how many more."""
+    return "nothing" if not names else ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -12,9 +12,8 @@ import torch
 from facekp import metrics, training
 from facekp.data.alike import lookalikes
 from facekp.data.faces import Faces
-from facekp.data.packed import listed
 from facekp.data.regimes import told
-from facekp.errors import InputError
+from facekp.errors import InputError, listed
 from facekp.files import read_json, write_json
 from facekp.jobs import Job
 from facekp.locks import Busy

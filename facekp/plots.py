@@ -24,6 +24,7 @@ from facekp.keypoints import Scheme
 
 TRUTH, PREDICTED, BASELINE = "#009E73", "#D55E00", "#777777"
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MANY = 6  # lines of a chart; of more the legend would lie on them
 
 
 def check_picture(path: str | Path | None) -> None:
@@ -46,9 +47,16 @@ def styles() -> Iterator[dict]:
     return cycle([{"color": colour, "linestyle": dashes} for dashes in ("-", "--", ":", "-.") for colour in SERIES])
 
 
-def add_legend(axis: Axes, most: int = 6) -> None:
-    """The legend, in the chart or, of more than ``most`` lines, beside it."""
-    if len(axis.get_legend_handles_labels()[1]) > most:
+def chart(lines: int) -> tuple[Figure, Axes]:
+    """A closed figure for so many lines; a larger one where their legend stands beside them."""
+    figure, axis = plt.subplots(figsize=(10, 5) if lines > MANY else (7, 3.5), layout="constrained")
+    plt.close(figure)
+    return figure, axis
+
+
+def add_legend(axis: Axes) -> None:
+    """The legend, in the chart or, of many lines, beside it."""
+    if len(axis.get_legend_handles_labels()[1]) > MANY:
         axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
     else:
         axis.legend(frameon=False)
@@ -157,9 +165,7 @@ def heatmaps(image: np.ndarray, maps: np.ndarray, names: Sequence[str], columns:
 
 def curves(records: dict[str, dict], title: str = "") -> Figure:
     """Validation RMSE over the epochs of each named record, with the mean face as a dashed line."""
-    figure, axis = plt.subplots(figsize=(7 if len(records) <= 6 else 10, 3.5 if len(records) <= 6 else 5),
-                                layout="constrained")
-    plt.close(figure)
+    figure, axis = chart(len(records))
     for (name, record), style in zip(records.items(), styles(), strict=False):
         curve = record["curve"]
         axis.plot([p["epoch"] for p in curve], [p["val_rmse"] for p in curve], label=name, **style)
@@ -190,9 +196,7 @@ def log_scale(axis: Axes) -> None:
 
 def error_curves(errors: dict[str, np.ndarray], limit: float, xlabel: str) -> Figure:
     """Cumulative error distributions: the share of faces whose error (N,) is below each threshold."""
-    figure, axis = plt.subplots(figsize=(7 if len(errors) <= 6 else 10, 3.5 if len(errors) <= 6 else 5),
-                                layout="constrained")
-    plt.close(figure)
+    figure, axis = chart(len(errors))
     for (name, values), style in zip(errors.items(), styles(), strict=False):
         axis.plot(*metrics.ced(values, limit), label=f"{name} (AUC {metrics.auc(values, limit):.2f})", **style)
     axis.set(xlabel=xlabel, ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
@@ -238,8 +242,7 @@ def points_only(truth: np.ndarray, predicted: np.ndarray, scheme: Scheme, titles
 
 def calibration(found: dict[str, np.ndarray]) -> Figure:
     """RMSE over confidence, a mark per group of :func:`facekp.analysis.calibration`."""
-    figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    plt.close(figure)
+    figure, axis = chart(1)
     axis.plot(found["confidence"], found["rmse"], "o-", color=SERIES[0])
     axis.set(xlabel="confidence: the mean of a tenth of all points", ylabel="RMSE of these points (px)",
              ylim=(0, None))
@@ -248,8 +251,7 @@ def calibration(found: dict[str, np.ndarray]) -> Figure:
 
 def range_test(found: dict) -> Figure:
     """The loss over the learning rate, as ``training.find_lr`` found it: each step, smoothed, and the suggestion."""
-    figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
-    plt.close(figure)
+    figure, axis = chart(1)
     axis.plot(found["lr"], found["loss"], color=BASELINE, lw=0.8, alpha=0.6, label="each step")
     axis.plot(found["lr"], found["smooth"], color=SERIES[0], label="smoothed")
     label = f"a third of where the descent ends: {found['suggestion']:.1e}"

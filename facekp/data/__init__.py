@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 
 from facekp.data.faces import Faces
-from facekp.data.packed import listed
-from facekp.errors import InputError
+from facekp.data.packed import names_of
+from facekp.errors import InputError, listed
 
 __all__ = ["Faces", "find_kaggle", "load"]
 
 PLACES = ("data/kaggle", "../data/kaggle", "/content/drive/MyDrive/facekp", "/kaggle/input/facial-keypoints-detection")
 """Where Kaggle's files are looked for: this repository, its book folder, Google Drive in Colab, a Kaggle notebook."""
-KAGGLE_FILES = ("training.csv", "training.zip", "facial-keypoints-detection.zip")
+KAGGLE_FILES = names_of("training")
 
 
 def load(source: str | Path, progress: bool = False) -> Faces:

@@ -13,10 +13,10 @@ import pandas as pd
 
 from facekp.data.cache import remembered
 from facekp.data.faces import Faces
-from facekp.data.packed import find, is_zip, listed, opened
+from facekp.data.packed import find, is_zip, opened
 from facekp.data.pixels import AGAIN, read_header, read_rows
 from facekp.data.table import read_cells
-from facekp.errors import InputError
+from facekp.errors import InputError, listed
 from facekp.files import replacing
 from facekp.keypoints import KAGGLE
 

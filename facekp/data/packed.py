@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from facekp.errors import InputError
+from facekp.errors import InputError, listed
 
 COMPETITION = "facial-keypoints-detection"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # how a zip begins, and an empty one
@@ -31,11 +31,16 @@ class Source(NamedTuple):
     size: int  # bytes
 
 
+def names_of(stem: str) -> tuple[str, str, str]:
+    """The files that may hold ``stem``.csv, the nearest first."""
+    return f"{stem}.csv", f"{stem}.zip", f"{COMPETITION}.zip"
+
+
 def find(path: str | Path, stem: str) -> Path:
     """``path`` itself or, of a folder, the file in it that holds ``stem``.csv."""
     path = Path(os.path.expanduser(path))
     if os.path.isdir(path):
-        names = [f"{stem}.csv", f"{stem}.zip", f"{COMPETITION}.zip"]
+        names = names_of(stem)
         for name in names:
             if (path / name).is_file():
                 return path / name
@@ -128,7 +133,3 @@ def _archive(stack: ExitStack, stream: BinaryIO, name: str) -> zipfile.ZipFile:
         return stack.enter_context(zipfile.ZipFile(stream))
     except (ValueError, struct.error) as e:  # what zipfile lets through: names that are not UTF-8, places below 0
         raise zipfile.BadZipFile(str(e)) from None
-
-
-def listed(names: list[str]) -> str:
-    return "nothing" if not names else ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

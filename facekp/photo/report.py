@@ -9,8 +9,7 @@ import pandas as pd
 
 from facekp import plots
 from facekp.data import KAGGLE_FILES
-from facekp.data.packed import listed
-from facekp.errors import InputError
+from facekp.errors import InputError, listed
 from facekp.evaluation import open_runs, predict_to_csv
 from facekp.files import check_new, check_table, replacing
 from facekp.photo.found import Found, predict_photo
