@@ -8,6 +8,9 @@ import importlib.util
 import io
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -90,6 +93,52 @@ def test_several_controls_move_with_one_drawing():
     made = live.Live("two", controls, lambda **values: calls.append(values) or shown)
     made.set(a=5, b=6)
     assert calls == [{"a": 1, "b": 2}, {"a": 5, "b": 6}] and made.values == {"a": 5, "b": 6}
+
+
+def numbers(see) -> live.Live:
+    return live.Live("one", {"a": live.slider("a", 0.0, 0.0, 9.0, 0.01)}, see)
+
+
+def test_a_number_that_comes_back_in_a_browsers_digits_is_no_movement():
+    calls, shown = [], lab.see()
+    made = numbers(lambda a: calls.append(a) or shown)
+    made.controls["a"].value = 0.07
+    made.controls["a"].value = 0.06999999999999995  # what noUiSlider makes of it
+    assert calls == [0.0, 0.07] and made.values == {"a": 0.07}
+
+
+def test_two_threads_draw_one_after_the_other_and_the_last_value_stays():
+    calls, busy, shown = [], threading.Lock(), lab.see()
+
+    def see(a):
+        assert busy.acquire(blocking=False), "two drawings at once"
+        time.sleep(0.02)
+        calls.append(a)
+        busy.release()
+        return live.Seen(shown.figure, f"{a}")
+
+    made = numbers(see)
+    with ThreadPoolExecutor(2) as pool:
+        for work in [pool.submit(made.set, a=i / 100) for i in range(1, 31)]:
+            work.result()
+    assert made.words.value == f"{made.values['a']}" == f"{calls[-1]}"
+
+
+def test_what_could_not_be_drawn_is_tried_again_at_the_next_movement():
+    shown, wrong = lab.see(), [False]
+
+    def see(a):
+        if wrong[0]:
+            raise InputError("not now")
+        return live.Seen(shown.figure, f"{a}")
+
+    made = numbers(see)
+    wrong[0] = True
+    with pytest.raises(InputError, match="not now"):
+        made.set(a=1.0)
+    wrong[0] = False
+    made.set(a=1.0)
+    assert made.words.value == "1.0"
 
 
 def test_the_output_holds_a_widget_a_picture_and_a_text():
@@ -212,6 +261,7 @@ def test_random_views_keep_to_their_limits_and_to_the_steps_of_the_sliders():
     assert max(abs(v.rotation) for v in views) <= 20 and max(v.scale for v in views) <= 1.2
     assert 60 < sum(v.mirror == "swapped" for v in views) < 140 and {v.mirror for v in views} == {"no", "swapped"}
     assert views[0] == playground.random_view(0, limits) != views[1]
+    assert playground.seen_image(blob_faces(1).images[0], views[0]).shape == (96, 96)
 
 
 def test_the_buttons_draw_a_view_and_take_it_back():

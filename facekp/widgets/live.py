@@ -6,6 +6,7 @@ calls it when a control moves, and it is the only one that knows ipywidgets.
 
 import base64
 import io
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -72,6 +73,11 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
 
 
+def tidy(value: Any) -> Any:
+    """A number as the slider shows it: a browser sends the 0.07 that it was given back as 0.06999999999999995."""
+    return round(value, 9) if isinstance(value, float) else value
+
+
 class Live:
     """A widget: in a notebook the controls; wherever no kernel runs, a still picture of how they began.
 
@@ -85,6 +91,8 @@ class Live:
         """``see(**values)`` is called now, and again whenever a control moves."""
         w = ipywidgets()
         self.title, self.controls, self._see, self._held = title, controls, see, False
+        self._drawn: dict[str, Any] | None = None
+        self._lock = threading.RLock()  # JupyterLab moves sliders in one thread and presses buttons in another
         self.picture = picture()
         self.words = w.HTML()
         column = w.VBox([*controls.values(), w.HBox(buttons)], layout=w.Layout(margin="0 1em 0 0"))
@@ -95,26 +103,35 @@ class Live:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Where the controls stand."""
-        return {name: control.value for name, control in self.controls.items()}
+        """Where the controls stand, in the numbers that they show."""
+        return {name: tidy(control.value) for name, control in self.controls.items()}
 
     def set(self, **values: Any) -> None:
         """Move several controls, and draw once."""
-        self._held = True
-        try:
-            for name, value in values.items():
-                self.controls[name].value = value
-        finally:
-            self._held = False
-        self.update()
+        with self._lock:
+            self._held = True
+            try:
+                for name, value in values.items():
+                    self.controls[name].value = value
+            finally:
+                self._held = False
+            self.update()
 
     def update(self) -> None:
-        """Draw what the controls ask for, unless more of them are about to move."""
-        if not self._held:
-            self._draw()
+        """Draw what the controls ask for, unless it is drawn already or more of them are about to move."""
+        if self._held or self.values == self._drawn:
+            return
+        with self._lock:
+            if self.values != self._drawn:  # another thread may have drawn it meanwhile
+                self._draw()
 
     def _draw(self) -> Seen:
-        seen = self._see(**self.values)
+        self._drawn = self.values
+        try:
+            seen = self._see(**self._drawn)
+        except BaseException:
+            self._drawn = None  # the next movement tries again
+            raise
         self.picture.value, self.words.value = png(seen.figure), seen.html
         return seen
 

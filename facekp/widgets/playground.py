@@ -88,7 +88,7 @@ def seen_points(points: np.ndarray, view: View, size: tuple[int, int], scheme: S
 
 def random_view(seed: int, limits: Augment) -> View:
     """A view such as a training may draw from ``limits``; it mirrors with their probability, and always swaps."""
-    u = np.random.default_rng(seed).uniform(-1, 1, 9)
+    u = np.random.default_rng(seed).uniform(-1, 1, 9).tolist()  # numbers of Python, as a slider gives them
     return View(
         rotation=round(limits.rotation * u[0], 1),
         scale=round(math.exp(math.log1p(limits.scale) * u[1]), 2),
