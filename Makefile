@@ -7,7 +7,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 BROWSER := tests/test_rendered.py tests/test_live.py tests/test_widgets_browser.py
-NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 300
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600
 AWAY := $(shell mktemp -u -d)
 
 .PHONY: book html single links serve test lint unit trust notebooks rendered audit colab compat execute stamp clean
@@ -53,7 +53,7 @@ rendered: .venv/installed
 notebooks: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps --target $(AWAY)/site .
 	cp book/*.ipynb tests/nbval.cfg $(AWAY)/ && mkdir $(AWAY)/tests && mv $(AWAY)/nbval.cfg $(AWAY)/tests/
-	cd $(AWAY) && PYTHONPATH=$(AWAY)/site TQDM_DISABLE=1 FACEKP_KAGGLE= $(CURDIR)/$(BIN)/python -m pytest -p no:cacheprovider $(NBVAL) .
+	cd $(AWAY) && PYTHONPATH=$(AWAY)/site TQDM_DISABLE=1 FACEKP_KAGGLE= OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m pytest -p no:cacheprovider $(NBVAL) -n auto --dist loadscope .
 	rm -rf $(AWAY)
 
 # Known vulnerabilities in what is installed; needs a connection. --strict: what could not be asked about is an error.
