@@ -47,9 +47,10 @@ class Ensemble(KeypointModel):
     """
 
     def __init__(self, models: list[KeypointModel]) -> None:
-        found = {(m.scheme.names, m.size, m.origin) for m in models}
-        if len(found) != 1:
-            raise InputError(f"Expected models with the same points, image size and origin; found {len(found)} kinds.")
+        if not models:
+            raise InputError("Expected at least one model to take the mean of; found none.")
+        for model in models[1:]:
+            _check_alike(models[0], model)
         first, name = models[0], f"mean of {len(models)} models"
         super().__init__(nn.ModuleList(models), MeanHead(), first.scheme, name, first.size, {}, first.origin)
 
@@ -70,6 +71,24 @@ class Ensemble(KeypointModel):
             points, confidence = model.head.decode(model(images, regime))
             answers.append(torch.cat([points, confidence[..., None]], -1))
         return torch.stack(answers)
+
+
+def _check_alike(first: KeypointModel, other: KeypointModel) -> None:
+    """InputError, which says where two models differ, unless the mean of their answers makes sense."""
+    ours, theirs = first.scheme.names, other.scheme.names
+    if len(ours) != len(theirs):
+        differ = f"{len(ours)} and {len(theirs)} points"
+    elif ours != theirs:
+        pair = next((a, b) for a, b in zip(ours, theirs, strict=True) if a != b)
+        differ = "points of other names or in another order, '{}' and '{}'".format(*pair)
+    elif first.size != other.size:
+        differ = f"images of {first.size} and {other.size} pixels"
+    elif first.origin != other.origin:
+        differ = f"origins {first.origin} and {other.origin}"
+    else:
+        return
+    raise InputError(f"Expected models with the same points, image size and origin; found {first.name} and "
+                     f"{other.name} with {differ}. Give only models that agree.")
 
 
 def fit_folds(
