@@ -180,10 +180,22 @@ def test_unknown_names():
 
 
 @pytest.mark.parametrize("make", [
-    lambda: HeatmapHead(sigma=0), lambda: HeatmapHead(stride=-1), lambda: DSNTHead(sigma=0), lambda: PartHead(disc=0)])
+    lambda: HeatmapHead(sigma=0), lambda: HeatmapHead(sigma=math.inf), lambda: HeatmapHead(stride=-1),
+    lambda: DSNTHead(sigma=0), lambda: PartHead(disc=0)])
 def test_widths_are_above_zero(make):
     with pytest.raises(InputError, match="above 0"):
         make()
+
+
+@pytest.mark.parametrize(("decoder", "options", "told"), [
+    ("local_mean", {"radius": 2.5}, "a whole number above 0 for the decoder's radius; found 2.5"),
+    ("local_mean", {"radius": True}, "found True"), ("local_mean", {"radius": 0}, "found 0"),
+    ("soft_argmax", {"temperature": 0}, "a number above 0 for the decoder's temperature"),
+    ("soft_argmax", {"temperature": "cold"}, "found 'cold'"),
+    ("dark", {"blur": -1.0}, "not below 0 for the decoder's blur"), ("dark", {"blur": math.nan}, "found nan")])
+def test_what_no_decoder_can_work_with_is_refused_at_once(decoder, options, told):
+    with pytest.raises(InputError, match=told):
+        HeatmapHead(decoder=decoder, decoder_options=options)
 
 
 def test_every_head_says_what_it_reads():
