@@ -143,6 +143,7 @@ def report(
         f"{name:28} {'-' if value is None else f'{value:6.3f} px'}"
         for name, value in result["rmse_per_keypoint"].items()
     ]
+    lines += results.left_out_line(result["rmse_per_keypoint"])
     if picture:
         worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
         plots.save(plots.faces(test.select(worst), points[worst], count=32), picture)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from facekp import data, plots, training
+from facekp import data, plots, results, training
 from facekp.data.faces import Faces
 from facekp.data.folder import subset
 from facekp.data.regimes import with_conventions
@@ -153,7 +153,8 @@ def train_one(job: Job, run: Path, resume: bool, team: Team, tensorboard: bool) 
     if team.leads:
         m = record["metrics"]
         print(f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
-              f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}")
+              f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}",
+              *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
 
 
 def train_folds(job: Job, run: Path, k: int, team: Team) -> None:
@@ -172,7 +173,8 @@ def train_folds(job: Job, run: Path, k: int, team: Team) -> None:
     m = record["metrics"]
     print(f"RMSE {m['rmse']:.3f} px on all {len(faces)} faces, each predicted by a model that never saw it "
           f"(folds: {', '.join(f'{r:.3f}' for r in record['rmse_of_folds'])}); the mean face has "
-          f"{m['mean_face_rmse']:.3f} px. Wrote {run}; 'facekp predict' and 'submit' take it as one model.")
+          f"{m['mean_face_rmse']:.3f} px. Wrote {run}; 'facekp predict' and 'submit' take it as one model.",
+          *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
 
 
 def told(line: dict) -> str:

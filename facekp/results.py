@@ -15,7 +15,7 @@ from facekp import metrics
 from facekp.data import kaggle
 from facekp.data.faces import Faces
 from facekp.data.regimes import of_kaggle
-from facekp.errors import InputError
+from facekp.errors import InputError, listed
 from facekp.files import read_json
 from facekp.models import KeypointModel
 
@@ -114,6 +114,27 @@ def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:
     if of_kaggle(faces.scheme) and len(np.unique(kaggle.regime(faces))) == 2:
         out["rmse_per_regime"] = by_regime(points, truth, kaggle.regime(faces))
     return out
+
+
+def left_out(per_keypoint: dict[str, float | None], times: float = 4.0) -> dict[str, float]:
+    """The points whose error is more than ``times`` that of the middle one: a network may have given them up.
+
+    It happens where the last layer makes the maps from hardly more features than there are maps; the mean over all
+    points does not show it. In the book's records, other points stay below 3.4 times the middle one.
+    """
+    errors = {name: error for name, error in per_keypoint.items() if error is not None}
+    limit = times * float(np.median(list(errors.values()))) if errors else np.inf
+    return {name: error for name, error in errors.items() if error > limit}
+
+
+def left_out_line(per_keypoint: dict[str, float | None]) -> list[str]:
+    """A line for people about :func:`left_out`; none if there is nothing to say."""
+    found = left_out(per_keypoint)
+    if not found:
+        return []
+    points = listed([f"{name} {error:.1f} px" for name, error in found.items()])
+    return [f"Far worse than the other points: {points}. The network may have given up drawing them: try more "
+            "channels, or another seed."]
 
 
 ASKED = (17592, 9532)

@@ -10,8 +10,9 @@ from drawn import blob_faces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facekp import analysis, evaluation, heatmaps, plots
+from facekp import analysis, evaluation, heatmaps, jobs, plots, results
 from facekp.data import Faces
+from facekp.data.folder import extract
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE
 from facekp.models import create_model
@@ -24,6 +25,25 @@ def copies(sigma: float, n: int = 400, times: int = 3) -> Faces:
     images = np.repeat(rng.integers(0, 256, (n, 8, 8), dtype=np.uint8), times, axis=0)
     points = np.repeat(rng.uniform(10, 80, (n, 15, 2)), times, axis=0) + rng.normal(0, sigma, (n * times, 15, 2))
     return Faces(images, points.astype(np.float32))
+
+
+def test_a_point_that_is_never_drawn_is_named_and_no_other():
+    usual = {"a": 1.0, "b": 1.1, "c": 3.3, "d": None}
+    assert results.left_out(usual) == {} == results.left_out({"a": None}) and results.left_out_line(usual) == []
+    lost = usual | {"e": 9.0, "f": 1.0}
+    assert results.left_out(lost) == {"e": 9.0}
+    assert results.left_out_line(lost)[0].startswith("Far worse than the other points: e 9.0 px.")
+
+
+def test_training_and_evaluation_say_which_point_is_left_out(tmp_path, monkeypatch, capsys):
+    faces = blob_faces(12)
+    extract(faces, tmp_path / "faces")
+    monkeypatch.setattr(results, "left_out", lambda errors: {"mouth_right_corner": 9.0})
+    job = jobs.Job(tmp_path / "faces", "hourglass-s", TrainConfig(epochs=1, batch_size=8, device="cpu"),
+                   options={"channels": 16, "depth": 2})
+    jobs.train(job, tmp_path / "run")
+    assert "record.json\nFar worse than the other points: mouth_right_corner 9.0 px." in capsys.readouterr().out
+    assert "Far worse" in evaluation.report([tmp_path / "run"], tmp_path / "faces", device="cpu")
 
 
 @pytest.mark.parametrize("times", [2, 3])
