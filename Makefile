@@ -49,7 +49,7 @@ trust: .venv/installed
 rendered: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(BROWSER) -n auto -q -rs
 
-# From a copy far from the repository, with the library as pip installs it: as in Colab.
+# From a copy far from the repository, with the library as pip installs it: as in Colab. Side by side, a thread each.
 notebooks: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps --target $(AWAY)/site .
 	cp book/*.ipynb tests/nbval.cfg $(AWAY)/ && mkdir $(AWAY)/tests && mv $(AWAY)/nbval.cfg $(AWAY)/tests/

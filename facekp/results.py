@@ -119,8 +119,8 @@ def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:
 def left_out(per_keypoint: dict[str, float | None], times: float = 4.0) -> dict[str, float]:
     """The points whose error is more than ``times`` that of the middle one: a network may have given them up.
 
-    It happens where the last layer makes the maps from hardly more features than there are maps; the mean over all
-    points does not show it. In the book's records, other points stay below 3.4 times the middle one.
+    The mean over all points does not show it. Points that are merely hard stay below the limit: among the book's
+    records only the networks are named that drew no map for a point.
     """
     errors = {name: error for name, error in per_keypoint.items() if error is not None}
     limit = times * float(np.median(list(errors.values()))) if errors else np.inf

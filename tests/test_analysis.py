@@ -14,6 +14,7 @@ from facekp import analysis, evaluation, heatmaps, jobs, plots, results
 from facekp.data import Faces
 from facekp.data.folder import extract
 from facekp.errors import InputError
+from facekp.files import read_json
 from facekp.keypoints import KAGGLE
 from facekp.models import create_model
 from facekp.training import TrainConfig, fit
@@ -33,6 +34,17 @@ def test_a_point_that_is_never_drawn_is_named_and_no_other():
     lost = usual | {"e": 9.0, "f": 1.0}
     assert results.left_out(lost) == {"e": 9.0}
     assert results.left_out_line(lost)[0].startswith("Far worse than the other points: e 9.0 px.")
+
+
+def test_among_the_books_records_only_those_are_named_that_drew_no_map():
+    folder = results.records_folder()
+    records = {path.relative_to(folder).as_posix(): read_json(path) for path in folder.rglob("*.json")}
+    errors = {path: record["metrics"]["rmse_per_keypoint"] for path, record in records.items()
+              if "rmse_per_keypoint" in record.get("metrics", {})}
+    found = {path: set(results.left_out(each)) for path, each in errors.items() if results.left_out(each)}
+    assert len(errors) > 50 and found == {
+        "pitfalls/more-maps-than-features.json": {"left_eyebrow_outer_end", "mouth_right_corner"},
+        "protocol-a/unet-s-light-views-1.json": {"nose_tip"}}
 
 
 def test_training_and_evaluation_say_which_point_is_left_out(tmp_path, monkeypatch, capsys):

@@ -98,7 +98,7 @@ def _member(stack: ExitStack, stream: BinaryIO, name: str, wanted: tuple[str, ..
         member = stack.enter_context(archive.open(info))
     except UnicodeDecodeError:
         raise zipfile.BadZipFile("a name in it is not UTF-8") from None
-    except (RuntimeError, NotImplementedError) as e:  # a password, or a feature that Python does not know
+    except RuntimeError as e:  # a password, or a feature of zip files that Python does not know
         raise InputError(f"{name}: cannot be unpacked ({e}). Unpack it by hand and name the CSV.") from None
     if file.endswith(".zip"):
         inner = io.BytesIO()

@@ -52,7 +52,7 @@ def _number(value: object) -> bool:
 def check_positive(**numbers: float) -> None:
     """Raise InputError unless all are finite numbers above 0."""
     for name, value in numbers.items():
-        if not isinstance(value, int | float) or not 0 < value < math.inf:
+        if not _number(value) or value <= 0:
             raise InputError(f"Expected a number above 0 for the head's {name}; found {value!r}.")
 
 
