@@ -107,7 +107,7 @@ def moved(model: KeypointModel, faces: Faces) -> dict[str, dict[str, float]]:
         By kind of move, by its amount as text.
     """
     images = torch.from_numpy(faces.images)[:, None].float()
-    points = torch.from_numpy(faces.keypoints) - model.origin  # as pixels, whatever the labels count from
+    points = torch.from_numpy(faces.keypoints)
     h, w = faces.images.shape[1:]
     regime, limit = told(model, faces), torch.tensor([w - 0.5, h - 0.5])
     found: dict[str, dict[str, float]] = {}
@@ -119,7 +119,7 @@ def moved(model: KeypointModel, faces: Faces) -> dict[str, dict[str, float]]:
                 views = warp_images(images, matrix)[:, 0].round().clamp(0, 255).byte().numpy()
                 there = warp_points(points, matrix)
                 seen = ((there > -0.5) & (there < limit)).all(-1, keepdim=True)
-                answers = torch.from_numpy(predict(model, views, regime=regime)[0]) - model.origin
+                answers = torch.from_numpy(predict(model, views, regime=regime)[0])
                 wrong.append(torch.where(seen, warp_points(answers, inverse(matrix)) - points, torch.nan).numpy())
             found.setdefault(kind, {})[f"{amount:g}"] = float(np.sqrt(np.nanmean(np.square(np.stack(wrong)))))
     return found

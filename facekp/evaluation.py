@@ -109,10 +109,11 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
         faces = regimes.split_conventions(faces)
     train, test = folder.subset(faces, split["keypoints"]).split(split["held_out"], split["seed"])
     expected = record["data"]["val"]["fingerprint"]
-    if test.fingerprint() != expected:
+    fingerprint = test.fingerprint(record.get("model", {}).get("pixel_offset", 0.0))
+    if fingerprint != expected:
         raise InputError(
             f"These are not the faces of that training run: its held-out faces have the fingerprint {expected}, "
-            f"these have {test.fingerprint()}. Give the same data, or test on every face: facekp evaluate with --all "
+            f"these have {fingerprint}. Give the same data, or test on every face: facekp evaluate with --all "
             "(then make sure that none of them was trained on)."
         )
     return train, test
@@ -125,7 +126,7 @@ def report(
     """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``."""
     plots.check_picture(picture)
     model, record = open_runs(runs, device, to_test=not all_faces)
-    faces = fitting(model, data.load(source, progress=True))
+    faces = fitting(model, data.load(source, progress=True, pixel_offset=model.pixel_offset))
     train, test = (faces, faces) if all_faces else held_out(faces, record)
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
@@ -157,7 +158,7 @@ def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device
     The noise of the labels is measured on all faces of ``source``, those that the run did not use among them.
     """
     model, record = open_runs(runs, device, to_test=True)
-    everything = data.load(source, progress=True)
+    everything = data.load(source, progress=True, pixel_offset=model.pixel_offset)
     train, test = held_out(fitting(model, everything), record)
     found = analyse(model, train, test, everything)
     write_json(Path(out), found)
@@ -213,6 +214,7 @@ def predict_to_csv(
     faces = fitting(model, found)
     points, confidence = predict(model, faces.images, regime=regimes.told(model, faces), mirror=mirror)
     there = np.array([to_photo(p, box, model.size) for p, box in zip(points, boxes, strict=True)]) if files else points
+    there = there + model.pixel_offset  # as the labels of its training data count
     table = pd.DataFrame(there.reshape(len(points), -1), columns=model.scheme.columns)
     table.insert(0, "row", faces.rows)
     if files:
@@ -239,5 +241,5 @@ def submission(
     points, _ = predict(model, fitting(model, test).images, regime=asked, mirror=mirror)
     if model.scheme.names == regimes.TWO.names:
         points = regimes.join_conventions(points, regime)
-    kaggle.write_submission(points, lookup, out, test.rows)
+    kaggle.write_submission(points + np.float32(model.pixel_offset), lookup, out, test.rows)
     return f"Wrote {len(lookup)} rows to {out}. Upload it on the competition's page, or with the kaggle command."

@@ -45,7 +45,7 @@ class Whole(nn.Module):
         """(B, H, W) uint8 -> points (B, K, 2) in pixels, confidence (B, K) and, if asked for, maps (B, K, h, w)."""
         raw = self.model(to_float(images))
         points, confidence = self.model.head.decode(raw)
-        answer = points + self.model.origin, confidence
+        answer = points, confidence
         return (*answer, stack_list(raw)[-1]) if self.maps else answer
 
 
@@ -102,7 +102,7 @@ def metadata(model: KeypointModel | Ensemble, licence: str) -> dict[str, str]:
 
     scheme = model.scheme
     return {"model": model.name, "keypoints": json.dumps(scheme.names), "pairs": json.dumps(scheme.pairs),
-            "size": str(model.size), "origin": str(model.origin), "opset": str(OPSET), "licence": licence,
+            "size": str(model.size), "pixel_offset": str(model.pixel_offset), "opset": str(OPSET), "licence": licence,
             "made_by": f"facekp {facekp.__version__}"}
 
 

@@ -34,7 +34,7 @@ class Job:
         keypoints: which faces, see ``data.folder.subset``.
         conventions: "one", "two" or "told", see ``data.regimes``.
         held_out: share of the faces that are kept for testing.
-        origin: what the labels call the centre of the first pixel.
+        pixel_offset: what the labels call the centre of the first pixel, see ``data.load``.
 
     Raises:
         InputError: a share that is none, or options that are none of the network's.
@@ -48,7 +48,7 @@ class Job:
     held_out: float = 0.1
     options: dict = field(default_factory=dict)
     head: dict = field(default_factory=dict)
-    origin: float = 0.0
+    pixel_offset: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 < self.held_out < 1:
@@ -70,7 +70,8 @@ class Job:
 
     def faces(self) -> Faces:
         """All faces of the job."""
-        return with_conventions(subset(data.load(self.source, progress=True), self.keypoints), self.conventions)
+        faces = data.load(self.source, progress=True, pixel_offset=self.pixel_offset)
+        return with_conventions(subset(faces, self.keypoints), self.conventions)
 
     def network(self, faces: Faces) -> KeypointModel:
         """A fresh network for these faces.
@@ -78,7 +79,8 @@ class Job:
         Raises:
             InputError: it has fewer features than it shall draw maps.
         """
-        model = create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.origin, **self.asked)
+        model = create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.pixel_offset,
+                             **self.asked)
         features, K = features_of_maps(model), len(faces.scheme)
         if features is not None and features < K:
             raise InputError(f"Expected a network with at least as many features as the {K} maps that it shall draw of "

@@ -153,3 +153,11 @@ KAGGLE = Scheme(
 
 KAGGLE_FOUR = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
 """The four points that most rows of the competition carry."""
+
+
+def check_pixel_offset(pixel_offset: object) -> None:
+    """Raise InputError unless it is a number from -2 to 2, as labels may call the centre of the first pixel."""
+    number = isinstance(pixel_offset, int | float) and not isinstance(pixel_offset, bool)
+    if not number or not -2 <= pixel_offset <= 2:  # type: ignore[operator]  # it is a number, see the line above
+        raise InputError(f"Expected a pixel offset between -2 and 2; found {pixel_offset!r}. Labels that count from "
+                         "the centre of the first pixel have 0, from its edge 0.5, from one 1.")

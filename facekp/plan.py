@@ -59,7 +59,7 @@ def run_plan(
         learn, test, job = prepared(run, source, device)
         path = out / f"{run.file}.json"
         if path.exists():
-            check_record(path, read_record(path, *COMPARED), learn, test, job)
+            check_record(path, read_record(path, *COMPARED), learn, test, job, run)
             continue
         try:
             record = done(run, job, learn, test, work / run.folder)
@@ -117,15 +117,15 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
     ``tested_on``, a fingerprint of the held-out images without their labels, which two conventions or a mistake change.
     """
     if job is None:
-        model = REFERENCES[run.settings["model"]](learn)
+        model, offset = REFERENCES[run.settings["model"]](learn), run.settings.get("pixel_offset", 0.0)
         record = {"seed": run.seed, "parameters": parameters(model), "environment": environment(),
-                  "data": {"train": {"fingerprint": learn.fingerprint(), "faces": len(learn)},
-                           "val": {"fingerprint": test.fingerprint(), "faces": len(test)}},
+                  "data": {"train": {"fingerprint": learn.fingerprint(offset), "faces": len(learn)},
+                           "val": {"fingerprint": test.fingerprint(offset), "faces": len(test)}},
                   "metrics": training.evaluate(model, test, metrics.mean_face(learn.keypoints))}
     else:
         if finished(folder):
             record = read_record(folder / "record.json", *COMPARED)
-            check_record(folder / "record.json", record, learn, test, job)
+            check_record(folder / "record.json", record, learn, test, job, run)
         else:
             torch.manual_seed(run.seed)
             # A record notes its split only where 'facekp evaluate' can make it again.
@@ -148,9 +148,10 @@ IN_A_TABLE = ("name", "seed", "tested_on", "parameters", "face_rmse", "metrics.r
 FREE = {"device", "save_every", "feed", "compile"}
 
 
-def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job | None) -> None:
+def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job | None, run: Run) -> None:
     """Raise InputError unless ``record`` is of these faces and this job."""
-    wanted = {"train": learn.fingerprint(), "val": test.fingerprint()}
+    offset = run.settings.get("pixel_offset", 0.0)
+    wanted = {"train": learn.fingerprint(offset), "val": test.fingerprint(offset)}
     there = {side: record["data"][side]["fingerprint"] for side in wanted}
     if there != wanted:
         raise InputError(f"{path}: this record is of other faces (fingerprints {there}, expected {wanted}). Give the "
@@ -158,9 +159,9 @@ def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job |
     if job is not None:
         plan, there = json.loads(json.dumps(asdict(job.config))), record.get("config", {})
         differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
-        network = {"model": job.model, "options": job.asked, "origin": job.origin}
-        # Records from before there was an origin have none.
-        found = {"origin": 0.0, "head": {}, **record.get("model", {})}
+        network = {"model": job.model, "options": job.asked, "pixel_offset": job.pixel_offset}
+        # Records from before there was an offset have none.
+        found = {"pixel_offset": 0.0, "head": {}, **record.get("model", {})}
         differ += sorted(k for k in network if network[k] != found.get(k))
         differ += sorted(k for k in job.head if job.head[k] != found["head"].get(k))
         if differ:

@@ -12,7 +12,7 @@ A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name 
     model = "hourglass-s"
 
 Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
-``held_out``, ``options``, ``head``, ``origin`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the
+``held_out``, ``options``, ``head``, ``pixel_offset`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the
 training faces are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe; ``folds``, into
 how many parts the faces are dealt, of which run number i (its seed) holds out part i; ``apart``, what must not stand
 on both sides: "copies" (the default) or "lookalikes"; ``mistake``, one of ``MISTAKES``, made on purpose to see what it
@@ -38,7 +38,7 @@ KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "name": (str, "a text"), "model": (str, "a text"), "keypoints": (str, 'a text, like "15"'),
     "conventions": (str, "a text"), "apart": (str, "a text"), "mistake": (str, "a text"),
     "seeds": (list, "a list of whole numbers from 0 on"), "faces": (int, "a whole number"),
-    "folds": (int, "a whole number"), "held_out": (float, "a number"), "origin": ((int, float), "a number"),
+    "folds": (int, "a whole number"), "held_out": (float, "a number"), "pixel_offset": ((int, float), "a number"),
     "authors": (bool, "true or false"), "options": (dict, "a table"), "head": (dict, "a table"),
     "set": (dict, "a table"),
 }
@@ -68,7 +68,7 @@ class Run:
         changes = {"device": device} | s.get("set", {}) | {"seed": self.seed, "authors": s.get("authors", False)}
         config = recipe(s["model"], **changes)
         return Job(source, s["model"], config, s.get("keypoints", "15"), s.get("conventions", "one"),
-                   s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("origin", 0.0))
+                   s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("pixel_offset", 0.0))
 
 
 def plain(name: str) -> str:
@@ -148,6 +148,7 @@ def check_kinds(settings: dict, where: str) -> None:
     if unknown:
         training = {field.name for field in fields(TrainConfig)}
         hint = " Settings of the training go into set = { ... }." if training & set(unknown) else ""
+        hint += " origin is called pixel_offset now." if "origin" in unknown else ""
         raise InputError(f"{where}: found {', '.join(unknown)}; a run may have {', '.join(sorted(KINDS))}.{hint}")
     for key, value in settings.items():
         kind, wanted = KINDS[key]

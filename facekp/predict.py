@@ -48,8 +48,8 @@ def predict(
         mirror: ask for the mirror image too, and take the mean (:func:`facekp.models.flip.flip_test`): twice the time.
 
     Returns:
-        points (N, K, 2) float32 in pixels, counted as the labels that the model learnt from count them (see
-        ``KeypointModel.origin``), and confidence (N, K): see the model's head.
+        points (N, K, 2) float32 in pixels, (0, 0) being the centre of the first one, and confidence (N, K): see the
+        model's head.
 
     Raises:
         InputError: images of another shape or type.
@@ -67,6 +67,6 @@ def predict(
         batch = to_float(as_tensor(images[rows]).to(device))
         told = [] if regime is None else [torch.as_tensor(regime[rows], device=device)]
         p, c = flip_test(model, batch, *told) if mirror else model.head.decode(model(batch, *told))
-        points[rows], confidence[rows] = (p + model.origin).cpu(), c.cpu()
+        points[rows], confidence[rows] = p.cpu(), c.cpu()
     model.train(was_training)
     return points, confidence

@@ -108,7 +108,7 @@ def test_every_network_takes_any_number_of_faces(name, session):
 
 def test_other_heads_and_the_mean_of_models(session):
     torch.manual_seed(0)
-    soft = small("hourglass-1", head={"kind": "dsnt"}, origin=0.5)
+    soft = small("hourglass-1", head={"kind": "dsnt"}, pixel_offset=0.5)
     randomise_zero_layers(soft)
     images = np.random.default_rng(0).integers(0, 256, (3, 32, 32), dtype=np.uint8)
     for model in (soft, Ensemble([soft, soft])):
@@ -119,10 +119,10 @@ def test_other_heads_and_the_mean_of_models(session):
 
 
 def test_the_file_says_what_it_is_and_nothing_of_the_machine(session, tmp_path):
-    file = session(small("cnn3", origin=0.5), licence="mine")
+    file = session(small("cnn3", pixel_offset=0.5), licence="mine")
     told = file.get_modelmeta().custom_metadata_map
     assert json.loads(told["keypoints"]) == list(FIVE.names) and json.loads(told["pairs"]) == [["a", "b"]]
-    assert (told["model"], told["size"], told["origin"], told["opset"]) == ("cnn3", "48", "0.5", "18")
+    assert (told["model"], told["size"], told["pixel_offset"], told["opset"]) == ("cnn3", "48", "0.5", "18")
     assert told["licence"] == "mine" and told["made_by"] == f"facekp {facekp.__version__}"
     [images], outputs = file.get_inputs(), file.get_outputs()
     assert (images.name, images.type, images.shape) == ("images", "tensor(uint8)", ["batch", 48, 48])

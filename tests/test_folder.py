@@ -5,6 +5,7 @@ import struct
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,11 +13,13 @@ from hypothesis.extra import numpy as hnp
 from kaggle_files import arrays, table
 from PIL import Image
 
-from facekp import photo
+from facekp import evaluation, photo
 from facekp.data import folder as f
+from facekp.data import load
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE, Scheme
+from facekp.models import create_model, save_model
 
 MOUTH = Scheme("mouth", ("left", "right", "middle, top"), pairs=(("left", "right"),), lines=(("left", "right"),))
 
@@ -378,3 +381,33 @@ def test_no_folder_no_table_no_picture(tmp_path):
 def test_progress_is_silent_where_there_is_no_terminal(tmp_path, capfd):
     f.read_folder(f.extract(some(), tmp_path / "out", progress=True), size=8, progress=True)
     assert capfd.readouterr() == ("", "")
+
+
+# ---- labels that count from somewhere else --------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [8, 96, 300, 960])
+@pytest.mark.parametrize("pixel_offset", [0.5, 1.0])
+def test_the_pixel_offset_is_taken_off_in_the_files_own_pixels_and_put_back_there(tmp_path, monkeypatch, side,
+                                                                                 pixel_offset):
+    """Whatever the file's size, a perfect network's table is the table of the labels."""
+    points = np.random.default_rng(side).uniform(0, side - 1, (3, 2)).round(2)
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side), dtype=np.uint8)
+    cells = ",".join(f"{v}" for v in (points + pixel_offset).ravel())
+    path = by_hand(tmp_path / "in", f"file,a_x,a_y,b_x,b_y,c_x,c_y\nx.png,{cells}\n", [("x.png", pixels)])
+    faces = load(path, pixel_offset=pixel_offset)
+    np.testing.assert_allclose(faces.keypoints[0], (points + 0.5) * (96 / side) - 0.5, atol=1e-4)
+
+    model = create_model("cnn3", faces.scheme, pixel_offset=pixel_offset, channels=8, hidden=16)
+    save_model(model, tmp_path / "model.safetensors")
+    monkeypatch.setattr(evaluation, "predict", lambda *_, **__: (faces.keypoints, np.ones((1, 3), np.float32)))
+    evaluation.predict_to_csv([tmp_path / "model.safetensors"], path, tmp_path / "out.csv")
+    written = pd.read_csv(tmp_path / "out.csv")[list(faces.scheme.columns)].to_numpy().reshape(3, 2)
+    np.testing.assert_allclose(written, points + pixel_offset, atol=2e-3)
+
+
+def test_an_offset_that_no_labels_have_is_refused(tmp_path):
+    path = by_hand(tmp_path / "in", "file,a_x,a_y\nx.png,1,1\n", [("x.png", GREY)])
+    for wrong in (3, float("nan"), "half", True):
+        with pytest.raises(InputError, match="pixel offset between -2 and 2"):
+            load(path, pixel_offset=wrong)

@@ -82,7 +82,7 @@ def test_an_ensemble_of_strangers_is_refused(tmp_path):
         ([small(), two()], r"found hourglass-s and hourglass-s with \d+ and 2 points\. Give"),
         ([two(), renamed], "other names or in another order, 'b' and 'c'"),
         ([two(), two(), two(size=48)], "images of 96 and 48 pixels"),
-        ([two(), two(origin=0.5)], r"origins 0\.0 and 0\.5"),
+        ([two(), two(pixel_offset=0.5)], r"pixel offsets 0\.0 and 0\.5"),
         ([], "at least one model"),
     ]
     for models, told in strangers:
@@ -181,7 +181,7 @@ def test_tensorboard_gets_every_epoch_or_says_what_to_install(faces, tmp_path, m
 def test_the_mirror_of_an_ensemble_is_the_mean_of_its_models_mirrors():
     torch.manual_seed(0)
     images = blob_faces(4).images
-    one, other = (small(origin=0.5).eval() for _ in range(2))
+    one, other = (small(pixel_offset=0.5).eval() for _ in range(2))
     for model in (one, other):
         torch.nn.init.normal_(model.network.heads[0].weight)
     for mirror in (False, True):

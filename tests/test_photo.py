@@ -179,7 +179,7 @@ def test_a_crop_given_whole_gets_the_points_of_predict():
 
 def test_points_of_a_photo_count_from_the_centre_of_the_first_pixel_whatever_the_labels_did():
     image = load("sample").images[0]
-    model, moved = create_model("hourglass-s"), create_model("hourglass-s", origin=0.5)
+    model, moved = create_model("hourglass-s"), create_model("hourglass-s", pixel_offset=0.5)
     moved.load_state_dict(model.state_dict())
     a, b = (photo.predict_photo(m, image)[0].points for m in (model, moved))
     np.testing.assert_allclose(a, b, atol=1e-4)

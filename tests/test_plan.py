@@ -169,7 +169,7 @@ def test_a_record_of_other_faces_or_another_config_is_never_mixed_in(work, tmp_p
     with pytest.raises(InputError, match="of other faces"):
         plan_module.run_plan(work / "plan.toml", tmp_path / "others.npz", work / "out", work / "work")
     for old, new, what in (("epochs = 1", "epochs = 2", "epochs"), ("depth = 2", "depth = 3", "options"),
-                           ("held_out = 0.25", "held_out = 0.25\norigin = 0.5", "origin"),
+                           ("held_out = 0.25", "held_out = 0.25\npixel_offset = 0.5", "pixel_offset"),
                            ("depth = 2 }", "depth = 2 }\nhead = { sigma = 2.0 }", "sigma")):
         (tmp_path / "plan.toml").write_text(PLAN.replace(old, new))
         with pytest.raises(InputError, match=f"another {what} than the plan"):

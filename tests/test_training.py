@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from facekp.augment import Augment, augment
+from facekp.data import load
 from facekp.data.generated import generate
 from facekp.errors import InputError
 from facekp.models import MODELS, create_model, load_model, save_model
@@ -247,29 +248,31 @@ def test_the_test_for_waiting_sees_what_it_should():
                 worse()
 
 
-def test_labels_that_count_from_the_pixels_edge_train_the_same_network():
-    """Labels + 0.5 with origin 0.5 are the labels of origin 0: same weights; answers counted as the labels are."""
+def test_labels_that_count_from_the_pixels_edge_train_the_same_network(tmp_path):
+    """Labels + 0.5, read with pixel offset 0.5, are the labels of offset 0: same weights, same answers."""
     faces = blob_faces(36)
-    shifted = replace(faces, keypoints=faces.keypoints + np.float32(0.5))
+    replace(faces, keypoints=faces.keypoints + np.float32(0.5)).save(tmp_path / "shifted.npz")
+    shifted = load(tmp_path / "shifted.npz", pixel_offset=0.5)
+    np.testing.assert_allclose(shifted.keypoints, faces.keypoints, atol=1e-5)
     torch.manual_seed(0)
     a = create_model("hourglass-s", channels=16, depth=2)
     torch.manual_seed(0)
-    b = create_model("hourglass-s", origin=0.5, channels=16, depth=2)
+    b = create_model("hourglass-s", pixel_offset=0.5, channels=16, depth=2)
     once = replace(CONFIG, epochs=1)  # later the roundings of the two have grown apart
     one = fit(a, *faces.split(0.25), once, progress=False)
     two = fit(b, *shifted.split(0.25), once, progress=False)
     for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True):
         torch.testing.assert_close(x, y, atol=5e-3, rtol=1e-2)
     b.load_state_dict(a.state_dict())
-    np.testing.assert_allclose(predict(b, faces.images)[0], predict(a, faces.images)[0] + 0.5, atol=1e-4)
-    assert two["model"]["origin"] == 0.5 and "origin" in one["model"]
+    np.testing.assert_allclose(predict(b, faces.images)[0], predict(a, faces.images)[0], atol=1e-4)
+    assert two["model"]["pixel_offset"] == 0.5 and "pixel_offset" in one["model"]
 
 
-def test_an_origin_is_kept_in_the_file(tmp_path):
-    save_model(create_model("hourglass-s", origin=0.5, channels=16, depth=2), tmp_path / "m.safetensors")
-    assert load_model(tmp_path / "m.safetensors").origin == 0.5
-    with pytest.raises(InputError, match="origin between -2 and 2"):
-        create_model("hourglass-s", origin=48.0)
+def test_a_pixel_offset_is_kept_in_the_file(tmp_path):
+    save_model(create_model("hourglass-s", pixel_offset=0.5, channels=16, depth=2), tmp_path / "m.safetensors")
+    assert load_model(tmp_path / "m.safetensors").pixel_offset == 0.5
+    with pytest.raises(InputError, match="pixel offset between -2 and 2"):
+        create_model("hourglass-s", pixel_offset=48.0)
 
 
 @pytest.mark.parametrize(("change", "message"), [

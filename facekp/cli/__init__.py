@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import facekp
-from facekp.cli import answers, bench, faces, networks, results
+from facekp.cli import answers, bench, faces, networks, renamed, results
 from facekp.errors import InputError
 
 app = typer.Typer(
@@ -69,6 +69,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
+        renamed.check(arguments)
         app(arguments)
     except InputError as error:
         if debug:

@@ -47,7 +47,7 @@ def train(
     folds: Annotated[
         int | None, typer.Option(help="Train this many models instead, each tested on its own share of the faces.")
     ] = None,
-    origin: Annotated[
+    pixel_offset: Annotated[
         float, typer.Option(help="What the labels call the centre of the first pixel: 0, 0.5 or 1 are common.")
     ] = 0.0,
     views: Annotated[
@@ -80,7 +80,8 @@ def train(
     if views is not None and "augment" in changes:
         raise InputError("Expected --views or --set augment...; found both. Give all ranges with --set, or a name.")
     config = recipe(model, **({"authors": authors} | common | {"augment": views} | changes))
-    job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head), origin)
+    job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head),
+                   pixel_offset)
     try:
         jobs.train(job, run, folds, resume, tensorboard)
     except KeyboardInterrupt as error:  # caught here: further out it would become a bare "Aborted."

@@ -1,11 +1,15 @@
 """Where faces come from: Kaggle's files, a folder of images, or the library's own drawings."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from facekp.data.faces import Faces
 from facekp.data.packed import names_of
 from facekp.errors import InputError, listed
+from facekp.keypoints import check_pixel_offset
 
 __all__ = ["Faces", "find_kaggle", "load"]
 
@@ -14,8 +18,8 @@ PLACES = ("data/kaggle", "../data/kaggle", "/content/drive/MyDrive/facekp", "/ka
 KAGGLE_FILES = names_of("training")
 
 
-def load(source: str | Path, progress: bool = False) -> Faces:
-    """Faces from whatever ``source`` is.
+def load(source: str | Path, progress: bool = False, pixel_offset: float = 0.0) -> Faces:
+    """Faces from whatever ``source`` is, their keypoints in facekp's pixels: (0, 0) is the centre of the first one.
 
     Args:
         source: the word ``sample`` (the faces that ship with facekp); ``generated:2000`` or
@@ -23,11 +27,30 @@ def load(source: str | Path, progress: bool = False) -> Faces:
             :meth:`Faces.save`; a folder with ``keypoints.csv``; Kaggle's ``training.csv`` or
             ``training.zip``, or a folder that holds one of them.
         progress: show a bar where reading takes long.
+        pixel_offset: what the source's labels call the centre of the first pixel: 0.5 where they count from the
+            pixel's edge, 1 where they count from one. It is taken off here, in each file's own pixels, and nowhere
+            else; ``facekp predict`` and ``submit`` add it to the tables that they write.
 
     Raises:
-        InputError: nothing of that kind is there.
+        InputError: nothing of that kind is there, or an offset of more than two pixels.
     """
-    from facekp.data import folder, generated, kaggle  # each source is read only when asked for
+    check_pixel_offset(pixel_offset)
+    if not _is_word(source) and (Path(source).expanduser() / "keypoints.csv").is_file():
+        from facekp.data import folder
+
+        return folder.read_folder(source, progress=progress, pixel_offset=pixel_offset)
+    faces = _load(source, progress)
+    return replace(faces, keypoints=faces.keypoints - np.float32(pixel_offset)) if pixel_offset else faces
+
+
+def _is_word(source: str | Path) -> bool:
+    """Whether it names faces that the library makes or ships, not a path."""
+    return str(source) == "sample" or str(source).startswith("generated:")
+
+
+def _load(source: str | Path, progress: bool) -> Faces:
+    """Faces whose points are in a grid of their own: anything but a folder of files."""
+    from facekp.data import generated, kaggle  # each source is read only when asked for
 
     name = str(source)
     if name == "sample":
@@ -43,8 +66,6 @@ def load(source: str | Path, progress: bool = False) -> Faces:
         )
     if path.suffix == ".npz":
         return Faces.load(path)
-    if (path / "keypoints.csv").is_file():
-        return folder.read_folder(path, progress=progress)
     if path.is_dir() and not any((path / f).is_file() for f in KAGGLE_FILES):
         raise InputError(
             f"{path}: expected keypoints.csv in this folder, a line per image (file, then <name>_x and <name>_y for "

@@ -163,10 +163,14 @@ class Faces:
             table[f"{name} min"], table[f"{name} max"] = values.min().to_numpy(), values.max().to_numpy()
         return pd.DataFrame(table, index=pd.Index(self.scheme.names, name="keypoint"))
 
-    def fingerprint(self) -> str:
-        """16 hex digits that change when any pixel or label does: the data's name in a record."""
+    def fingerprint(self, pixel_offset: float = 0.0) -> str:
+        """16 hex digits that change when any pixel or label does: the data's name in a record.
+
+        With ``pixel_offset``, the labels are taken as their source counts them (see :func:`facekp.data.load`).
+        """
+        points = self.keypoints + np.float32(pixel_offset) if pixel_offset else self.keypoints
         h = hashlib.sha256(json.dumps(self.scheme.to_dict()).encode())
-        for a in (self.images, self.keypoints):
+        for a in (self.images, points):
             h.update(str((a.dtype.str, a.shape)).encode())
             h.update(np.ascontiguousarray(a).data)
         return h.hexdigest()[:16]

@@ -123,14 +123,15 @@ def _write_table(path: Path, header: list[str], rows) -> None:
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> Faces:
+def read_folder(folder: str | Path, size: int = 96, progress: bool = False, pixel_offset: float = 0.0) -> Faces:
     """The faces of a folder that :func:`extract` wrote or that the user made (see the module's head).
 
     Files are looked for in the folder, then in its ``images`` folder, and read as photos are
     (:func:`facekp.photo.read`): upright, 8 bits, white where they are transparent. They become grey.
     One that is not ``size`` x ``size`` already is first made square, its last column or row repeated
     at the right or bottom, then resampled (:func:`facekp.photo.crop`); its keypoints, given in pixels
-    of the upright file, move along: ``p' = (p + 0.5) * s - 0.5``.
+    of the upright file less ``pixel_offset`` (see :func:`facekp.data.load`), move along:
+    ``p' = (p + 0.5) * s - 0.5``.
 
     The scheme is the manifest's; without one, Kaggle's if the names are Kaggle's, else one that
     bears the folder's name and has the pairs of ``pairs.csv`` or, without that file, those that the
@@ -141,10 +142,12 @@ def read_folder(folder: str | Path, size: int = 96, progress: bool = False) -> F
         InputError: naming the file, row and column of what cannot be read, or saying that the
             folder is not as its manifest says.
     """
-    return read_files(folder, size, progress)[0]
+    return read_files(folder, size, progress, pixel_offset)[0]
 
 
-def read_files(folder: str | Path, size: int = 96, progress: bool = False) -> tuple[Faces, list[str], list[Box]]:
+def read_files(
+    folder: str | Path, size: int = 96, progress: bool = False, pixel_offset: float = 0.0,
+) -> tuple[Faces, list[str], list[Box]]:
     """:func:`read_folder`, with each face's file as ``keypoints.csv`` names it, and the square of it that was read."""
     folder = Path(os.path.expanduser(folder))
     table = folder / "keypoints.csv"
@@ -164,14 +167,23 @@ def read_files(folder: str | Path, size: int = 96, progress: bool = False) -> tu
     images, boxes = np.empty((len(cells), size, size), np.uint8), []
     for i, c in enumerate(bar(progress, iterable=cells, desc="reading")):
         images[i], box = _load(folder, c["file"], size, f"{table}, row {i + 1}")
-        if box.width != size:  # a file of the right size keeps its points bit for bit
-            keypoints[i] = to_crop(keypoints[i], box, size)
         boxes.append(box)
-    faces = Faces(images, keypoints.astype(np.float32), scheme, rows)
+    faces = Faces(images, _in_squares(keypoints, boxes, size), scheme, rows)
     if manifest and manifest["image_size"] == [size, size] and manifest["fingerprint"] != faces.fingerprint():
         raise InputError(f"{folder}: expected the images and labels that manifest.json describes; found that some were "
                          "changed. Extract them again; if the change is yours, delete manifest.json.")
+    if pixel_offset:
+        faces = replace(faces, keypoints=_in_squares(keypoints - pixel_offset, boxes, size))
     return faces, [c["file"] for c in cells], boxes
+
+
+def _in_squares(keypoints: np.ndarray, boxes: list[Box], size: int) -> np.ndarray:
+    """(N, K, 2) points in each file's pixels -> float32, in the grid of the squares that were read of the files.
+
+    A file of the right size keeps its points bit for bit.
+    """
+    moved = [p if box.width == size else to_crop(p, box, size) for p, box in zip(keypoints, boxes, strict=True)]
+    return np.array(moved).astype(np.float32).reshape(keypoints.shape)
 
 
 def _read_manifest(path: Path, count: int) -> dict | None:

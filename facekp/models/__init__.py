@@ -21,7 +21,7 @@ from torch import nn
 
 from facekp.errors import InputError
 from facekp.heads import HEADS, Head, known
-from facekp.keypoints import KAGGLE, Scheme
+from facekp.keypoints import KAGGLE, Scheme, check_pixel_offset
 from facekp.models import stored
 from facekp.models.fcn import fcn8
 from facekp.models.hourglass import hourglass
@@ -63,8 +63,8 @@ MODELS: dict[str, Callable[..., tuple[nn.Module, Head]]] = {
 LARGEST = 4096  # pixels, height and width of an image; a face needs 96
 
 
-def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict | None = None, origin: float = 0.0,
-                 **options) -> KeypointModel:
+def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict | None = None,
+                 pixel_offset: float = 0.0, **options) -> KeypointModel:
     """The network called ``name`` with fresh weights, on the CPU.
 
     Args:
@@ -73,20 +73,20 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
         size: image height and width in pixels.
         head: changes to the network's own head, e.g. ``{"sigma": 2.0, "decoder": "dark"}``; or, with
             ``{"kind": "dsnt"}``, another head of ``HEADS`` that reads the same raw output.
-        origin: what the labels call the centre of the first pixel, see :class:`KeypointModel`.
+        pixel_offset: what its training labels call the centre of the first pixel, see :class:`KeypointModel`.
         options: changes to the network itself, e.g. ``stacks=2``.
 
     Raises:
         InputError: an unknown name or option, or a value that does not fit.
     """
     known("network", name, MODELS)
-    if not isinstance(origin, int | float) or not -2 <= origin <= 2:
-        raise InputError(f"Expected an origin between -2 and 2 pixels; found {origin!r}.")
+    check_pixel_offset(pixel_offset)
     if type(size) is not int or not 1 <= size <= LARGEST:
         raise InputError(f"Expected an image size from 1 to {LARGEST} pixels; found {size!r}.")
     check_options(name, options)
     network, default_head = MODELS[name](len(scheme), size=size, **options)
-    return KeypointModel(network, change_head(default_head, head or {}), scheme, name, size, options, float(origin))
+    return KeypointModel(network, change_head(default_head, head or {}), scheme, name, size, options,
+                         float(pixel_offset))
 
 
 def check_options(name: str, options: dict) -> None:
@@ -184,4 +184,4 @@ def from_config(config: dict) -> KeypointModel:
     """The network that :meth:`KeypointModel.config` describes, with fresh weights; none are downloaded."""
     options = {k: False if k == "pretrained" else v for k, v in config["options"].items()}
     return create_model(config["model"], Scheme.from_dict(config["scheme"]), config["size"], config["head"],
-                        config.get("origin", 0.0), **options)
+                        config.get("pixel_offset", config.get("origin", 0.0)), **options)  # "origin" until 0.1.0

@@ -37,15 +37,15 @@ class KeypointModel(nn.Module):
         head: what raw means; see :mod:`facekp.heads`.
         scheme: names of the K points.
         name, size, options: what :func:`create_model` was called with.
-        origin: what the data's labels call the centre of the first pixel. Everything in this library calls it 0; in
-            labels that count from the pixel's edge it is 0.5, in labels that count from one it is 1.
+        pixel_offset: what the labels of its training data call the centre of the first pixel, see
+            :func:`facekp.data.load`. The model itself takes and gives points as facekp counts them, from 0.
     """
 
     def __init__(self, network: nn.Module, head: Any, scheme: Scheme, name: str, size: int, options: dict,
-                 origin: float = 0.0) -> None:
+                 pixel_offset: float = 0.0) -> None:
         super().__init__()
         self.network, self.head, self.scheme = network, head, scheme
-        self.name, self.size, self.options, self.origin = name, size, options, origin
+        self.name, self.size, self.options, self.pixel_offset = name, size, options, pixel_offset
 
     def forward(self, images: Tensor, regime: Tensor | None = None) -> Tensor | list[Tensor]:
         """(B, 1, H, W) in [0, 1] -> raw. A network that wants to be told also takes each face's regime (B,), 0 or 1."""
@@ -70,6 +70,6 @@ class KeypointModel(nn.Module):
     def config(self) -> dict:
         """All that is needed to build this model again, as plain JSON values."""
         heads = {cls: name for name, cls in HEADS.items()}
-        return {"model": self.name, "size": self.size, "options": self.options, "origin": self.origin,
+        return {"model": self.name, "size": self.size, "options": self.options, "pixel_offset": self.pixel_offset,
                 "scheme": self.scheme.to_dict(),
                 "head": {"kind": heads[type(self.head)], **dataclasses.asdict(self.head)}}

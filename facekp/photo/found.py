@@ -71,7 +71,6 @@ def predict_photo(
     # A network that wants to be told which of Kaggle's two conventions is meant: the first, of fifteen points.
     regime = np.zeros(len(crops), np.int64) if model.wants_regime else None
     points, confidence = predict(model, crops, regime=regime, mirror=mirror)
-    points = points - np.float32(model.origin)  # as facekp counts pixels, whatever the training labels did
     return [Found(to_photo(p, box, model.size), c, box, model.scheme)
             for p, c, box in zip(points, confidence, squares, strict=True)]
 

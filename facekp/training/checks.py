@@ -45,7 +45,7 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     config = replace(config or TrainConfig(), epochs=steps, batch_size=len(faces), augment=None, ema=0.0,
                      weight_decay=0.0, schedule="linear", warmup=0.05)
     run = start(model, config, len(faces))
-    feed, losses = make_feed(faces, run.losses.device, config.feed, model.origin), []
+    feed, losses = make_feed(faces, run.losses.device, config.feed), []
     batch = next(feed.batches([torch.arange(len(faces))]))
     for done in progress_bar(progress, iterable=range(steps), unit="step"):
         set_rate(run.optimizer, done, steps, config)
@@ -79,7 +79,7 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     check_fit(model, faces)
     config = replace(config or TrainConfig(), epochs=1, warmup=0.0, schedule="constant", ema=0.0)
     run = start(copy.deepcopy(model), config, len(faces))
-    feed = make_feed(faces, run.losses.device, config.feed, model.origin)
+    feed = make_feed(faces, run.losses.device, config.feed)
     rates = np.geomspace(low, high, steps)
     losses, smooth, average = [], [], 0.0
     batches = (index for _ in count() for index in shuffled_batches(len(faces), config.batch_size, run.shuffle))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -58,12 +57,9 @@ class Streamed:
                 yield ahead.result()
 
 
-def make_feed(faces: Faces, device: torch.device, kind: str = "auto", origin: float = 0.0) -> Resident | Streamed:
+def make_feed(faces: Faces, device: torch.device, kind: str = "auto") -> Resident | Streamed:
     """A feed of ``faces``; "auto" streams what is memory-mapped or would take over half the GPU's free memory.
-
-    ``origin`` is what their labels call the centre of the first pixel; in the feed it is 0.
     """
-    faces = replace(faces, keypoints=faces.keypoints - np.float32(origin))
     if kind == "auto":
         large = isinstance(faces.images, np.memmap)
         if device.type == "cuda":

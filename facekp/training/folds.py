@@ -43,7 +43,7 @@ class Ensemble(KeypointModel):
         models: with the same points and image size; they need not be the same network.
 
     Raises:
-        InputError: no models, or models that find different points or count them from different origins.
+        InputError: no models, or models that find different points or have different pixel offsets.
     """
 
     def __init__(self, models: list[KeypointModel]) -> None:
@@ -52,7 +52,7 @@ class Ensemble(KeypointModel):
         for model in models[1:]:
             _check_alike(models[0], model)
         first, name = models[0], f"mean of {len(models)} models"
-        super().__init__(nn.ModuleList(models), MeanHead(), first.scheme, name, first.size, {}, first.origin)
+        super().__init__(nn.ModuleList(models), MeanHead(), first.scheme, name, first.size, {}, first.pixel_offset)
 
     @property
     def models(self) -> Iterable[KeypointModel]:
@@ -83,11 +83,11 @@ def _check_alike(first: KeypointModel, other: KeypointModel) -> None:
         differ = "points of other names or in another order, '{}' and '{}'".format(*pair)
     elif first.size != other.size:
         differ = f"images of {first.size} and {other.size} pixels"
-    elif first.origin != other.origin:
-        differ = f"origins {first.origin} and {other.origin}"
+    elif first.pixel_offset != other.pixel_offset:
+        differ = f"pixel offsets {first.pixel_offset} and {other.pixel_offset}"
     else:
         return
-    raise InputError(f"Expected models with the same points, image size and origin; found {first.name} and "
+    raise InputError(f"Expected models with the same points, image size and pixel offset; found {first.name} and "
                      f"{other.name} with {differ}. Give only models that agree.")
 
 
@@ -141,7 +141,8 @@ def fit_folds(
         points[here], _ = predict(model, test.images, regime=told(model, test))
         baseline[here] = mean_face(train.keypoints)
         each.append(results.scores(points[here], test, baseline[here])["rmse"])
-    record = {"folds": k, "faces": len(faces), "fingerprint": faces.fingerprint(), "rmse_of_folds": each,
+    record = {"folds": k, "faces": len(faces), "fingerprint": faces.fingerprint(model.pixel_offset),
+              "rmse_of_folds": each,
               "metrics": results.scores(points, faces, baseline)} | (notes or {})
     write_json(folder / "folds.json", record)
     return record
@@ -150,9 +151,10 @@ def fit_folds(
 def check_fold(run: Path, train: Faces, test: Faces, config: TrainConfig) -> None:
     """Raise InputError unless the finished run is of these faces and this config."""
     record = results.read_record(run / "record.json", "data.train.fingerprint", "data.val.fingerprint", "config")
-    same_faces = record["data"]["val"]["fingerprint"] == test.fingerprint()
+    offset = record.get("model", {}).get("pixel_offset", 0.0)
+    same_faces = record["data"]["val"]["fingerprint"] == test.fingerprint(offset)
     same_config = record["config"] == json.loads(json.dumps(asdict(config)))
-    if not same_faces or not same_config or record["data"]["train"]["fingerprint"] != train.fingerprint():
+    if not same_faces or not same_config or record["data"]["train"]["fingerprint"] != train.fingerprint(offset):
         what = "config" if same_faces else "data"
         raise InputError(f"{run}: this fold was trained with another {what}. Take the same, or a new folder.")
 

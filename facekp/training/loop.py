@@ -188,13 +188,13 @@ def fit(
         check_fit(model, faces)
     run = start(model, config, len(train))
     identity = {"config": asdict(config), "model": model.config(),
-                "train": train.fingerprint(), "val": val.fingerprint()}
+                "train": train.fingerprint(model.pixel_offset), "val": val.fingerprint(model.pixel_offset)}
     keeper = Keeper(Path(folder) if folder else None, identity, config.save_every)
     mean = metrics.mean_face(train.keypoints)
     with alone_in(keeper.folder if run.team.leads else None):
         if resume:
             keeper.load(run, len(train))
-        feed = make_feed(train, run.losses.device, config.feed, model.origin)
+        feed = make_feed(train, run.losses.device, config.feed)
         train_epochs(run, feed, val, mean, config, keeper, progress, on_epoch, watcher)
         model.load_state_dict(run.ema.model.state_dict())
         model.eval()
