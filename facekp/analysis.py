@@ -16,7 +16,7 @@ from facekp import heatmaps, metrics
 from facekp.augment import about_centre, inverse, warp_images, warp_points
 from facekp.data.alike import nearest
 from facekp.data.faces import Faces
-from facekp.data.regimes import of_kaggle, split_conventions, told
+from facekp.data.regimes import of_kaggle, split_conventions
 from facekp.heads import HeatmapHead
 from facekp.models import KeypointModel
 from facekp.predict import predict
@@ -85,7 +85,7 @@ def by_decoder(model: KeypointModel, faces: Faces) -> dict[str, float]:
     try:
         for name in heatmaps.DECODERS:
             model.head = replace(head, decoder=name, decoder_options={})
-            points, _ = predict(model, faces.images, regime=told(model, faces))
+            points, _ = predict(model, faces)
             found[name] = metrics.rmse(points, faces.keypoints)
     finally:
         model.head = head
@@ -109,7 +109,7 @@ def moved(model: KeypointModel, faces: Faces) -> dict[str, dict[str, float]]:
     images = torch.from_numpy(faces.images)[:, None].float()
     points = torch.from_numpy(faces.keypoints)
     h, w = faces.images.shape[1:]
-    regime, limit = told(model, faces), torch.tensor([w - 0.5, h - 0.5])
+    limit = torch.tensor([w - 0.5, h - 0.5])
     found: dict[str, dict[str, float]] = {}
     for kind, amounts in MOVES.items():
         for amount in amounts:
@@ -119,7 +119,7 @@ def moved(model: KeypointModel, faces: Faces) -> dict[str, dict[str, float]]:
                 views = warp_images(images, matrix)[:, 0].round().clamp(0, 255).byte().numpy()
                 there = warp_points(points, matrix)
                 seen = ((there > -0.5) & (there < limit)).all(-1, keepdim=True)
-                answers = torch.from_numpy(predict(model, views, regime=regime)[0])
+                answers = torch.from_numpy(predict(model, views)[0])
                 wrong.append(torch.where(seen, warp_points(answers, inverse(matrix)) - points, torch.nan).numpy())
             found.setdefault(kind, {})[f"{amount:g}"] = float(np.sqrt(np.nanmean(np.square(np.stack(wrong)))))
     return found
@@ -142,20 +142,19 @@ def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces |
         everything: faces whose copies tell how good the labels are; default both sides together.
 
     Returns:
-        Plain JSON values: ``rmse``; ``mirror``, the same with the flip test; ``decoders``; ``names`` of the points;
+        Plain JSON values: ``rmse``; ``flip_tta``, the same with flip TTA; ``decoders``; ``names`` of the points;
         ``truth`` and ``predicted`` (N, K, 2), ``confidence`` (N, K), None where there is none; ``nearest`` (N,);
         ``label_noise``; ``moved``, see :func:`moved`.
     """
-    regime = told(model, test)
-    points, confidence = predict(model, test.images, regime=regime)
-    mirrored, _ = predict(model, test.images, regime=regime, mirror=True)
+    points, confidence = predict(model, test)
+    flipped, _ = predict(model, test, flip_tta=True)
     if everything is None:
         everything = replace(train, images=np.concatenate([train.images, test.images]),
                              keypoints=np.concatenate([train.keypoints, test.keypoints]),
                              rows=np.concatenate([train.rows, test.rows]))
     return {
         "model": model.name, "faces": len(test), "fingerprint": test.fingerprint(),
-        "rmse": metrics.rmse(points, test.keypoints), "mirror": metrics.rmse(mirrored, test.keypoints),
+        "rmse": metrics.rmse(points, test.keypoints), "flip_tta": metrics.rmse(flipped, test.keypoints),
         "mean_face_rmse": metrics.mean_face_rmse(train.keypoints, test.keypoints),
         "decoders": by_decoder(model, test), "label_noise": label_noise(everything),
         "moved": moved(model, test),

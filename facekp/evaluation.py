@@ -121,7 +121,7 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
 
 def report(
     runs: list[str | Path], source: str | Path, all_faces: bool = False, picture: Path | None = None,
-    device: str = "auto", mirror: bool = False,
+    device: str = "auto", flip_tta: bool = False,
 ) -> str:
     """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``."""
     plots.check_picture(picture)
@@ -130,7 +130,7 @@ def report(
     train, test = (faces, faces) if all_faces else held_out(faces, record)
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
-    points, _ = predict(model, test.images, regime=regimes.told(model, test), mirror=mirror)
+    points, _ = predict(model, test, flip_tta=flip_tta)
     result = results.scores(points, test, metrics.mean_face(train.keypoints))
     lines = [
         f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
@@ -163,8 +163,8 @@ def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device
     found = analyse(model, train, test, everything)
     write_json(Path(out), found)
     noise = found["label_noise"]
-    lines = [f"{model.name} on {len(test)} held-out faces: {found['rmse']:.3f} px; with the mirror image "
-             f"{found['mirror']:.3f} px (mean face {found['mean_face_rmse']:.3f} px)."]
+    lines = [f"{model.name} on {len(test)} held-out faces: {found['rmse']:.3f} px; with flip TTA "
+             f"{found['flip_tta']:.3f} px (mean face {found['mean_face_rmse']:.3f} px)."]
     if found["decoders"]:
         told = ", ".join(f"{name} {rmse:.3f}" for name, rmse in sorted(found["decoders"].items(), key=lambda d: d[1]))
         lines.append(f"The same maps read by each decoder: {told} px.")
@@ -198,7 +198,7 @@ def by_regime(points: np.ndarray, train: Faces, test: Faces) -> list[str]:
 
 def predict_to_csv(
     runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
-    mirror: bool = False,
+    flip_tta: bool = False,
 ) -> str:
     """Points for every face of a data set, as a table; what was written, in text. Photos: ``photo.report``.
 
@@ -212,7 +212,7 @@ def predict_to_csv(
     else:
         found, files, boxes = data.load(source, progress=True), [], []
     faces = fitting(model, found)
-    points, confidence = predict(model, faces.images, regime=regimes.told(model, faces), mirror=mirror)
+    points, confidence = predict(model, faces, flip_tta=flip_tta)
     there = np.array([to_photo(p, box, model.size) for p, box in zip(points, boxes, strict=True)]) if files else points
     there = there + model.pixel_offset  # as the labels of its training data count
     table = pd.DataFrame(there.reshape(len(points), -1), columns=model.scheme.columns)
@@ -231,14 +231,13 @@ def predict_to_csv(
 
 
 def submission(
-    runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto", mirror: bool = False
+    runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto", flip_tta: bool = False
 ) -> str:
     """The competition's file ``RowId,Location`` for the test faces in ``source``; what was written, in text."""
     model, _ = open_runs(runs, device)
     test, lookup = kaggle.read_test(source, progress=True), kaggle.read_lookup(source)
     regime = regimes.regime_of_lookup(lookup, test.rows)
-    asked = regime if model.wants_regime else None
-    points, _ = predict(model, fitting(model, test).images, regime=asked, mirror=mirror)
+    points, _ = predict(model, fitting(model, test), flip_tta=flip_tta)
     if model.scheme.names == regimes.TWO.names:
         points = regimes.join_conventions(points, regime)
     kaggle.write_submission(points + np.float32(model.pixel_offset), lookup, out, test.rows)

@@ -59,8 +59,7 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
         licence: for the metadata.
 
     Raises:
-        InputError: the exporter is not installed, the path is no .onnx file, the model has no maps, or wants to be
-            told each face's source.
+        InputError: the exporter is not installed, the path is no .onnx file, or the model has no maps.
     """
     path = Path(path)
     check(model, path, maps)
@@ -83,9 +82,6 @@ def check(model: KeypointModel | Ensemble, path: Path, maps: bool) -> None:
     """Raise InputError for what :func:`to_onnx` cannot do: now, not after some seconds."""
     if path.suffix.lower() != ".onnx" or path.is_dir():
         raise InputError(f"{path}: expected the name of a file that ends in .onnx. Name one, e.g. model.onnx.")
-    if model.wants_regime:
-        raise InputError("Expected a model that answers to images alone; found one that wants to be told each face's "
-                         "source. Export one trained with --conventions one or two.")
     if maps and (isinstance(model, Ensemble) or model.head.reads == "coordinates"):
         raise InputError(f"Expected a heatmap network to show the maps of; found {model.name}, which has none to show. "
                          "Export it without its maps.")

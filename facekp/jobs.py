@@ -32,7 +32,7 @@ class Job:
         model: name of the network; ``options`` and ``head`` are changes to it.
         config: how to train it.
         keypoints: which faces, see ``data.folder.subset``.
-        conventions: "one", "two" or "told", see ``data.regimes``.
+        conventions: "one" or "two", see ``data.regimes``.
         held_out: share of the faces that are kept for testing.
         pixel_offset: what the labels call the centre of the first pixel, see ``data.load``.
 
@@ -58,15 +58,9 @@ class Job:
             raise InputError("Expected the options of the network and of its head by their names; found "
                              f"{self.options!r} and {self.head!r}.")
         check_options(self.model, self.options)
-        if self.asked.get("in_channels", 1) > 2:
-            raise InputError("Expected in_channels = 1, for grey faces (2 with --conventions told); found "
-                             f"{self.asked['in_channels']}. The stem of a paper's network, for colour, is there to "
-                             "count its weights.")
-
-    @property
-    def asked(self) -> dict:
-        """The network's options, with what the conventions ask of it."""
-        return self.options | ({"in_channels": 2} if self.conventions == "told" else {})
+        if self.options.get("in_channels", 1) != 1:
+            raise InputError(f"Expected in_channels = 1, for grey faces; found {self.options['in_channels']}. The stem "
+                             "of a paper's network, for colour, is there to count its weights.")
 
     def faces(self) -> Faces:
         """All faces of the job."""
@@ -80,7 +74,7 @@ class Job:
             InputError: it has fewer features than it shall draw maps.
         """
         model = create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.pixel_offset,
-                             **self.asked)
+                             **self.options)
         features, K = features_of_maps(model), len(faces.scheme)
         if features is not None and features < K:
             raise InputError(f"Expected a network with at least as many features as the {K} maps that it shall draw of "

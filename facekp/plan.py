@@ -12,7 +12,6 @@ import torch
 from facekp import metrics, training
 from facekp.data.alike import lookalikes
 from facekp.data.faces import Faces
-from facekp.data.regimes import told
 from facekp.errors import InputError, listed
 from facekp.files import read_json, write_json
 from facekp.jobs import Job
@@ -133,7 +132,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
             notes = job.notes() if repeatable else {}
             record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=notes)
         model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))
-    points, _ = predict(model, test.images, regime=told(model, test))
+    points, _ = predict(model, test)
     offset = np.nanmean(points - test.keypoints, axis=(0, 1), dtype=np.float64).reshape(2)
     return record | {"face_rmse": [round(float(e), 4) for e in metrics.rmse(points, test.keypoints, axis=(1, 2))],
                      "offset": [round(float(v), 3) for v in offset],
@@ -159,7 +158,7 @@ def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job |
     if job is not None:
         plan, there = json.loads(json.dumps(asdict(job.config))), record.get("config", {})
         differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
-        network = {"model": job.model, "options": job.asked, "pixel_offset": job.pixel_offset}
+        network = {"model": job.model, "options": job.options, "pixel_offset": job.pixel_offset}
         # Records from before there was an offset have none.
         found = {"pixel_offset": 0.0, "head": {}, **record.get("model", {})}
         differ += sorted(k for k in network if network[k] != found.get(k))

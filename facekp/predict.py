@@ -6,7 +6,7 @@ import torch
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.models import KeypointModel
-from facekp.models.flip import flip_test
+from facekp.models.flip import flip_tta as flip
 
 
 def to_float(images: torch.Tensor) -> torch.Tensor:
@@ -34,18 +34,17 @@ def check_fit(model: KeypointModel, faces: Faces) -> None:
 
 @torch.inference_mode()
 def predict(
-    model: KeypointModel, images: np.ndarray, batch_size: int | None = None, regime: np.ndarray | None = None,
-    mirror: bool = False,
+    model: KeypointModel, faces: Faces | np.ndarray, batch_size: int | None = None, flip_tta: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The keypoints of each face, on the device where the model is.
 
     Args:
         model: in eval mode or not; it is left as it was.
-        images: (N, H, W) uint8, with H = W = ``model.size``.
+        faces: Faces, or images (N, H, W) uint8, with H = W = ``model.size``.
         batch_size: faces per forward pass; only speed and memory depend on it. By default 256 on a GPU, and on a
             CPU 32 (measured for hourglass-s on two cores: 256 at a time is half as fast).
-        regime: (N,) of 0 and 1, for a model that wants to be told (see :mod:`facekp.data.regimes`).
-        mirror: ask for the mirror image too, and take the mean (:func:`facekp.models.flip.flip_test`): twice the time.
+        flip_tta: test-time augmentation: predict the horizontally flipped image too, and take the mean
+            (:func:`facekp.models.flip.flip_tta`): twice the time.
 
     Returns:
         points (N, K, 2) float32 in pixels, (0, 0) being the centre of the first one, and confidence (N, K): see the
@@ -54,6 +53,7 @@ def predict(
     Raises:
         InputError: images of another shape or type.
     """
+    images = faces.images if isinstance(faces, Faces) else faces
     if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1:] != (model.size, model.size):
         raise InputError(f"Expected images (N, {model.size}, {model.size}) uint8; found {images.shape} {images.dtype}.")
     device = next(model.parameters()).device
@@ -65,8 +65,7 @@ def predict(
     for start in range(0, len(images), batch_size):
         rows = slice(start, start + batch_size)
         batch = to_float(as_tensor(images[rows]).to(device))
-        told = [] if regime is None else [torch.as_tensor(regime[rows], device=device)]
-        p, c = flip_test(model, batch, *told) if mirror else model.head.decode(model(batch, *told))
+        p, c = flip(model, batch) if flip_tta else model.head.decode(model(batch))
         points[rows], confidence[rows] = p.cpu(), c.cpu()
     model.train(was_training)
     return points, confidence

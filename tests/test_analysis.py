@@ -124,7 +124,7 @@ def test_a_moved_picture_costs_nothing_if_the_network_moves_along_and_all_of_it_
                  for s in ((1, -1) if a and k != "scale" else (1,))]
         todo = iter(moves)
 
-        def predicted(model, images, regime=None, follow=follow, todo=todo):
+        def predicted(model, images, follow=follow, todo=todo):
             matrix = analysis.one_move(*next(todo), (96, 96)).expand(len(faces), 2, 3)
             points = torch.from_numpy(faces.keypoints)
             return (analysis.warp_points(points, matrix) if follow else points).numpy(), None
@@ -163,7 +163,7 @@ def test_the_record_agrees_with_the_runs_own_and_can_be_read_back(work):
     found, record = (json.loads((work / p).read_text()) for p in ("out.json", "run/record.json"))
     assert found["rmse"] == pytest.approx(record["metrics"]["rmse"], abs=0.05) and f"{found['rmse']:.3f} px" in told
     assert found["decoders"]["local_mean"] == pytest.approx(found["rmse"], abs=1e-4)
-    assert found["decoders"].keys() == heatmaps.DECODERS.keys() and found["mirror"] != found["rmse"]
+    assert found["decoders"].keys() == heatmaps.DECODERS.keys() and found["flip_tta"] != found["rmse"]
     assert found["label_noise"]["groups"] == 1 and found["label_noise"]["rmse"] == pytest.approx(np.sqrt(0.5))
     a = analysis.arrays(found)
     assert np.sqrt(np.mean(a["rmse"] ** 2)) == pytest.approx(found["rmse"], abs=0.01)

@@ -17,7 +17,7 @@ from facekp.errors import InputError
 from facekp.export import UNKNOWN, export, to_onnx
 from facekp.heads import HeatmapHead
 from facekp.keypoints import Scheme
-from facekp.models import MODELS, create_model, save_model
+from facekp.models import MODELS, save_model
 from facekp.models.model import KeypointModel
 from facekp.predict import predict
 from facekp.pretrained import load_pretrained
@@ -167,7 +167,6 @@ def test_what_cannot_be_exported_is_said_before_anything_is_written(tmp_path, mo
     cases = [
         (small("cnn3"), "model.onnx", True, "has none to show"),
         (Ensemble([small("cnn3")]), "model.onnx", True, "mean of 1 models, which has none"),
-        (create_model("hourglass-s", in_channels=2), "model.onnx", False, "told each face's source"),
         (small("cnn3"), "model.safetensors", False, "ends in .onnx"),
         (small("cnn3"), "folder.onnx", False, "ends in .onnx"),
     ]

@@ -185,8 +185,8 @@ def test_the_mirror_of_an_ensemble_is_the_mean_of_its_models_mirrors():
     for model in (one, other):
         torch.nn.init.normal_(model.network.heads[0].weight)
     for mirror in (False, True):
-        each = [predict(m, images, mirror=mirror)[0] for m in (one, other)]
-        both, _ = predict(Ensemble([one, other]).eval(), images, mirror=mirror)
+        each = [predict(m, images, flip_tta=mirror)[0] for m in (one, other)]
+        both, _ = predict(Ensemble([one, other]).eval(), images, flip_tta=mirror)
         np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-4)
 
 

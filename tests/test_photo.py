@@ -185,13 +185,6 @@ def test_points_of_a_photo_count_from_the_centre_of_the_first_pixel_whatever_the
     np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_a_network_that_wants_the_regime_is_told_the_first():
-    model = create_model("hourglass-s", in_channels=2)
-    image = load("sample").images[0]
-    expected, _ = predict(model, image[None], regime=np.zeros(1, np.int64))
-    np.testing.assert_allclose(photo.predict_photo(model, image)[0].points, expected[0], atol=1e-4)
-
-
 @pytest.mark.parametrize("boxes, message", [("look", "found \"look\""), ([(1, 2, 3)], "x, y, width, height"),
                                             (["abcd"], "x, y, width, height"), (7, "x, y, width, height")])
 def test_boxes_that_are_none(boxes, message):

@@ -1,7 +1,6 @@
 """Plans: what is run, what is kept, what is refused, and the table at the end."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from facekp import plots
 from facekp.data.alike import nearest
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.keypoints import KAGGLE, KAGGLE_FOUR
 from facekp.models import load_model
 from facekp.training.folds import load_ensemble
 
@@ -143,25 +141,6 @@ def test_finished_runs_are_kept_and_missing_records_made_from_their_runs(work, m
     plan_module.run_plan(work / "plan.toml", work / "faces.npz", work / "out", work / "work")
     assert (work / "out" / "small-hourglass-0.json").stat().st_mtime_ns == stamp
     assert json.loads((work / "out" / "small-hourglass-1.json").read_text()) == before
-
-
-def test_a_plan_whose_networks_are_told_the_source_can_be_called_again(tmp_path):
-    faces = blob_faces(32)
-    few = faces.keypoints.copy()
-    few[16:, [i for i in range(15) if i not in KAGGLE.index(*KAGGLE_FOUR)]] = np.nan
-    replace(faces, keypoints=few).save(tmp_path / "faces.npz")
-    (tmp_path / "plan.toml").write_text("""
-[[run]]
-name = "told"
-model = "hourglass-s"
-keypoints = "any"
-conventions = "told"
-options = { channels = 16, depth = 2 }
-set = { epochs = 1, batch_size = 8, device = "cpu" }
-""")
-    for _ in range(2):
-        plan_module.run_plan(tmp_path / "plan.toml", tmp_path / "faces.npz", tmp_path / "out", tmp_path / "work")
-    assert json.loads((tmp_path / "out" / "told-0.json").read_text())["model"]["options"]["in_channels"] == 2
 
 
 def test_a_record_of_other_faces_or_another_config_is_never_mixed_in(work, tmp_path):

@@ -11,7 +11,7 @@ from facekp.data.faces import Faces
 from facekp.keypoints import KAGGLE
 from facekp.models import MODELS
 from facekp.models.count import macs, parameters, row, table
-from facekp.models.flip import flip_test
+from facekp.models.flip import flip_tta
 from facekp.models.lgcn import FixedKernel
 from facekp.models.reference import mean_face, ridge
 from facekp.models.shape import ShapeModel
@@ -33,25 +33,25 @@ class BrightestPixel(nn.Module):
         return torch.cat([left, right, images, images, images], 1)
 
 
-def test_flip_test_of_a_network_that_is_right():
+def test_flip_tta_of_a_network_that_is_right():
     model = small("unet", head={"stride": 1, "decoder": "argmax"}).eval()
     model.network = BrightestPixel()
     images = torch.zeros(1, 1, 32, 32)
     images[0, 0, 8, 4], images[0, 0, 12, 25] = 0.9, 0.8
     points, _ = model.head.decode(model(images))
     assert points[0, :2].tolist() == [[4, 8], [25, 12]]
-    flipped, _ = flip_test(model, images)
+    flipped, _ = flip_tta(model, images)
     assert torch.allclose(flipped, points)  # W - 1 - x and a <-> b undo the mirror exactly
 
 
 @pytest.mark.parametrize("name", ["cnn3", "hourglass-s"])
-def test_flip_test_is_symmetric(name):
+def test_flip_tta_is_symmetric(name):
     model = small(name).eval()
     randomise_zero_layers(model)
     images = torch.rand(2, 1, model.size, model.size)
     with torch.no_grad():
-        here, confidence = flip_test(model, images)
-        there, _ = flip_test(model, images.flip(-1))
+        here, confidence = flip_tta(model, images)
+        there, _ = flip_tta(model, images.flip(-1))
     back = there[:, torch.from_numpy(FIVE.swap)]
     back = torch.stack([model.size - 1 - back[..., 0], back[..., 1]], -1)
     assert torch.allclose(here, back, atol=1e-3)

@@ -11,23 +11,19 @@ import pandas as pd
 import pytest
 import torch
 
-from facekp import cli, data, evaluation, jobs, metrics
+from facekp import cli, data, evaluation, metrics
 from facekp.augment import Augment, augment
 from facekp.data import Faces, folder, generated, kaggle, regimes
 from facekp.data.regimes import (
     TWO,
     join_conventions,
-    regime_of,
     regime_of_lookup,
     split_conventions,
     with_conventions,
 )
 from facekp.errors import InputError
-from facekp.export import to_onnx
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme
-from facekp.models import count
-from facekp.predict import predict, to_float
-from facekp.training import TrainConfig
+from facekp.predict import predict
 
 TIP, BASE, LIP, MIDDLE = TWO.index("nose_tip", "nose_base", "mouth_center_bottom_lip", "mouth_center")
 TINY = ["--option", "channels=24", "--option", "depth=2", "--epochs", "1", "--batch-size", "8", "--held-out", "0.25"]
@@ -143,7 +139,7 @@ def test_what_does_not_fit_is_named():
         join_conventions(np.zeros((2, 17, 2)), np.array([0, 2]))
     with pytest.raises(InputError, match=r"column ImageId; found the columns \['RowId'\]"):
         regime_of_lookup(pd.DataFrame({"RowId": [1]}), np.array([1]))
-    with pytest.raises(InputError, match="'two' or 'told'; found 'three'"):
+    with pytest.raises(InputError, match="'one' or 'two'; found 'three'"):
         with_conventions(ears, "three")
     complete = generated.sample().complete()
     with pytest.raises(InputError, match=f"found {len(complete)} of the fifteen-point source and 0 of the .*any"):
@@ -188,7 +184,6 @@ def work(tmp_path_factory):
         patch.setenv("FACEKP_CACHE", str(work / "cache"))
         facekp("train", work, work / "two", "--keypoints", "any", "--conventions", "two", *TINY)
         facekp("train", work, work / "one", "--keypoints", "any", *TINY)
-        facekp("train", work, work / "told", "--keypoints", "any", "--conventions", "told", *TINY)
         yield work
 
 
@@ -199,13 +194,13 @@ def test_train_records_the_conventions(work):
     assert "conventions" not in json.loads((work / "one" / "record.json").read_text())["split"]
 
 
-@pytest.mark.parametrize("run", ["one", "two", "told"])
+@pytest.mark.parametrize("run", ["one", "two"])
 def test_evaluate_finds_the_held_out_faces_and_tells_the_sources_apart(work, run, capsys):
     model, record = evaluation.open_run(work / run, "cpu")
     faces = data.load(work)
     train, test = evaluation.held_out(faces, record)  # refuses faces of another fingerprint
     assert len(test) == 8 and len(test.scheme) == (17 if run == "two" else 15)
-    points = predict(model, test.images, regime=kaggle.regime(test) if run == "told" else None)[0]
+    points = predict(model, test)[0]
     facekp("evaluate", work / run, work)
     said = capsys.readouterr().out
     assert f"{record['metrics']['rmse']:.3f} px" in said and ("nose_base" in said) == (run == "two")
@@ -235,39 +230,10 @@ def test_submit_answers_each_image_in_its_own_convention(work):
         np.testing.assert_allclose(answer, [*found[:2, own, 1], *found[2:, theirs, 1]], atol=1e-4)
 
 
-def test_a_network_that_is_told_answers_as_it_is_told(work, capsys):
-    model, _ = evaluation.open_run(work / "told", "cpu")
-    images, regime = kaggle.read_test(work).images, np.array([0, 0, 1, 1])
-    assert model.wants_regime and len(model.scheme) == 15
-    raw = [model(to_float(torch.from_numpy(images)), torch.full((4,), r))[-1] for r in (0, 1)]
-    assert not torch.equal(*raw)
-    facekp("submit", work / "told", work, work / "told.csv")
-    table, lookup = pd.read_csv(work / "told.csv"), kaggle.read_lookup(work)
-    found = predict(model, images, regime=regime)[0].clip(0, 96)
-    asked = lookup["FeatureName"] == "nose_tip_y"
-    np.testing.assert_allclose(table["Location"][asked], found[:, KAGGLE.index("nose_tip")[0], 1], atol=1e-4)
-    with pytest.raises(InputError, match="wants to be told"):
-        predict(model, images)
-    facekp("predict", work / "told", work, work / "told-points.csv")
-    faces = data.load(work)
-    found = predict(model, faces.images, regime=kaggle.regime(faces))[0]
-    np.testing.assert_allclose(pd.read_csv(work / "told-points.csv")["nose_tip_x"], found[:, TIP, 0], atol=1e-3)
-    assert count.row("hourglass-s", in_channels=2)["macs"] > count.row("hourglass-s")["macs"]
-    with pytest.raises(InputError, match="source"):
-        to_onnx(model, work / "told.onnx")
-    with pytest.raises(InputError, match="an option that it does not have: 'in_channels'"):
-        jobs.Job(work, "cnn3", TrainConfig(), "any", "told").network(data.load(work))
-
-
-def test_the_regime_of_a_batch_is_that_of_the_faces():
-    faces = generated.sample()
-    assert regime_of(torch.from_numpy(faces.keypoints)).tolist() == kaggle.regime(faces).tolist()
-
-
 def test_several_runs_and_the_mirror_are_means(work, capsys):
-    facekp("submit", work / "two", work, work / "both.csv", "--with", work / "two", "--mirror")
+    facekp("submit", work / "two", work, work / "both.csv", "--with", work / "two", "--flip-tta")
     model, _ = evaluation.open_run(work / "two", "cpu")
-    once, twice = (predict(model, kaggle.read_test(work).images, mirror=m)[0] for m in (False, True))
+    once, twice = (predict(model, kaggle.read_test(work).images, flip_tta=m)[0] for m in (False, True))
     assert np.abs(once - twice).max() > 0.01
     table, lookup = pd.read_csv(work / "both.csv"), kaggle.read_lookup(work)
     asked = lookup["FeatureName"] == "left_eye_center_x"
@@ -293,6 +259,9 @@ def test_predict_gives_all_17_points(work):
 @pytest.mark.parametrize(("options", "message"), [
     (["--keypoints", "any", "--conventions", "three"], "found 'three'"),
     (["--conventions", "two"], "--keypoints any"),
+    (["--keypoints", "any", "--conventions", "told"], "left the library"),
+    (["--mirror"], "is called --flip-tta now"),
+    (["--origin=0.5"], "is called --pixel-offset now"),
 ])
 def test_a_wrong_choice_gets_one_message_and_code_2(work, options, message):
     command = [sys.executable, "-m", "facekp", "train", str(work), str(work / "x"), *options]

@@ -418,7 +418,7 @@ def test_the_monitor_changes_nothing_in_the_training():
 def test_the_monitor_keeps_to_its_share_of_the_time(shown, monkeypatch):
     clock, faces = [0.0], blob_faces(4)
 
-    def slow_predict(model, images, regime):
+    def slow_predict(model, faces_):
         clock[0] += 0.1  # what a picture costs
         return faces.keypoints, None
 

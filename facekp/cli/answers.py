@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facekp.cli.arguments import Device, Mirror, Others, RunFolder, Source
+from facekp.cli.arguments import Device, FlipTTA, Others, RunFolder, Source
 
 
 def evaluate(
@@ -15,13 +15,13 @@ def evaluate(
     all_faces: Annotated[bool, typer.Option("--all", help="Test on all faces, not only on those held out.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw the faces with the largest errors here.")] = None,
     others: Others = None,
-    mirror: Mirror = False,
+    flip_tta: FlipTTA = False,
     device: Device = "auto",
 ) -> None:
     """Measure a trained network on the faces that its training held out."""
     from facekp import evaluation
 
-    print(evaluation.report([run, *(others or [])], data, all_faces, picture, device, mirror))
+    print(evaluation.report([run, *(others or [])], data, all_faces, picture, device, flip_tta))
 
 
 def predict(
@@ -45,7 +45,7 @@ def predict(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the photo's faces as JSON.")] = False,
     others: Others = None,
-    mirror: Mirror = False,
+    flip_tta: FlipTTA = False,
     device: Device = "auto",
 ) -> None:
     """Find the keypoints in a photo, in every photo of a folder, or in every face of a data set.
@@ -58,7 +58,7 @@ def predict(
 
     runs: list[str | Path] = [run, *(others or [])]
     boxes = report.where(box or [], look)
-    text, notes = report.answer(runs, source, out, picture, boxes, as_json, device, mirror)
+    text, notes = report.answer(runs, source, out, picture, boxes, as_json, device, flip_tta)
     for note in (*notes, *pretrained.terms(runs)):
         print(note, file=sys.stderr)
     print(text)
@@ -71,13 +71,13 @@ def submit(
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT.csv")] = Path("submission.csv"),
     others: Others = None,
-    mirror: Mirror = False,
+    flip_tta: FlipTTA = False,
     device: Device = "auto",
 ) -> None:
     """Write the competition's submission file."""
     from facekp import evaluation
 
-    print(evaluation.submission([run, *(others or [])], data, out, device, mirror))
+    print(evaluation.submission([run, *(others or [])], data, out, device, flip_tta))
 
 
 def export(

@@ -35,8 +35,8 @@ Others = Annotated[
     list[str] | None,
     typer.Option("--with", help="A further run; the answer is the mean of all. May be repeated."),
 ]
-Mirror = Annotated[
-    bool, typer.Option("--mirror", help="Ask for the mirror image too and take the mean: twice the time.")
+FlipTTA = Annotated[
+    bool, typer.Option("--flip-tta", help="Predict the flipped image too and take the mean: twice the time.")
 ]
 Model = Annotated[str, typer.Option(help="A name from 'facekp models'.")]
 Options = Annotated[list[str] | None, typer.Option("--option", help="A network option: stacks=2. May be repeated.")]

@@ -35,8 +35,7 @@ def train(
     conventions: Annotated[
         str,
         typer.Option(
-            help="With 'any' and Kaggle's faces: two = the two meanings of nose tip and bottom lip as separate points; "
-            "told = the network is told which is meant (an hourglass)."
+            help="With 'any' and Kaggle's faces: two = the two meanings of nose tip and bottom lip as separate points."
         ),
     ] = "one",
     epochs: Annotated[int | None, typer.Option(help="How often each face is seen; default 40.")] = None,

@@ -2,7 +2,7 @@
 
 from facekp.errors import InputError
 
-OPTIONS = {"--origin": "--pixel-offset"}
+OPTIONS = {"--origin": "--pixel-offset", "--mirror": "--flip-tta"}
 
 
 def check(arguments: list[str]) -> None:

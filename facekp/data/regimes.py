@@ -13,16 +13,12 @@ points from the source that means it::
     Faces, K = 15 -> split_conventions -> Faces, K = 17 -> train, predict -> (N, 17, 2)
     (N, 17, 2) and each face's regime -> join_conventions -> (N, 15, 2)
 
-The other remedy is to tell the network in whose convention to answer: a second input plane, -1 or +1 all over
-(``told``; an hourglass with ``in_channels=2``). Its 15 outputs then mean what they were asked for.
-
 Split *before* ``Faces.dedupe``: some pictures stand in both sources, and the mean of two conventions is neither.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -31,9 +27,6 @@ from facekp.data import kaggle
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE, Scheme
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MEANT = {"nose_tip": "nose_base", "mouth_center_bottom_lip": "mouth_center"}
 """What the four-point source writes into a column: what it means by it."""
@@ -130,24 +123,17 @@ def regime_of_lookup(lookup: pd.DataFrame, image_ids: np.ndarray) -> np.ndarray:
     return (asked <= 8).astype(np.int64)
 
 
-def regime_of(points: Tensor) -> Tensor:
-    """(B,) float: :func:`facekp.data.kaggle.regime` of a batch of labels (B, K, 2), on their device."""
-    return (points.isfinite().all(-1).sum(1) <= 4).to(points.dtype)
-
-
-def told(model: Any, faces: Faces) -> np.ndarray | None:
-    """What ``predict`` has to tell ``model`` of ``faces``: each face's regime (N,), or None where it does not ask."""
-    return kaggle.regime(faces) if model.wants_regime else None
-
-
 def with_conventions(faces: Faces, conventions: str) -> Faces:
-    """``"one"``, ``"told"``: the faces as they are; ``"two"``: :func:`split_conventions`.
+    """``"one"``: the faces as they are; ``"two"``: :func:`split_conventions`.
 
     Raises:
         InputError: another word, other points than Kaggle's, or nothing to tell apart.
     """
-    if conventions not in ("one", "two", "told"):
-        raise InputError(f"Expected conventions 'one', 'two' or 'told'; found '{conventions}'.")
+    if conventions == "told":
+        raise InputError("Conventions 'told' (a network conditioned on the source) left the library: it was never "
+                         "better than 'two'. Use 'two'; the chapter \"All 7049 rows\" shows the other in a few lines.")
+    if conventions not in ("one", "two"):
+        raise InputError(f"Expected conventions 'one' or 'two'; found '{conventions}'.")
     if conventions == "one":
         return faces
     split = split_conventions(faces)
@@ -156,4 +142,4 @@ def with_conventions(faces: Faces, conventions: str) -> Faces:
         raise InputError(f"Two conventions need faces of both sources; found {first} of the fifteen-point source and "
                          f"{second} of the four-point source. Train on all faces (--keypoints any), or with "
                          "one convention.")
-    return split if conventions == "two" else faces
+    return split

@@ -165,6 +165,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Keypoint
     """
     tensors, config = stored.read(path)
     try:
+        if config["options"].get("in_channels", 1) == 2:
+            raise InputError("this network was conditioned on the source of each face (--conventions told of version "
+                             "0.1), which left the library. Train again with --conventions two.")
         stored.check_size(config["options"], tensors)
         # First without memory for the weights: a file may name a network of any size.
         with torch.device("meta"):

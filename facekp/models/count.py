@@ -54,9 +54,7 @@ def macs(model: nn.Module, size: int = 96) -> int:
     try:
         weight = next(model.parameters())
         channels = next((m.in_channels for m in layers if isinstance(m, nn.Conv2d)), 1)  # 3 for an RGB stem
-        told = getattr(model, "wants_regime", False)  # then the second input plane is made of the regime
-        images = torch.zeros(1, 1 if told else channels, size, size, device=weight.device, dtype=weight.dtype)
-        model.eval()(images, *[images.new_zeros(1)] * told)
+        model.eval()(torch.zeros(1, channels, size, size, device=weight.device, dtype=weight.dtype))
     finally:
         model.train(was_training)
         for hook in hooks:

@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 
 from facekp.errors import InputError
@@ -47,20 +46,9 @@ class KeypointModel(nn.Module):
         self.network, self.head, self.scheme = network, head, scheme
         self.name, self.size, self.options, self.pixel_offset = name, size, options, pixel_offset
 
-    def forward(self, images: Tensor, regime: Tensor | None = None) -> Tensor | list[Tensor]:
-        """(B, 1, H, W) in [0, 1] -> raw. A network that wants to be told also takes each face's regime (B,), 0 or 1."""
-        x = self.normalise(images)
-        if self.wants_regime:
-            if regime is None:
-                raise InputError("This network wants to be told which of Kaggle's two sources each face comes from; "
-                                 "found no regime. Give one 0 or 1 for each face.")
-            x = torch.cat([x, (2 * regime.to(x) - 1).view(-1, 1, 1, 1).expand_as(x)], dim=1)
-        return self.network(x)
-
-    @property
-    def wants_regime(self) -> bool:
-        """Whether the network has a second input plane, which says in which convention to answer."""
-        return self.options.get("in_channels", 1) == 2
+    def forward(self, images: Tensor) -> Tensor | list[Tensor]:
+        """(B, 1, H, W) in [0, 1] -> raw."""
+        return self.network(self.normalise(images))
 
     @staticmethod
     def normalise(images: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def predict_photo(
     model: KeypointModel,
     photo: str | Path | Photo | np.ndarray,
     boxes: str | Sequence[Box | tuple] | None = None,
-    mirror: bool = False,
+    flip_tta: bool = False,
 ) -> list[Found]:
     """The keypoints of each face in a photo.
 
@@ -55,7 +55,7 @@ def predict_photo(
         boxes: where the faces are, each as x, y, width, height (made square round its centre, then cut out as it is:
             see :mod:`facekp.photo.square` for how much of a face belongs in it). None: the whole photo is the face.
             "detect": look for them, see :func:`facekp.photo.detect`.
-        mirror: ask for the mirror images too, and take the mean.
+        flip_tta: predict the flipped crops too, and take the mean.
 
     Returns:
         A Found for each box, in their order; none if no face was detected.
@@ -68,9 +68,7 @@ def predict_photo(
     if not squares:
         return []
     crops = np.stack([crop(pixels, box, model.size) for box in squares])
-    # A network that wants to be told which of Kaggle's two conventions is meant: the first, of fifteen points.
-    regime = np.zeros(len(crops), np.int64) if model.wants_regime else None
-    points, confidence = predict(model, crops, regime=regime, mirror=mirror)
+    points, confidence = predict(model, crops, flip_tta=flip_tta)
     return [Found(to_photo(p, box, model.size), c, box, model.scheme)
             for p, c, box in zip(points, confidence, squares, strict=True)]
 

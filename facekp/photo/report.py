@@ -47,7 +47,7 @@ def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
 
 def answer(
     runs: list[str | Path], source: str | Path, out: Path | None = None, picture: Path | None = None,
-    boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", mirror: bool = False,
+    boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", flip_tta: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
     """What ``facekp predict`` answers: for a photo, a folder of photos, or a data set.
 
@@ -58,19 +58,19 @@ def answer(
     check_new(picture, source)
     several = bool(pictures(source))
     if not several and (boxes or as_json or is_photo(source)):
-        return photo_report(runs, source, out, picture, boxes, as_json, device, mirror)
+        return photo_report(runs, source, out, picture, boxes, as_json, device, flip_tta)
     if several and (as_json or picture is not None):
         raise InputError(f"{source}: expected one photo with --json or --out; found a folder. Name OUT.csv instead.")
     if out is None:
         raise InputError("Expected OUT.csv, a file to write the points of all faces to; found none. Name one.")
     if several:
-        return folder_report(runs, source, out, boxes, device, mirror)
-    return predict_to_csv(runs, source, out, picture, device, mirror), ()
+        return folder_report(runs, source, out, boxes, device, flip_tta)
+    return predict_to_csv(runs, source, out, picture, device, flip_tta), ()
 
 
 def photo_report(
     runs: list[str | Path], source: str | Path, out: Path | None = None, picture: Path | None = None,
-    boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", mirror: bool = False,
+    boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", flip_tta: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
     """Find the faces' points, and write what is asked for.
 
@@ -82,7 +82,7 @@ def photo_report(
         boxes: as :func:`facekp.photo.predict_photo` has them.
         as_json: answer in JSON, a list with one entry per face.
         device: for the models.
-        mirror: ask for the mirror images too.
+        flip_tta: predict the flipped images too, and take the mean.
 
     Returns:
         The answer in text, and notes on how the picture was read.
@@ -93,7 +93,7 @@ def photo_report(
     plots.check_picture(picture)
     photo = read(source)
     model, _ = open_runs(runs, device)
-    faces = predict_photo(model, photo, boxes, mirror)
+    faces = predict_photo(model, photo, boxes, flip_tta)
     if not faces:
         raise InputError(f"{source}: {NO_FACE}")
     told = []
@@ -111,12 +111,12 @@ def photo_report(
 
 def folder_report(
     runs: list[str | Path], source: str | Path, out: Path, boxes: str | list[Box] | None = None, device: str = "auto",
-    mirror: bool = False,
+    flip_tta: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
     """Find the points of the faces in every picture of a folder, and write them as one table.
 
     Args:
-        runs, boxes, device, mirror: see :func:`photo_report`.
+        runs, boxes, device, flip_tta: see :func:`photo_report`.
         source: the folder; see :func:`pictures`.
         out: the table to write, one line per face.
 
@@ -134,7 +134,7 @@ def folder_report(
         photo = read(path)
         notes += photo.notes
         try:
-            faces = predict_photo(model, photo, boxes, mirror)
+            faces = predict_photo(model, photo, boxes, flip_tta)
         except InputError as e:
             raise InputError(f"{path}: {e}") from None
         if faces:

@@ -18,9 +18,7 @@ def compiled(model: nn.Module, example: Tensor, dtype: torch.dtype = torch.float
         faster: nn.Module = torch.compile(model)  # type: ignore[assignment]  # torch: of a module it makes a module
         devices = [example.device] if example.device.type == "cuda" else []
         with torch.random.fork_rng(devices), torch.autocast(example.device.type, dtype, dtype != torch.float32):
-            # A network that wants to be told each face's regime is tried with one.
-            told = [example.new_zeros(len(example))] if getattr(model, "wants_regime", False) else []
-            raw = faster(example, *told)
+            raw = faster(example)
         sum(maps.float().sum() for maps in (raw if isinstance(raw, list) else [raw])).backward()
     except Exception as error:  # noqa: BLE001  # a missing compiler, an operation it cannot translate, ...
         reason = (str(error).strip().splitlines() or [""])[0]

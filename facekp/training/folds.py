@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from facekp import results
 from facekp.data.faces import Faces
-from facekp.data.regimes import told
 from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.metrics import mean_face
@@ -59,16 +58,11 @@ class Ensemble(KeypointModel):
         """The models themselves."""
         return self.network  # type: ignore[return-value]  # torch: a ModuleList does not say what it holds
 
-    @property
-    def wants_regime(self) -> bool:
-        """Whether one of the models wants to be told each face's regime."""
-        return any(m.wants_regime for m in self.models)
-
-    def forward(self, images: Tensor, regime: Tensor | None = None) -> Tensor:
-        """(B, 1, H, W) in [0, 1], and each face's regime if one model wants it -> (M, B, K, 3): x, y, confidence."""
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 1, H, W) in [0, 1] -> (M, B, K, 3): x, y, confidence."""
         answers = []
         for model in self.models:
-            points, confidence = model.head.decode(model(images, regime))
+            points, confidence = model.head.decode(model(images))
             answers.append(torch.cat([points, confidence[..., None]], -1))
         return torch.stack(answers)
 
@@ -138,7 +132,7 @@ def fit_folds(
             told_fold = partial(on_epoch, i) if on_epoch else None
             fit(create(), train, test, config_of(i), run, resume=True, progress=progress, on_epoch=told_fold)
         model, here = load_model(run / "model.safetensors", pick_device(config.device)), test.rows
-        points[here], _ = predict(model, test.images, regime=told(model, test))
+        points[here], _ = predict(model, test)
         baseline[here] = mean_face(train.keypoints)
         each.append(results.scores(points[here], test, baseline[here])["rmse"])
     record = {"folds": k, "faces": len(faces), "fingerprint": faces.fingerprint(model.pixel_offset),

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from facekp import metrics, results
 from facekp.augment import augment
 from facekp.data.faces import Faces
-from facekp.data.regimes import regime_of, told
 from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.locks import alone_in
@@ -72,11 +71,10 @@ def start(model: KeypointModel, config: TrainConfig, faces: int) -> Run:
 def train_step(run: Run, images: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
     """One step on one batch: images (B, H, W) uint8 and points (B, K, 2), on the device -> the loss, a scalar."""
     x = to_float(images)
-    regime = [regime_of(points)] if run.model.wants_regime else []
     if config.augment is not None:
         x, points = augment(x, points, run.swap, config.augment, run.views)
     with autocast(x.device, run.dtype):
-        raw = run.forward(x.contiguous(memory_format=torch.channels_last), *regime)
+        raw = run.forward(x.contiguous(memory_format=torch.channels_last))
     loss = run.model.head.loss(raw, points) * run.team.weight(points)
     run.optimizer.zero_grad(set_to_none=True)
     run.scaler.scale(loss).backward()
@@ -139,7 +137,7 @@ def evaluate(model: KeypointModel, faces: Faces, mean_face: np.ndarray, team: Te
     """
     team = team or Team()
     mine = faces.select(slice(team.rank, None, team.size))
-    points, _ = predict(model, mine.images, regime=told(model, mine))
+    points, _ = predict(model, mine)
     return results.scores(team.gather(points), faces, mean_face)
 
 

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from facekp import metrics, plots
 from facekp.data.faces import Faces
-from facekp.data.regimes import told
 from facekp.errors import InputError
 from facekp.evaluation import fitting
 from facekp.heads import DSNTHead, stack_list
@@ -43,7 +42,7 @@ class Answers:
 def answers(model: KeypointModel, faces: Faces) -> Answers:
     """Ask ``model`` about every face."""
     faces = fitting(model, faces)
-    points, confidence = predict(model, faces.images, regime=told(model, faces))
+    points, confidence = predict(model, faces)
     return Answers(model, faces, points, confidence, metrics.rmse(points, faces.keypoints, axis=(1, 2)))
 
 
@@ -59,10 +58,9 @@ def maps(model: KeypointModel, faces: Faces, face: int) -> np.ndarray | None:
     """(K, h, w): the model's heatmaps of one face, each from 0 to its own peak; None where it draws none."""
     if getattr(model.head, "reads", "coordinates") == "coordinates":  # an ensemble reads points
         return None
-    device, regime = next(model.parameters()).device, told(model, faces.select(slice(face, face + 1)))
-    images = to_float(as_tensor(faces.images[face : face + 1]).to(device))
+    images = to_float(as_tensor(faces.images[face : face + 1]).to(next(model.parameters()).device))
     was_training = model.training
-    raw = model.eval()(images, *([] if regime is None else [torch.as_tensor(regime, device=device)]))
+    raw = model.eval()(images)
     model.train(was_training)
     last = stack_list(raw)[-1]
     last = softmax(last) if isinstance(model.head, DSNTHead) else last.clamp_min(0)

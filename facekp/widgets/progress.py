@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from facekp import plots
 from facekp.data.faces import Faces
-from facekp.data.regimes import told
 from facekp.errors import InputError
 from facekp.evaluation import fitting
 from facekp.models import KeypointModel
@@ -122,7 +121,7 @@ class Monitor:
         from IPython.display import display
 
         faces = fitting(model, self.faces)
-        points, _ = predict(model, faces.images, regime=told(model, faces))
+        points, _ = predict(model, faces)
         self.drawn += 1
         self.still = png(draw(self.curve, self.epochs, faces, points))
         if self._handle is None:
