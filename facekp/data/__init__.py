@@ -4,14 +4,12 @@ import os
 from pathlib import Path
 
 from facekp.data.faces import Faces
-from facekp.data.packed import names_of
 from facekp.errors import InputError, listed
 
 __all__ = ["Faces", "find_kaggle", "load"]
 
 PLACES = ("data/kaggle", "../data/kaggle", "/content/drive/MyDrive/facekp", "/kaggle/input/facial-keypoints-detection")
 """Where Kaggle's files are looked for: this repository, its book folder, Google Drive in Colab, a Kaggle notebook."""
-KAGGLE_FILES = names_of("training")
 
 
 def load(source: str | Path, progress: bool = False) -> Faces:
@@ -28,6 +26,7 @@ def load(source: str | Path, progress: bool = False) -> Faces:
         InputError: nothing of that kind is there.
     """
     from facekp.data import folder, generated, kaggle  # each source is read only when asked for
+    from facekp.data.packed import names_of
 
     name = str(source)
     if name == "sample":
@@ -45,10 +44,11 @@ def load(source: str | Path, progress: bool = False) -> Faces:
         return Faces.load(path)
     if (path / "keypoints.csv").is_file():
         return folder.read_folder(path, progress=progress)
-    if path.is_dir() and not any((path / f).is_file() for f in KAGGLE_FILES):
+    files = names_of("training")
+    if path.is_dir() and not any((path / f).is_file() for f in files):
         raise InputError(
             f"{path}: expected keypoints.csv in this folder, a line per image (file, then <name>_x and <name>_y for "
-            f"each keypoint), or Kaggle's {', '.join(KAGGLE_FILES[:-1])} or {KAGGLE_FILES[-1]}; found "
+            f"each keypoint), or Kaggle's {', '.join(files[:-1])} or {files[-1]}; found "
             f"{listed(sorted(p.name for p in path.iterdir()))}. For points in pictures that have none: facekp predict."
         )
     return kaggle.read_training(path, progress=progress)
@@ -60,10 +60,12 @@ def find_kaggle() -> Path | None:
     The environment variable ``FACEKP_KAGGLE`` names it; set but empty, it says that there is none.
     Without it, each of ``PLACES`` is tried.
     """
+    from facekp.data.packed import names_of
+
     named = os.environ.get("FACEKP_KAGGLE")
     places = PLACES if named is None else [named] if named else []
     for place in map(Path, places):
-        if any((place / f).is_file() for f in KAGGLE_FILES):
+        if any((place / f).is_file() for f in names_of("training")):
             return place
     return None
 
