@@ -64,8 +64,12 @@ class Augment:
 
 # By name. The best width depends on what the faces to come will look like: see book/plans/views.toml.
 VIEWS: dict[str, Augment | None] = {
-    "wide": Augment(),  # for crops of unknown hands: turned, off the middle, larger or smaller
-    "light": Augment(rotation=0, scale=0, shear=0, shift=0),  # for crops made as the training faces were: mirror, light
+    # for crops of unknown hands: turned, off the middle, larger or smaller
+    "wide": Augment(flip=0.5, rotation=20.0, scale=0.2, shear=5.0, shift=6.0, elastic=0.0, brightness=0.15,
+                    contrast=0.3, blur=0.0, cutout=0.0, noise=0.03),
+    # for crops made as the training faces were: mirror, light
+    "light": Augment(flip=0.5, rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic=0.0, brightness=0.15,
+                     contrast=0.3, blur=0.0, cutout=0.0, noise=0.03),
     "none": None,
 }
 

@@ -1,5 +1,7 @@
 """The one error that a user's input can cause."""
 
+from collections.abc import Iterable
+
 LONGEST = 1600  # characters of a message
 
 
@@ -29,3 +31,9 @@ class InputError(ValueError):
 def listed(names: list[str]) -> str:
     """Names for a message: the first eight, and how many more."""
     return "nothing" if not names else ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def known(what: str, name: str, options: Iterable[str]) -> None:
+    """Raise InputError unless ``name`` is one of ``options``."""
+    if name not in options:
+        raise InputError(f"There is no {what} '{name}'. Known: {', '.join(options)}.")

@@ -259,3 +259,8 @@ def _blur(maps: Tensor, sigma: float) -> Tensor:
     g = (g / g.sum()).expand(K, 1, -1)
     padded = F.pad(maps, [radius] * 4, mode="replicate")
     return F.conv2d(F.conv2d(padded, g[:, :, None, :], groups=K), g[:, :, :, None], groups=K)
+
+
+def stack_list(raw: Tensor | list[Tensor]) -> list[Tensor]:
+    """A list of maps in float32, whether the network gave one tensor or one per stack."""
+    return [maps.float() for maps in (raw if isinstance(raw, list) else [raw])]

@@ -16,8 +16,8 @@ from facekp.locks import clear_partials
 from facekp.models import KeypointModel, check_options, create_model
 from facekp.models.count import features_of_maps
 from facekp.training import TrainConfig
-from facekp.training.state import finished
-from facekp.training.team import Team, join
+from facekp.training.checkpoint import finished
+from facekp.training.distributed import Distributed, init_distributed
 
 NO_PAIRS = ("No left/right pairs among the points, so views are mirrored and no point changes places. If some are left "
             "and right, name them so (left_ear, right_ear), write pairs.csv, or add --set augment.flip=0.")
@@ -105,14 +105,14 @@ def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, t
     if folds and tensorboard:
         raise InputError("TensorBoard shows one run at a time: expected --folds or --tensorboard, found both.")
     device = training.pick_device(job.config.device)
-    team = join(device)
+    distributed = init_distributed(device)
     try:
         if folds:
-            train_folds(job, run, folds, team)
+            train_folds(job, run, folds, distributed)
         else:
-            train_one(job, run, resume, team, tensorboard)
+            train_one(job, run, resume, distributed, tensorboard)
     finally:
-        if team.size > 1:
+        if distributed.size > 1:
             dist.destroy_process_group()
 
 
@@ -125,16 +125,16 @@ def what_is_in(run: Path) -> str:
     return "files that are not of a run. Name another"
 
 
-def train_one(job: Job, run: Path, resume: bool, team: Team, tensorboard: bool) -> None:
+def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tensorboard: bool) -> None:
     """One model, on all faces but those held out."""
     faces = job.faces()
     learn, test = faces.split(job.held_out, job.config.seed)
     torch.manual_seed(job.config.seed)
     model = job.network(faces)
-    board = training.board(run / "tensorboard") if tensorboard and team.leads else None
+    write = training.tensorboard(run / "tensorboard") if tensorboard and distributed.is_main else None
     device = training.pick_device(job.config.device)
-    if team.leads:
-        many = f", {team.size} processes" if team.size > 1 else ""
+    if distributed.is_main:
+        many = f", {distributed.size} processes" if distributed.size > 1 else ""
         print(f"{job.model} on {len(learn)} faces, tested on {len(test)} others, on {device}{many}", flush=True)
         if not faces.scheme.pairs and job.config.augment is not None and job.config.augment.flip:
             print(NO_PAIRS, flush=True)
@@ -142,21 +142,22 @@ def train_one(job: Job, run: Path, resume: bool, team: Team, tensorboard: bool) 
     def each_epoch(line: dict) -> None:
         if not sys.stderr.isatty():
             print(told(line), flush=True)
-        if board:
-            board(line)
+        if write:
+            write(line)
 
-    record = training.fit(model, learn, test, job.config, run, resume, on_epoch=each_epoch, notes=job.notes())
-    if team.leads:
+    record = training.fit(model, learn, test, job.config, run, resume, on_epoch=each_epoch, notes=job.notes(),
+                          score=results.scores)
+    if distributed.is_main:
         m = record["metrics"]
         print(f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
               f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}",
               *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
 
 
-def train_folds(job: Job, run: Path, k: int, team: Team) -> None:
+def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:
     """k models, each tested on its own share of the faces."""
-    if team.size > 1:
-        raise InputError("Expected folds in a single process; found a team of torchrun. Start one fold run per GPU.")
+    if distributed.size > 1:
+        raise InputError("Expected folds in a single process; found several of torchrun. Start one fold run per GPU.")
     faces = job.faces()
     print(f"{job.model} on {k} folds of {len(faces)} faces, on {training.pick_device(job.config.device)}", flush=True)
 
@@ -165,7 +166,7 @@ def train_folds(job: Job, run: Path, k: int, team: Team) -> None:
             print(f"fold {fold + 1} of {k}  {told(line)}", flush=True)
 
     record = training.fit_folds(lambda: job.network(faces), faces, k, job.config, run, notes=job.notes(),
-                                on_epoch=each_epoch)
+                                on_epoch=each_epoch, score=results.scores)
     m = record["metrics"]
     print(f"RMSE {m['rmse']:.3f} px on all {len(faces)} faces, each predicted by a model that never saw it "
           f"(folds: {', '.join(f'{r:.3f}' for r in record['rmse_of_folds'])}); the mean face has "

@@ -149,3 +149,12 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
         return (a * (a.clamp_min(tiny).log() - m.clamp_min(tiny).log())).sum(dim=(-2, -1))
 
     return 0.5 * divergence(p) + 0.5 * divergence(q)
+
+
+def annotated(keypoints: Tensor) -> tuple[Tensor, Tensor]:
+    """Split (B, K, 2) with NaN into points without NaN and a mask (B, K).
+
+    NaN must go before any arithmetic: 0 * NaN is NaN, in the gradient too.
+    """
+    mask = keypoints.isfinite().all(-1)
+    return torch.where(mask[..., None], keypoints, torch.zeros_like(keypoints)), mask

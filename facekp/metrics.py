@@ -4,12 +4,15 @@ All work on (N, K, 2) arrays of points in pixels. The truth's NaN points are lef
 Each metric starts from a table with one number per face and keypoint; the mean is the last step.
 """
 
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from facekp.errors import InputError
 from facekp.keypoints import Scheme
+
+if TYPE_CHECKING:
+    from facekp.data.faces import Faces
 
 
 def distances(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -114,3 +117,28 @@ def same_shape(predicted: np.ndarray, truth: np.ndarray) -> None:
     if missing.any():
         raise InputError(f"Expected a prediction for each annotated point; found NaN for {missing.any(-1).sum()} of "
                          f"{(~np.isnan(truth)).any(-1).sum()}. The network is broken, or its training diverged.")
+
+
+def scores(points: np.ndarray, faces: "Faces", mean_face: np.ndarray) -> dict:
+    """All metrics of predicted ``points`` (N, K, 2) on ``faces``, with the mean face (K, 2) as the baseline.
+
+    Returns:
+        ``rmse`` and ``mean_face_rmse`` (pixels per coordinate), ``rmse_per_keypoint`` (a
+        dictionary by name; None where nobody annotated it) and, where the scheme has eyes,
+        ``nme_inter_ocular``, ``pck_0.1`` and ``auc_0.1`` (all relative to the eye distance).
+    """
+    truth = faces.keypoints
+    per_keypoint = rmse(points, truth, axis=(0, 2))
+    out = {
+        "rmse": rmse(points, truth),
+        "mean_face_rmse": rmse(np.broadcast_to(mean_face, truth.shape), truth),
+        "rmse_per_keypoint": {n: None if np.isnan(v) else float(v)
+                              for n, v in zip(faces.scheme.names, per_keypoint, strict=True)},
+    }
+    if faces.scheme.eyes is not None:
+        errors = normalised_errors(points, truth, faces.scheme)  # (N, K)
+        if not np.isnan(errors).all():
+            whole = errors[~np.isnan(errors).all(axis=1)]
+            out |= {"nme_inter_ocular": float(np.nanmean(errors)), "pck_0.1": pck(errors, 0.1),
+                    "auc_0.1": auc(np.nanmean(whole, axis=1), 0.1)}
+    return out

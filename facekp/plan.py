@@ -20,8 +20,9 @@ from facekp.models import load_model
 from facekp.models.count import parameters
 from facekp.planfile import REFERENCES, Run, read_plan, stand_in
 from facekp.predict import predict
-from facekp.results import environment, read_record
-from facekp.training.state import finished
+from facekp.results import environment, read_record, scores
+from facekp.training.checkpoint import finished
+from facekp.training.config import completed
 
 
 def run_plan(
@@ -120,7 +121,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
         record = {"seed": run.seed, "parameters": parameters(model), "environment": environment(),
                   "data": {"train": {"fingerprint": learn.fingerprint(offset), "faces": len(learn)},
                            "val": {"fingerprint": test.fingerprint(offset), "faces": len(test)}},
-                  "metrics": training.evaluate(model, test, metrics.mean_face(learn.keypoints))}
+                  "metrics": training.evaluate(model, test, metrics.mean_face(learn.keypoints), score=scores)}
     else:
         if finished(folder):
             record = read_record(folder / "record.json", *COMPARED)
@@ -130,7 +131,8 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
             # A record notes its split only where 'facekp evaluate' can make it again.
             repeatable = not {"folds", "apart", "mistake"} & set(run.settings)
             notes = job.notes() if repeatable else {}
-            record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=notes)
+            record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=notes,
+                                  score=scores)
         model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))
     points, _ = predict(model, test)
     offset = np.nanmean(points - test.keypoints, axis=(0, 1), dtype=np.float64).reshape(2)
@@ -144,7 +146,7 @@ COMPARED = ("data.train.fingerprint", "data.val.fingerprint", "metrics.rmse", "m
 IN_A_TABLE = ("name", "seed", "tested_on", "parameters", "face_rmse", "metrics.rmse", "metrics.mean_face_rmse")
 
 # What may differ between a plan's config and a record's: where it ran, how often it was saved. Not what was done.
-FREE = {"device", "save_every", "feed", "compile"}
+FREE = {"device", "save_every"}
 
 
 def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job | None, run: Run) -> None:
@@ -156,7 +158,7 @@ def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job |
         raise InputError(f"{path}: this record is of other faces (fingerprints {there}, expected {wanted}). Give the "
                          "same data, or another --out folder: records of different data are not mixed.")
     if job is not None:
-        plan, there = json.loads(json.dumps(asdict(job.config))), record.get("config", {})
+        plan, there = json.loads(json.dumps(asdict(job.config))), completed(record.get("config", {}))
         differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
         network = {"model": job.model, "options": job.options, "pixel_offset": job.pixel_offset}
         # Records from before there was an offset have none.

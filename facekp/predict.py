@@ -6,12 +6,7 @@ import torch
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.models import KeypointModel
-from facekp.models.flip import flip_tta as flip
-
-
-def to_float(images: torch.Tensor) -> torch.Tensor:
-    """(B, H, W) uint8 -> (B, 1, H, W) float32 in [0, 1]; the one place where grey values are scaled."""
-    return images[:, None].float() / 255
+from facekp.models.model import to_float
 
 
 def as_tensor(array: np.ndarray) -> torch.Tensor:
@@ -56,6 +51,8 @@ def predict(
     images = faces.images if isinstance(faces, Faces) else faces
     if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1:] != (model.size, model.size):
         raise InputError(f"Expected images (N, {model.size}, {model.size}) uint8; found {images.shape} {images.dtype}.")
+    from facekp.models.flip import flip_tta as flip  # only when asked: a training step needs no flip
+
     device = next(model.parameters()).device
     batch_size = batch_size or (256 if device.type == "cuda" else 32)
     was_training = model.training

@@ -10,6 +10,7 @@ from dataclasses import fields
 from facekp.augment import VIEWS, Augment
 from facekp.errors import InputError
 from facekp.training import TrainConfig
+from facekp.training.config import GONE
 
 RECIPES: dict[str, dict] = {
     "cnn3": {"lr": 1e-3},
@@ -59,6 +60,7 @@ def recipe(name: str, /, authors: bool = False, **changes) -> TrainConfig:
         raise InputError(f"There is no recipe of its authors for '{name}'. There are: {', '.join(AUTHORS)}.")
     settings = dict(AUTHORS[name] if authors else RECIPES.get(name, {}))
     settings |= {k: v for k, v in changes.items() if v is not None}
+    settings = {k: v for k, v in settings.items() if k not in GONE or v != GONE[k]}  # as an earlier file may have it
     check_known(settings, TrainConfig)
     views = settings.get("augment")
     if isinstance(views, str):
@@ -75,6 +77,9 @@ def recipe(name: str, /, authors: bool = False, **changes) -> TrainConfig:
 def check_known(settings: dict, config: type) -> None:
     """Raise InputError unless every key is a field of the dataclass ``config``."""
     known = [f.name for f in fields(config)]
+    if config is TrainConfig and (gone := sorted(set(settings) & set(GONE))):
+        raise InputError(f"Training no longer has the setting {gone[0]}: networks run as they are, and all images lie "
+                         "on the device. Leave it out.")
     unknown = sorted(set(settings) - set(known))
     if unknown:
         raise InputError(f"Expected settings of {config.__name__} ({', '.join(known)}); "

@@ -27,9 +27,9 @@ KINDS = ("cnn3", "fcn24", "vgg16-s", "resnet18", "resnet50", "fcn8-s", "unet-s",
 
 
 def kind(name):
-    """The function that builds the network, and for a ResNet which blocks."""
+    """The place of the function that builds the network, and for a ResNet which blocks."""
     made = MODELS[name]
-    return getattr(made, "func", made), getattr(made, "keywords", {}).get("depth") == 50
+    return made.args, made.keywords.get("depth") == 50
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
-"""Folds, ensembles, the checks before a run, torch.compile, TensorBoard."""
+"""Folds, ensembles, the checks before a run, TensorBoard."""
 
 import json
 import shutil
 import sys
-import warnings
 from dataclasses import replace
 from functools import partial
 
@@ -16,9 +15,8 @@ from facekp.errors import InputError
 from facekp.keypoints import Scheme
 from facekp.models import create_model
 from facekp.predict import predict
-from facekp.training import Ensemble, TrainConfig, board, find_lr, fit, fit_folds, overfit
-from facekp.training.checks import end_of_descent
-from facekp.training.compiled import compiled
+from facekp.training import Ensemble, TrainConfig, find_lr, fit, fit_folds, overfit, tensorboard
+from facekp.training.diagnostics import end_of_descent
 from facekp.training.folds import MeanHead, load_ensemble
 
 CONFIG = TrainConfig(epochs=2, batch_size=8, lr=4e-3, device="cpu")
@@ -128,45 +126,9 @@ def test_the_end_of_a_descent_is_found_between_noise_and_a_second_dip():
     assert end_of_descent(np.linspace(1, 9, 10)) == 0
 
 
-def test_where_compiling_fails_the_network_runs_as_it_is_and_says_why(monkeypatch):
-    def compile_late(model):  # kernels are made when first called: that is where it fails
-        def call(x):
-            raise RuntimeError("no C++ compiler here\nand a long trace")
-
-        return call
-
-    monkeypatch.setattr(torch, "compile", compile_late)
-    network = torch.nn.Conv2d(1, 2, 3)
-    with pytest.warns(UserWarning, match=r"runs as it is \(RuntimeError: no C\+\+ compiler here\)"):
-        assert compiled(network, torch.zeros(1, 1, 8, 8)) is network
-    assert network.weight.grad is None
-
-
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
-def test_a_compiled_network_gives_the_same_numbers_and_the_trial_leaves_no_trace():
-    torch.manual_seed(0)
-    network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU())
-    before = {k: v.clone() for k, v in network.state_dict().items()}
-    state = torch.get_rng_state()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        faster = compiled(network, torch.zeros(2, 1, 8, 8))
-    assert faster is not network and torch.equal(state, torch.get_rng_state())
-    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
-    x = torch.rand(2, 1, 8, 8)
-    torch.testing.assert_close(faster.eval()(x), network.eval()(x), atol=1e-5, rtol=1e-4)
-
-
-def test_a_run_can_be_told_to_compile(faces, monkeypatch):
-    used = []
-    monkeypatch.setattr(torch, "compile", lambda model: used.append(model) or model)
-    fit(small(), *faces.split(0.2), replace(CONFIG, compile=True), progress=False)
-    assert len(used) == 1
-
-
 def test_tensorboard_gets_every_epoch_or_says_what_to_install(faces, tmp_path, monkeypatch):
     pytest.importorskip("tensorboard")
-    fit(small(), *faces.split(0.2), CONFIG, progress=False, on_epoch=board(tmp_path / "tb"))
+    fit(small(), *faces.split(0.2), CONFIG, progress=False, on_epoch=tensorboard(tmp_path / "tb"))
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(tmp_path / "tb"))
@@ -175,7 +137,7 @@ def test_tensorboard_gets_every_epoch_or_says_what_to_install(faces, tmp_path, m
     assert [e.step for e in events.Scalars("val_rmse")] == [1, 2]
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match=r"facekp\[tensorboard\]"):
-        board(tmp_path)
+        tensorboard(tmp_path)
 
 
 def test_the_mirror_of_an_ensemble_is_the_mean_of_its_models_mirrors():

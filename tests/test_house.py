@@ -14,7 +14,7 @@ LIBRARY = sorted((ROOT / "facekp").rglob("*.py"))
 # Each room uses only those before it: from what everything stands on, along the way of the data, to the commands.
 # Of "photo", reading a picture and cutting a square come first: folders of faces are read with them.
 ROOMS = ["errors", "locks", "files", "show", "photo.picture", "photo.square", "keypoints", "data", "augment",
-         "heatmaps", "losses", "heads", "models", "predict", "metrics", "results", "training", "recipes", "plots",
+         "heatmaps", "losses", "heads", "models", "predict", "metrics", "training", "results", "recipes", "plots",
          "pretrained", "analysis", "evaluation", "jobs", "planfile", "plan", "survey", "transfer", "demo", "photo",
          "export", "widgets", "bench", "cli", "__main__"]
 

@@ -1,7 +1,6 @@
-"""Kaggle's files: what is right is read exactly, what is wrong is named, and the cache changes nothing."""
+"""Kaggle's files: what is right is read exactly, what is wrong is named, and nothing else is."""
 
 import io
-import os
 import zipfile
 
 import numpy as np
@@ -23,19 +22,12 @@ from kaggle_files import (
 )
 
 from facekp.bench.reader import reader as bench_reader
-from facekp.data import cache as cache_module
 from facekp.data import describe, kaggle, pixels
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE
 
 PIXELS = SIZE * SIZE
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("FACEKP_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
 
 
 def read(path, **options):
@@ -123,7 +115,7 @@ def test_round_trip(tmp_path_factory, images, data):
     keypoints = data.draw(hnp.arrays(np.float32, (n, 15, 2), elements=coordinates))
     keypoints[data.draw(hnp.arrays(bool, (n, 15)))] = np.nan
     path = write(tmp_path_factory.mktemp("kaggle") / "training.csv", training_lines(images, keypoints))
-    assert same(kaggle.read_training(path, cache=False, size=3), images, keypoints)
+    assert same(kaggle.read_training(path, size=3), images, keypoints)
 
 
 numbers = st.lists(st.integers(0, 255), min_size=PIXELS, max_size=PIXELS)
@@ -249,7 +241,7 @@ BAD_ROWS = {
                    "one line that names the row and the column")
 @pytest.mark.parametrize("packed", [False, True], ids=["csv", "zip"])
 @pytest.mark.parametrize("case", BAD_ROWS)
-def test_bad_training_file(case, packed, tmp_path, own_cache):
+def test_bad_training_file(case, packed, tmp_path):
     change, expected = BAD_ROWS[case]
     content = broken(change)
     path = tmp_path / ("training.zip" if packed else "training.csv")
@@ -259,7 +251,6 @@ def test_bad_training_file(case, packed, tmp_path, own_cache):
     assert "training." in str(error.value)
     for part in expected:
         assert part in str(error.value)
-    assert not own_cache.exists() or not list(own_cache.iterdir())
 
 
 @pytest.mark.tried("test.csv", "ImageIds twice, missing, not whole, too large", "one line that names the row")
@@ -342,90 +333,9 @@ def test_a_member_that_claims_too_much_is_refused(name, limit, tmp_path):
         read(tmp_path / "my.zip")
 
 
-# ---- the cache ----------------------------------------------------------------------------------
-
-
-def test_cache_hit_gives_the_same_and_a_change_misses(tmp_path, own_cache, monkeypatch):
-    images, keypoints = arrays()
-    lines = training_lines(images, keypoints)
-    path = write(tmp_path / "training.csv", lines)
-    first = read(path)
-    kept = list(own_cache.iterdir())
-    assert len(kept) == 1
-    with monkeypatch.context() as m:
-        m.setattr(kaggle, "read_rows", None)  # reading again would fail
-        copy = tmp_path / "copy.csv"
-        copy.write_bytes(path.read_bytes())
-        os.utime(copy, (1, 1))
-        again = read(copy)  # neither the name nor the date counts
-    assert same(again, first.images, first.keypoints) and np.array_equal(again.rows, first.rows)
-
-    date = os.stat(path).st_mtime_ns
-    lines[1][-1] = " ".join(["7"] * PIXELS)
-    padding = len(path.read_bytes()) - len(text(lines))
-    path.write_bytes(text(lines)[:-1] + b" " * padding + b"\n")  # the same size and date
-    os.utime(path, ns=(date, date))
-    assert (read(path).images[0] == 7).all()
-    assert same(read(path, cache=False), read(path).images, keypoints)
-    with pytest.raises(InputError, match="expected 9216 pixels"):
-        kaggle.read_training(path)  # another size is another key
-
-
-@pytest.mark.tried("the cache", "a kept file that is cut, empty, or has bytes changed", "it is made again, and right")
-@pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b[:-300] + b"\xff" * 300,
-                                    lambda b: b[:700] + bytes([b[700] ^ 1]) + b[701:]])
-def test_a_broken_cache_file_is_made_again(damage, tmp_path, own_cache):
-    images, keypoints = arrays(60)
-    path = write(tmp_path / "training.csv", training_lines(images, keypoints))
-    read(path)
-    kept = next(own_cache.iterdir())
-    whole = kept.read_bytes()
-    kept.write_bytes(damage(whole))
-    assert same(read(path), images, keypoints)
-    assert Faces.load(kept).fingerprint() == read(path).fingerprint()
-
-
-def test_no_cache_folder_is_no_error(tmp_path, monkeypatch):
-    images, keypoints = arrays()
-    path = write(tmp_path / "training.csv", training_lines(images, keypoints))
-    (tmp_path / "file").write_text("no folder")
-    monkeypatch.setenv("FACEKP_CACHE", str(tmp_path / "file" / "below"))
-    assert same(read(path), images, keypoints)
-    monkeypatch.setenv("FACEKP_CACHE", str(tmp_path / "unused"))
-    read(path, cache=False)
-    assert not (tmp_path / "unused").exists()
-
-
-def test_where_the_cache_is(tmp_path, monkeypatch):
-    assert cache_module.cache_folder() == tmp_path / "cache"
-    monkeypatch.delenv("FACEKP_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_module.cache_folder() == tmp_path / "facekp"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_module.cache_folder() == tmp_path / ".cache" / "facekp"
-
-
-def test_the_key_sees_every_block(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache_module, "BLOCK", 1 << 20)
-    content = bytearray(5 << 19)
-    path = tmp_path / "file"
-    keys = set()
-    for at in (None, 0, 1 << 20, (1 << 20) - 1, (5 << 19) - 1):
-        if at is not None:
-            content[at] ^= 1
-        path.write_bytes(content)
-        keys.add(cache_module.content_key(path))
-    path.write_bytes(content + b"\0")
-    keys.add(cache_module.content_key(path))
-    path.write_bytes(b"")
-    keys.add(cache_module.content_key(path))
-    assert len(keys) == 7 and all(len(k) == 32 for k in keys)
-
-
 def test_progress_is_silent_where_there_is_no_terminal(tmp_path, capfd):
     path = write(tmp_path / "training.csv", training_lines(*arrays()))
-    assert len(read(path, cache=False, progress=True)) == 6
+    assert len(read(path, progress=True)) == 6
     assert capfd.readouterr() == ("", "")
 
 
@@ -499,7 +409,7 @@ def test_bench_reader(tmp_path, capfd):
     path = write(tmp_path / "training.csv", training_lines(images, keypoints))
     result = bench_reader(path)
     assert result["same"] and result["rows"] == 5 and result["file_mb"] > 0
-    assert {"seconds", "cpu_seconds", "peak_mb"} <= set(result["cold"]) == set(result["usual"]) == set(result["cached"])
+    assert {"seconds", "cpu_seconds", "peak_mb"} <= set(result["cold"]) == set(result["usual"])
     assert capfd.readouterr() == ("", "")
     with pytest.raises(InputError, match="no such file"):
         bench_reader(tmp_path / "none.csv")

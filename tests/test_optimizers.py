@@ -9,7 +9,7 @@ from facekp.models import MODELS, create_model
 from facekp.recipes import AUTHORS, recipe
 from facekp.training import TrainConfig, fit
 from facekp.training.config import CHOICES
-from facekp.training.optimizers import SCHEDULES, learning_rate, make_optimizer, set_rate
+from facekp.training.optim import SCHEDULES, learning_rate, make_optimizer, set_rate
 
 
 @pytest.mark.parametrize("schedule", CHOICES["schedule"])

@@ -180,11 +180,9 @@ def work(tmp_path_factory):
     lookup = pd.DataFrame(rows, columns=["ImageId", "FeatureName"]).assign(Location="")
     lookup.insert(0, "RowId", range(1, len(rows) + 1))
     lookup.to_csv(work / "IdLookupTable.csv", index=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FACEKP_CACHE", str(work / "cache"))
-        facekp("train", work, work / "two", "--keypoints", "any", "--conventions", "two", *TINY)
-        facekp("train", work, work / "one", "--keypoints", "any", *TINY)
-        yield work
+    facekp("train", work, work / "two", "--keypoints", "any", "--conventions", "two", *TINY)
+    facekp("train", work, work / "one", "--keypoints", "any", *TINY)
+    yield work
 
 
 def test_train_records_the_conventions(work):

@@ -18,7 +18,6 @@ from facekp.models import MODELS, create_model, load_model, save_model
 from facekp.predict import predict
 from facekp.recipes import AUTHORS, recipe
 from facekp.training import EMA, TrainConfig, epochs_for, fit, pace, pick_device, shuffled_batches
-from facekp.training.feed import Streamed, make_feed
 
 FAST = {"channels": 16, "depth": 2}
 
@@ -100,7 +99,6 @@ def test_batches_are_whole_and_show_each_face_at_most_once():
         ({"lr": 0.0}, "lr and clip above 0"),
         ({"epochs": 2.5}, "a whole number for epochs; found 2.5"),
         ({"seed": "one"}, "a whole number for seed"),
-        ({"compile": "yes"}, "true or false for compile"),
         ({"lr": "fast"}, "a number for lr; found 'fast'"),
         ({"ema": 1.0}, "ema from 0 to below 1"),
         ({"momentum": -0.1}, "momentum from 0"),
@@ -124,22 +122,6 @@ def test_prediction_does_not_depend_on_the_batch_and_leaves_the_mode(faces):
     np.testing.assert_allclose(one, all_at_once, atol=1e-3)
     with pytest.raises(InputError, match=r"\(N, 96, 96\) uint8; found \(36, 96\)"):
         predict(model, faces.images[:, 0])
-
-
-@pytest.mark.parametrize("feed", ["stream", "memory map"])
-def test_streamed_faces_train_the_very_same_weights_as_resident_ones(faces, tmp_path, feed):
-    train, val = faces.split(0.25)
-    a, b = small(), small()
-    config = TrainConfig(epochs=2, batch_size=9, device="cpu")
-    fit(a, train, val, config, progress=False)
-    if feed == "memory map":
-        np.save(tmp_path / "images.npy", train.images)
-        train = replace(train, images=np.load(tmp_path / "images.npy", mmap_mode="r"))
-        assert isinstance(make_feed(train, torch.device("cpu")), Streamed)
-    else:
-        config = replace(config, feed="stream")
-    fit(b, train, val, config, progress=False)
-    assert same(a, b)
 
 
 def test_bf16_and_fp16_train_too(faces):

@@ -39,7 +39,7 @@ from facekp.models import create_model
 from facekp.training import TrainConfig, fit
 tiny = create_model("hourglass-s", channels=8, depth=1)
 config = TrainConfig(epochs=4, batch_size=4)
-record = fit(tiny, faces, faces, config, progress=False, watcher=monitor(faces, config.epochs))""",
+record = fit(tiny, faces, faces, config, progress=False, callback=monitor(faces, config.epochs))""",
 }
 
 

@@ -17,7 +17,7 @@ from facekp.data.faces import Faces
 from facekp.models import create_model
 from facekp.recipes import recipe
 from facekp.training import pick_device
-from facekp.training.feed import make_feed
+from facekp.training.loader import Loader
 from facekp.training.loop import start, train_epoch
 
 n, name = int(sys.argv[1]), sys.argv[2]
@@ -29,10 +29,10 @@ faces = Faces(images, rng.uniform(20, 76, (n, 15, 2)).astype(np.float32))
 options = {"channels": 8, "hidden": 64} if name == "cnn3" else {}
 config = recipe(name, epochs=9)
 run = start(create_model(name, **options), config, n)
-feed, times = make_feed(faces, run.losses.device), []
+loader, times = Loader(faces, run.losses.device), []
 for epoch in range(3):
     began = time.perf_counter()
-    train_epoch(run, feed, config)
+    train_epoch(run, loader, config)
     run.losses.sum().item()
     times.append(time.perf_counter() - began)
     run.order = None

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from facekp.data.pixels import read_header
@@ -48,14 +47,13 @@ print(json.dumps({"seconds": round(seconds, 3), "cpu_seconds": round(cpu, 3), "p
 
 
 def reader(path: str | Path) -> dict:
-    """Reading training.csv: the usual way (pandas, and np.fromstring for each row), ours, and ours a second time.
+    """Reading training.csv: the usual way (pandas, and np.fromstring for each row), and ours.
 
     Returns:
         ``file_mb``, ``rows``, ``cores``; for each of ``usual``, ``usual_uint8`` (np.fromstring told the
-        type, as few do), ``cold`` and ``cached`` a dictionary of ``seconds`` (imports not counted),
-        ``cpu_seconds`` and ``peak_mb`` (the process's, imports and arrays included); ``cold_ratio`` and
-        ``cached_ratio``, how many times faster than ``usual``; ``same``, whether all gave the same
-        images and keypoints.
+        type, as few do) and ``cold`` (ours) a dictionary of ``seconds`` (imports not counted), ``cpu_seconds`` and
+        ``peak_mb`` (the process's, imports and arrays included); ``cold_ratio``, how many times faster than
+        ``usual``; ``same``, whether all gave the same images and keypoints.
     """
     path = Path(path).expanduser()
     if path.is_dir():
@@ -65,25 +63,22 @@ def reader(path: str | Path) -> dict:
     with open(path, "rb") as f:  # a zip, say: pandas would need other words for it
         if read_header(f, path.name)[-1] != "Image":
             raise InputError(f"{path}: expected Kaggle's training.csv; found another table. Name that file.")
-    with tempfile.TemporaryDirectory() as cache:
-        # Ours first: should the file not be in memory yet, it is ours that waits for the disk.
-        cold = _run(OURS, path, cache)
-        cached = _run(OURS, path, cache)
-        usual = _run(USUAL.replace("KIND", "float"), path, cache)
-        usual_uint8 = _run(USUAL.replace("KIND", "np.uint8"), path, cache)
-    runs = {"usual": usual, "usual_uint8": usual_uint8, "cold": cold, "cached": cached}
+    # Ours first: should the file not be in memory yet, it is ours that waits for the disk.
+    cold = _run(OURS, path)
+    usual = _run(USUAL.replace("KIND", "float"), path)
+    usual_uint8 = _run(USUAL.replace("KIND", "np.uint8"), path)
+    runs = {"usual": usual, "usual_uint8": usual_uint8, "cold": cold}
     arrays = {run.pop("arrays") for run in runs.values()}
     rows = {run.pop("rows") for run in runs.values()}
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"file_mb": round(path.stat().st_size / 1e6, 1), "rows": max(rows), "cores": cores, **runs,
-            "cold_ratio": round(usual["seconds"] / cold["seconds"], 1),
-            "cached_ratio": round(usual["seconds"] / cached["seconds"], 1), "same": len(arrays) == len(rows) == 1}
+            "cold_ratio": round(usual["seconds"] / cold["seconds"], 1), "same": len(arrays) == len(rows) == 1}
 
 
-def _run(way: str, path: Path, cache: str) -> dict:
-    """What MEASURE prints after ``way`` in a fresh Python whose cache is ``cache``."""
+def _run(way: str, path: Path) -> dict:
+    """What MEASURE prints after ``way`` in a fresh Python."""
     # The same packages as here, from wherever this Python has them.
-    environment = os.environ | {"FACEKP_CACHE": cache, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run([sys.executable, "-c", way + MEASURE, str(path)], env=environment, capture_output=True,
                           text=True, check=False)
     if done.returncode:

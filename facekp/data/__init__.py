@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from facekp.data.faces import Faces
-from facekp.data.packed import names_of
 from facekp.errors import InputError, listed
 from facekp.keypoints import check_pixel_offset
 
@@ -15,7 +14,6 @@ __all__ = ["Faces", "find_kaggle", "load"]
 
 PLACES = ("data/kaggle", "../data/kaggle", "/content/drive/MyDrive/facekp", "/kaggle/input/facial-keypoints-detection")
 """Where Kaggle's files are looked for: this repository, its book folder, Google Drive in Colab, a Kaggle notebook."""
-KAGGLE_FILES = names_of("training")
 
 
 def load(source: str | Path, progress: bool = False, pixel_offset: float = 0.0) -> Faces:
@@ -51,6 +49,7 @@ def _is_word(source: str | Path) -> bool:
 def _load(source: str | Path, progress: bool) -> Faces:
     """Faces whose points are in a grid of their own: anything but a folder of files."""
     from facekp.data import generated, kaggle  # each source is read only when asked for
+    from facekp.data.packed import names_of
 
     name = str(source)
     if name == "sample":
@@ -66,10 +65,11 @@ def _load(source: str | Path, progress: bool) -> Faces:
         )
     if path.suffix == ".npz":
         return Faces.load(path)
-    if path.is_dir() and not any((path / f).is_file() for f in KAGGLE_FILES):
+    files = names_of("training")
+    if path.is_dir() and not any((path / f).is_file() for f in files):
         raise InputError(
             f"{path}: expected keypoints.csv in this folder, a line per image (file, then <name>_x and <name>_y for "
-            f"each keypoint), or Kaggle's {', '.join(KAGGLE_FILES[:-1])} or {KAGGLE_FILES[-1]}; found "
+            f"each keypoint), or Kaggle's {', '.join(files[:-1])} or {files[-1]}; found "
             f"{listed(sorted(p.name for p in path.iterdir()))}. For points in pictures that have none: facekp predict."
         )
     return kaggle.read_training(path, progress=progress)
@@ -81,10 +81,12 @@ def find_kaggle() -> Path | None:
     The environment variable ``FACEKP_KAGGLE`` names it; set but empty, it says that there is none.
     Without it, each of ``PLACES`` is tried.
     """
+    from facekp.data.packed import names_of
+
     named = os.environ.get("FACEKP_KAGGLE")
     places = PLACES if named is None else [named] if named else []
     for place in map(Path, places):
-        if any((place / f).is_file() for f in KAGGLE_FILES):
+        if any((place / f).is_file() for f in names_of("training")):
             return place
     return None
 

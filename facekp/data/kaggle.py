@@ -5,15 +5,13 @@ any of these; nothing is unpacked to disk. Fetch the files with :mod:`facekp.dat
 """
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from facekp.data.cache import remembered
 from facekp.data.faces import Faces
-from facekp.data.packed import find, is_zip, opened
+from facekp.data.packed import find, opened
 from facekp.data.pixels import AGAIN, read_header, read_rows
 from facekp.data.table import read_cells
 from facekp.errors import InputError, listed
@@ -28,43 +26,34 @@ COLUMNS = {
 }
 """The columns of each of the competition's files."""
 
-PARSER = 1  # part of the cache's key: add one whenever the same file would be read as something else
-
 
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def read_training(path: str | Path, cache: bool = True, progress: bool = False, size: int = 96) -> Faces:
+def read_training(path: str | Path, progress: bool = False, size: int = 96) -> Faces:
     """The faces of ``training.csv``: 7049 of them, 2140 with all 15 keypoints.
 
     Args:
         path: ``training.csv``, ``training.zip``, the competition's zip, or a folder with one of them.
-        cache: keep what was read (see :mod:`facekp.data.cache`), and use it if it is there.
         progress: show a bar while reading.
         size: height and width of the images.
 
     Raises:
         InputError: naming the file, row and column of what cannot be read.
     """
-    def read(file: Path) -> Faces:
-        columns, numbers, images, name = _read_csv(file, "training", progress, size)
-        keypoints = numbers[:, [columns.index(c) for c in KAGGLE.columns]].astype(np.float32)
-        return Faces(images, _whole_points(keypoints.reshape(-1, len(KAGGLE), 2), name))
-
-    return _read(path, "training", read, cache, size)
+    columns, numbers, images, name = _read_csv(find(path, "training"), "training", progress, size)
+    keypoints = numbers[:, [columns.index(c) for c in KAGGLE.columns]].astype(np.float32)
+    return Faces(images, _whole_points(keypoints.reshape(-1, len(KAGGLE), 2), name))
 
 
-def read_test(path: str | Path, cache: bool = True, progress: bool = False, size: int = 96) -> Faces:
+def read_test(path: str | Path, progress: bool = False, size: int = 96) -> Faces:
     """The 1783 faces of ``test.csv``: no keypoint is annotated, ``rows`` are the ImageIds (1-based).
 
     Arguments and errors as in :func:`read_training`.
     """
-    def read(file: Path) -> Faces:
-        _, numbers, images, name = _read_csv(file, "test", progress, size)
-        ids = _image_ids(numbers[:, 0], name)
-        return Faces(images, np.full((len(ids), len(KAGGLE), 2), np.nan, np.float32), rows=ids)
-
-    return _read(path, "test", read, cache, size)
+    _, numbers, images, name = _read_csv(find(path, "test"), "test", progress, size)
+    ids = _image_ids(numbers[:, 0], name)
+    return Faces(images, np.full((len(ids), len(KAGGLE), 2), np.nan, np.float32), rows=ids)
 
 
 def read_lookup(path: str | Path) -> pd.DataFrame:
@@ -103,14 +92,6 @@ def _image_ids(numbers: np.ndarray, name: str) -> np.ndarray:
         raise InputError(f"{name}, row {i + 1}, column 'ImageId': expected each whole number from 1 to {n} once; found "
                          f"{numbers[i]:g}{' again' if numbers[i] in numbers[:i] else ''}. {AGAIN}")
     return numbers.astype(np.int64)
-
-
-def _read(path: str | Path, stem: str, read: Callable[[Path], Faces], cache: bool, size: int) -> Faces:
-    file = find(path, stem)
-    if cache and not is_zip(file):  # the cache's key hashes all of it: a wrong file, of any size, is told by its header
-        with opened(file, stem) as source:
-            _check_columns(read_header(source.stream, source.name), stem, source.name)
-    return remembered(file, f"{stem}-{size}-v{PARSER}", lambda: read(file)) if cache else read(file)
 
 
 def _read_csv(file: Path, stem: str, progress: bool, size: int) -> tuple[list[str], np.ndarray, np.ndarray, str]:

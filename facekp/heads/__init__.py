@@ -10,12 +10,14 @@ written into a checkpoint and changed with ``dataclasses.replace``. ``reads`` sa
 that reads "maps" can also take the place of one that reads "two maps".
 """
 
-from facekp.heads.base import annotated, check_decoder, check_positive, known, stack_list
+from facekp.heads.base import check_decoder, check_positive
 from facekp.heads.coordinate import CoordinateHead
 from facekp.heads.dsnt import DSNTHead
 from facekp.heads.heatmap import HeatmapHead
 from facekp.heads.lgcn import LGCNHead
 from facekp.heads.parts import PartHead
+from facekp.heatmaps import stack_list
+from facekp.losses import annotated
 
 Head = CoordinateHead | HeatmapHead | DSNTHead | LGCNHead  # and PartHead, which is a HeatmapHead
 
@@ -26,5 +28,5 @@ HEADS: dict[str, type[Head]] = {"coordinate": CoordinateHead, "heatmap": Heatmap
 
 __all__ = [
     "HEADS", "CoordinateHead", "DSNTHead", "Head", "HeatmapHead", "LGCNHead", "PartHead", "annotated", "check_decoder",
-    "check_positive", "known", "stack_list",
+    "check_positive", "stack_list",
 ]

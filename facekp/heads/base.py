@@ -1,30 +1,11 @@
-"""What the heads share: points without NaN, maps as a list, checks of options."""
+"""What the heads share: checks of options."""
 
 import inspect
 import math
-from collections.abc import Callable, Iterable
-
-import torch
-from torch import Tensor
+from collections.abc import Callable
 
 from facekp import heatmaps
-from facekp.errors import InputError
-
-
-def annotated(keypoints: Tensor) -> tuple[Tensor, Tensor]:
-    """Split (B, K, 2) with NaN into points without NaN and a mask (B, K).
-
-    NaN must go before any arithmetic: 0 * NaN is NaN, in the gradient too.
-    """
-    mask = keypoints.isfinite().all(-1)
-    return torch.where(mask[..., None], keypoints, torch.zeros_like(keypoints)), mask
-
-
-def known(what: str, name: str, options: Iterable[str]) -> None:
-    """Raise InputError unless ``name`` is one of ``options``."""
-    if name not in options:
-        raise InputError(f"There is no {what} '{name}'. Known: {', '.join(options)}.")
-
+from facekp.errors import InputError, known
 
 # What the options of decoders may be: a test, and in words.
 VALUES: dict[str, tuple[Callable[[float], bool], str]] = {
@@ -54,8 +35,3 @@ def check_positive(**numbers: float) -> None:
     for name, value in numbers.items():
         if not _number(value) or value <= 0:
             raise InputError(f"Expected a number above 0 for the head's {name}; found {value!r}.")
-
-
-def stack_list(raw: Tensor | list[Tensor]) -> list[Tensor]:
-    """A list of maps in float32, whether the network gave one tensor or one per stack."""
-    return [maps.float() for maps in (raw if isinstance(raw, list) else [raw])]

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from facekp import heatmaps, losses
-from facekp.heads.base import annotated, known
+from facekp.errors import known
+from facekp.losses import annotated
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from facekp import heatmaps, losses
-from facekp.heads.base import annotated, check_positive, stack_list
+from facekp.heads.base import check_positive
+from facekp.heatmaps import stack_list
+from facekp.losses import annotated
 
 
 @dataclass(frozen=True)

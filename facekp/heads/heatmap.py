@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from facekp import heatmaps, losses
-from facekp.heads.base import check_decoder, check_positive, known, stack_list
+from facekp.errors import known
+from facekp.heads.base import check_decoder, check_positive
+from facekp.heatmaps import stack_list
 
 
 @dataclass(frozen=True)

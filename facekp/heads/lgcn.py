@@ -6,7 +6,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from facekp import heatmaps
-from facekp.heads.base import annotated, check_decoder, check_positive, stack_list
+from facekp.heads.base import check_decoder, check_positive
+from facekp.heatmaps import stack_list
+from facekp.losses import annotated
 
 
 @dataclass(frozen=True)

@@ -13,50 +13,57 @@ import inspect
 import math
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from facekp.errors import InputError
-from facekp.heads import HEADS, Head, known
+from facekp.errors import InputError, known
 from facekp.keypoints import KAGGLE, Scheme, check_pixel_offset
 from facekp.models import stored
-from facekp.models.fcn import fcn8
-from facekp.models.hourglass import hourglass
-from facekp.models.lgcn import lgcn
 from facekp.models.model import KeypointModel
-from facekp.models.parts import parts
-from facekp.models.reference import cnn3, fcn24
-from facekp.models.resnet import resnet
-from facekp.models.unet import unet
-from facekp.models.vgg import vgg16
 
-MODELS: dict[str, Callable[..., tuple[nn.Module, Head]]] = {
+if TYPE_CHECKING:
+    from facekp.heads import Head
+
+
+def network(place: str, num_keypoints: int, **options: Any) -> tuple[nn.Module, "Head"]:
+    """What the function at ``place`` gives ("vgg.vgg16": in ``vgg.py``), whose file is imported only now."""
+    return function_at(place)(num_keypoints, **options)
+
+
+def function_at(place: str) -> Callable[..., tuple[nn.Module, "Head"]]:
+    """The function of a network's file."""
+    file, name = place.split(".")
+    return getattr(import_module(f"facekp.models.{file}"), name)
+
+
+MODELS: dict[str, Callable[..., tuple[nn.Module, "Head"]]] = {
     # reference rows
-    "cnn3": cnn3,
-    "fcn24": fcn24,
+    "cnn3": partial(network, "reference.cnn3"),
+    "fcn24": partial(network, "reference.fcn24"),
     # direct regression
-    "vgg16-s": partial(vgg16, width=0.25, hidden=256),
-    "vgg16": vgg16,
-    "resnet18": partial(resnet, depth=18),
-    "resnet34": partial(resnet, depth=34),
-    "resnet50": partial(resnet, depth=50),
+    "vgg16-s": partial(network, "vgg.vgg16", width=0.25, hidden=256),
+    "vgg16": partial(network, "vgg.vgg16"),
+    "resnet18": partial(network, "resnet.resnet", depth=18),
+    "resnet34": partial(network, "resnet.resnet", depth=34),
+    "resnet50": partial(network, "resnet.resnet", depth=50),
     # heatmap regression
-    "fcn8-s": partial(fcn8, width=0.25, channels=256),
-    "fcn8": fcn8,
-    "unet-s": partial(unet, channels=16),
-    "unet": unet,
-    "hourglass-s": partial(hourglass, stacks=1, channels=64),
-    "hourglass-1": partial(hourglass, stacks=1),
-    "hourglass-2": partial(hourglass, stacks=2),
-    "hourglass-4": partial(hourglass, stacks=4),
-    "hourglass-8": partial(hourglass, stacks=8),
-    "parts-s": partial(parts, depth=18, layers=2, channels=32),
-    "parts": parts,
-    "lgcn-s": partial(lgcn, channels=32, layers=(2, 4, 4), stride=2, sigmas=(1, 2, 4)),
-    "lgcn": lgcn,
+    "fcn8-s": partial(network, "fcn.fcn8", width=0.25, channels=256),
+    "fcn8": partial(network, "fcn.fcn8"),
+    "unet-s": partial(network, "unet.unet", channels=16),
+    "unet": partial(network, "unet.unet"),
+    "hourglass-s": partial(network, "hourglass.hourglass", stacks=1, channels=64),
+    "hourglass-1": partial(network, "hourglass.hourglass", stacks=1),
+    "hourglass-2": partial(network, "hourglass.hourglass", stacks=2),
+    "hourglass-4": partial(network, "hourglass.hourglass", stacks=4),
+    "hourglass-8": partial(network, "hourglass.hourglass", stacks=8),
+    "parts-s": partial(network, "parts.parts", depth=18, layers=2, channels=32),
+    "parts": partial(network, "parts.parts"),
+    "lgcn-s": partial(network, "lgcn.lgcn", channels=32, layers=(2, 4, 4), stride=2, sigmas=(1, 2, 4)),
+    "lgcn": partial(network, "lgcn.lgcn"),
 }
 
 
@@ -84,15 +91,18 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
     if type(size) is not int or not 1 <= size <= LARGEST:
         raise InputError(f"Expected an image size from 1 to {LARGEST} pixels; found {size!r}.")
     check_options(name, options)
-    network, default_head = MODELS[name](len(scheme), size=size, **options)
-    return KeypointModel(network, change_head(default_head, head or {}), scheme, name, size, options,
+    made, default_head = MODELS[name](len(scheme), size=size, **options)
+    return KeypointModel(made, change_head(default_head, head or {}), scheme, name, size, options,
                          float(pixel_offset))
 
 
 def check_options(name: str, options: dict) -> None:
     """Raise InputError for an option that the network does not have, or for a value unlike its default."""
     known("network", name, MODELS)
-    arguments = inspect.signature(MODELS[name]).parameters
+    made = MODELS[name]
+    if isinstance(made, partial) and made.func is network:  # its own signature says nothing of the options
+        made = partial(function_at(*made.args), **made.keywords)
+    arguments = inspect.signature(made).parameters
     defaults = {k: p.default for k, p in arguments.items() if k not in ("num_keypoints", "size")}
     for option, value in options.items():
         if option not in defaults:
@@ -112,12 +122,14 @@ def check_options(name: str, options: dict) -> None:
             raise InputError(f"Expected {option} of '{name}' to be like {default}, a {wanted}; found {value!r}.")
 
 
-def change_head(head: Any, changes: dict) -> Head:
+def change_head(head: Any, changes: dict) -> "Head":
     """``head`` with other settings; or one of another ``"kind"``, at the same stride.
 
     Raises:
         InputError: there is no such kind or setting, or it does not fit what the network puts out.
     """
+    from facekp.heads import HEADS
+
     changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
     kind = changes.pop("kind", None)
     if kind is not None:

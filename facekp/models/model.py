@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from facekp.errors import InputError
-from facekp.heads import HEADS
 from facekp.keypoints import Scheme
 
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -26,6 +25,11 @@ def from_zero(layer: Layer, bias: float = 0.0) -> Layer:
     nn.init.zeros_(weight)
     nn.init.constant_(biases, bias)
     return layer
+
+
+def to_float(images: Tensor) -> Tensor:
+    """(B, H, W) uint8 -> (B, 1, H, W) float32 in [0, 1]; the one place where grey values are scaled."""
+    return images[:, None].float() / 255
 
 
 class KeypointModel(nn.Module):
@@ -57,6 +61,8 @@ class KeypointModel(nn.Module):
 
     def config(self) -> dict:
         """All that is needed to build this model again, as plain JSON values."""
+        from facekp.heads import HEADS
+
         heads = {cls: name for name, cls in HEADS.items()}
         return {"model": self.name, "size": self.size, "options": self.options, "pixel_offset": self.pixel_offset,
                 "scheme": self.scheme.to_dict(),

@@ -14,23 +14,25 @@ Deviations from the paper, and why:
 import hashlib
 from http.client import HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-import torchvision
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from facekp.errors import InputError
 from facekp.heads import CoordinateHead
 from facekp.models.model import from_zero
 
+if TYPE_CHECKING:
+    import torchvision
+
 # depth: the kind of block, how many in each of the four stages, torchvision's name
 DEPTHS = {
-    18: (BasicBlock, (2, 2, 2, 2), "resnet18"),
-    34: (BasicBlock, (3, 4, 6, 3), "resnet34"),
-    50: (Bottleneck, (3, 4, 6, 3), "resnet50"),
-    101: (Bottleneck, (3, 4, 23, 3), "resnet101"),
-    152: (Bottleneck, (3, 8, 36, 3), "resnet152"),
+    18: ("BasicBlock", (2, 2, 2, 2), "resnet18"),
+    34: ("BasicBlock", (3, 4, 6, 3), "resnet34"),
+    50: ("Bottleneck", (3, 4, 6, 3), "resnet50"),
+    101: ("Bottleneck", (3, 4, 23, 3), "resnet101"),
+    152: ("Bottleneck", (3, 8, 36, 3), "resnet152"),
 }
 
 
@@ -55,8 +57,10 @@ def resnet(num_keypoints: int, size: int = 96, depth: int = 18, blocks: tuple[in
 
 
 def resnet_trunk(depth: int, blocks: tuple[int, ...] | None = None,
-                 pretrained: bool = False) -> torchvision.models.ResNet:
+                 pretrained: bool = False) -> "torchvision.models.ResNet":
     """torchvision's ResNet with a grey first layer, still with its classifier ``fc``."""
+    from torchvision.models import resnet as theirs  # takes two seconds, and most networks do not need it
+
     if depth not in DEPTHS:
         raise InputError(f"Expected a ResNet depth of {', '.join(map(str, DEPTHS))}; found {depth}.")
     block, standard, name = DEPTHS[depth]
@@ -65,7 +69,7 @@ def resnet_trunk(depth: int, blocks: tuple[int, ...] | None = None,
         raise InputError(f"Expected blocks as four numbers, one per stage, e.g. {standard}; found {blocks}.")
     if pretrained and blocks != standard:
         raise InputError(f"There are ImageNet weights for blocks={standard} only; found {blocks}.")
-    network = torchvision.models.ResNet(block, list(blocks))
+    network = theirs.ResNet(getattr(theirs, block), list(blocks))
     if pretrained:
         network.load_state_dict(imagenet(name))
     network.conv1 = grey_stem(network.conv1, keep=pretrained)
@@ -78,6 +82,8 @@ def imagenet(name: str) -> dict[str, Tensor]:
     Raises:
         InputError: no network, a download that was cut off or is another file, or a damaged file in the cache.
     """
+    import torchvision
+
     weights = torchvision.models.get_model_weights(name).DEFAULT
     check_kept(weights.url)
     try:

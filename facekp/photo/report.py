@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from facekp import plots
-from facekp.data import KAGGLE_FILES
+from facekp.data.packed import names_of
 from facekp.errors import InputError, listed
 from facekp.evaluation import open_runs, predict_to_csv
 from facekp.files import check_new, check_table, replacing
@@ -29,7 +29,7 @@ def is_photo(source: str | Path) -> bool:
 def pictures(folder: str | Path) -> list[Path]:
     """The pictures of a folder that is no data set, by name; [] for anything else."""
     folder = Path(folder).expanduser()
-    if not folder.is_dir() or any((folder / f).is_file() for f in ("keypoints.csv", *KAGGLE_FILES)):
+    if not folder.is_dir() or any((folder / f).is_file() for f in ("keypoints.csv", *names_of("training"))):
         return []
     return sorted(p for p in folder.iterdir() if is_photo(p) and p.is_file() and not p.name.startswith("."))
 

@@ -1,8 +1,9 @@
 """What decides how a training run goes, in one frozen dataclass that is saved with the run."""
 
+import json
 import os
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import torch
@@ -14,8 +15,10 @@ CHOICES = {
     "optimizer": ("adamw", "adam", "sgd", "rmsprop"),
     "schedule": ("cosine", "linear", "step", "onecycle", "constant"),
     "precision": ("auto", "fp32", "bf16", "fp16"),
-    "feed": ("auto", "resident", "stream"),
 }
+
+GONE = {"compile": False, "feed": "auto"}
+"""Settings of earlier versions, with their defaults."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class TrainConfig:
         lr: peak learning rate.
         weight_decay: of the weight matrices; biases and batch-norm parameters have none.
         momentum: of "sgd" and "rmsprop"; it moves evenly to ``final_momentum`` where that is given.
-        schedule: the rate over the steps; see :mod:`facekp.training.optimizers`.
+        schedule: the rate over the steps; see :mod:`facekp.training.optim`.
         warmup: share of all steps in which the rate climbs to its peak.
         ema: decay of the exponential moving average of the weights. The average is what is
             evaluated and kept; 0 turns it off.
@@ -38,8 +41,6 @@ class TrainConfig:
         seed: of the shuffling and the augmentation.
         device: "auto" (a GPU if there is one), "cpu", "cuda", "mps".
         precision: "auto" (bf16 on a GPU that has it, fp16 on one that has not, fp32 on a CPU), "fp32", "bf16", "fp16".
-        compile: let ``torch.compile`` make the network's kernels; pays off in long runs on a GPU.
-        feed: "resident" (all images lie on the device), "stream" (batch by batch), or "auto": what fits.
         save_every: seconds between two resume files, looked at after each step.
 
     Raises:
@@ -61,8 +62,6 @@ class TrainConfig:
     seed: int = 0
     device: str = "auto"
     precision: str = "auto"
-    compile: bool = False
-    feed: str = "auto"
     save_every: float = 30.0
 
     def __post_init__(self) -> None:
@@ -93,6 +92,17 @@ class TrainConfig:
                              f"{self.lr}, {self.clip} and {self.weight_decay}.")
 
 
+def completed(saved: dict) -> dict:
+    """The config of a record or a resume file as today's version would have written it, in plain JSON values.
+
+    A setting that came later counts as its default; one that is gone is left out. So an earlier run stays comparable.
+    """
+    config = json.loads(json.dumps(asdict(TrainConfig()))) | {k: v for k, v in saved.items() if k not in GONE}
+    if isinstance(config["augment"], dict):
+        config["augment"] = asdict(Augment()) | config["augment"]
+    return config
+
+
 def check_kind(name: str, value: object, default: object) -> None:
     """Raise InputError unless ``value`` is of the kind of the setting's ``default``."""
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e30  # not 1e400 = inf
@@ -111,7 +121,7 @@ def check_kind(name: str, value: object, default: object) -> None:
 def pick_device(name: str = "auto") -> torch.device:
     """The device called ``name``; "auto" takes a GPU where there is one.
 
-    A process of a team (``torchrun``) takes the GPU that bears its number on its machine.
+    A process of several (``torchrun``) takes the GPU that bears its number on its machine.
 
     Raises:
         InputError: a device that this machine does not have.

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facekp import results
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import write_json
-from facekp.metrics import mean_face
+from facekp.metrics import mean_face, rmse, scores
 from facekp.models import KeypointModel, load_model
 from facekp.predict import predict
-from facekp.training.config import TrainConfig, pick_device
-from facekp.training.loop import fit
-from facekp.training.state import finished
+from facekp.training.checkpoint import finished
+from facekp.training.config import TrainConfig, completed, pick_device
+from facekp.training.loop import Score, fit
+from facekp.training.record import read_record
 
 
 class MeanHead:
@@ -95,6 +95,7 @@ def fit_folds(
     progress: bool = True,
     notes: dict | None = None,
     on_epoch: Callable[[int, dict], None] | None = None,
+    score: Score = scores,
 ) -> dict:
     """Train ``k`` models, each on all folds but one, and test each on the fold that it never saw.
 
@@ -111,14 +112,16 @@ def fit_folds(
         progress: show bars.
         notes: further entries for ``folds.json``.
         on_epoch: called with the fold's number and each epoch's line of its curve.
+        score: makes the ``metrics``, of each fold and of all faces together.
 
     Returns:
-        A dictionary: ``folds``, ``faces``, ``fingerprint``, ``metrics`` of all faces together (see ``results.scores``;
+        A dictionary: ``folds``, ``faces``, ``fingerprint``, ``metrics`` of all faces together (see ``metrics.scores``;
         the mean face is each fold's own), ``rmse_of_folds``.
 
     Raises:
         InputError: ``folder`` holds folds of other data or another config.
     """
+
     folder, config_of = Path(folder), lambda i: replace(config, seed=config.seed + i)
     points, baseline = np.full_like(faces.keypoints, np.nan), np.full_like(faces.keypoints, np.nan)
     numbered = replace(faces, rows=np.arange(len(faces)))  # row numbers of files that were joined may repeat
@@ -130,24 +133,24 @@ def fit_folds(
         else:
             torch.manual_seed(config.seed + i)
             told_fold = partial(on_epoch, i) if on_epoch else None
-            fit(create(), train, test, config_of(i), run, resume=True, progress=progress, on_epoch=told_fold)
+            fit(create(), train, test, config_of(i), run, resume=True, progress=progress, on_epoch=told_fold,
+                score=score)
         model, here = load_model(run / "model.safetensors", pick_device(config.device)), test.rows
         points[here], _ = predict(model, test)
         baseline[here] = mean_face(train.keypoints)
-        each.append(results.scores(points[here], test, baseline[here])["rmse"])
+        each.append(rmse(points[here], test.keypoints))
     record = {"folds": k, "faces": len(faces), "fingerprint": faces.fingerprint(model.pixel_offset),
-              "rmse_of_folds": each,
-              "metrics": results.scores(points, faces, baseline)} | (notes or {})
+              "rmse_of_folds": each, "metrics": score(points, faces, baseline)} | (notes or {})
     write_json(folder / "folds.json", record)
     return record
 
 
 def check_fold(run: Path, train: Faces, test: Faces, config: TrainConfig) -> None:
     """Raise InputError unless the finished run is of these faces and this config."""
-    record = results.read_record(run / "record.json", "data.train.fingerprint", "data.val.fingerprint", "config")
+    record = read_record(run / "record.json", "data.train.fingerprint", "data.val.fingerprint", "config")
     offset = record.get("model", {}).get("pixel_offset", 0.0)
     same_faces = record["data"]["val"]["fingerprint"] == test.fingerprint(offset)
-    same_config = record["config"] == json.loads(json.dumps(asdict(config)))
+    same_config = completed(record["config"]) == json.loads(json.dumps(asdict(config)))
     if not same_faces or not same_config or record["data"]["train"]["fingerprint"] != train.fingerprint(offset):
         what = "config" if same_faces else "data"
         raise InputError(f"{run}: this fold was trained with another {what}. Take the same, or a new folder.")

@@ -19,22 +19,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from facekp import metrics, results
+from facekp import metrics
 from facekp.augment import augment
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.locks import alone_in
 from facekp.models import KeypointModel, save_model
-from facekp.predict import check_fit, predict, to_float
+from facekp.models.model import to_float
+from facekp.predict import check_fit, predict
 from facekp.show import bar as progress_bar
-from facekp.training.compiled import compiled
+from facekp.training.checkpoint import Checkpointer, check_losses
 from facekp.training.config import TrainConfig, pick_device, pick_precision
-from facekp.training.ema import EMA
-from facekp.training.feed import Resident, Streamed, make_feed
-from facekp.training.optimizers import learning_rate, make_optimizer, set_rate
-from facekp.training.state import Interrupted, Keeper, Run, check_losses, finishing_the_step
-from facekp.training.team import Team, join
+from facekp.training.distributed import Distributed, init_distributed
+from facekp.training.loader import Loader
+from facekp.training.optim import EMA, learning_rate, make_optimizer, set_rate
+from facekp.training.record import make_record
+from facekp.training.state import Interrupted, Run, finishing_the_step
 
 
 def start(model: KeypointModel, config: TrainConfig, faces: int) -> Run:
@@ -42,27 +43,23 @@ def start(model: KeypointModel, config: TrainConfig, faces: int) -> Run:
     if faces < 1:
         raise InputError("Expected at least one face to train on; found none.")
     device = pick_device(config.device)
-    team, dtype = join(device), pick_precision(config.precision, device)
+    distributed, dtype = init_distributed(device), pick_precision(config.precision, device)
     steps = faces // min(config.batch_size, faces)
-    if team.size > min(config.batch_size, faces):
-        raise InputError(f"Expected batches of at least one face for each of {team.size} processes; found "
+    if distributed.size > min(config.batch_size, faces):
+        raise InputError(f"Expected batches of at least one face for each of {distributed.size} processes; found "
                          f"{min(config.batch_size, faces)}. Take a larger batch or fewer processes.")
     model = model.to(device).to(memory_format=torch.channels_last)
-    forward: nn.Module = model.train()
-    if config.compile:
-        example = torch.zeros(min(config.batch_size, faces) // team.size, 1, model.size, model.size, device=device)
-        forward = compiled(model, example.contiguous(memory_format=torch.channels_last), dtype)
     return Run(
         model,
-        team.joined(forward),
+        distributed.wrap(model.train()),
         make_optimizer(model, config),
         torch.amp.GradScaler(device.type, enabled=dtype == torch.float16),
         EMA(model, config.ema),
         shuffle=torch.Generator().manual_seed(config.seed),
-        views=torch.Generator(device).manual_seed(config.seed + 1_000_003 * team.rank),
+        views=torch.Generator(device).manual_seed(config.seed + 1_000_003 * distributed.rank),
         dtype=dtype,
         steps=steps,
-        team=team,
+        distributed=distributed,
         swap=torch.from_numpy(model.scheme.swap).to(device),
         losses=torch.zeros(steps, device=device),
     )
@@ -75,7 +72,9 @@ def train_step(run: Run, images: Tensor, points: Tensor, config: TrainConfig) ->
         x, points = augment(x, points, run.swap, config.augment, run.views)
     with autocast(x.device, run.dtype):
         raw = run.forward(x.contiguous(memory_format=torch.channels_last))
-    loss = run.model.head.loss(raw, points) * run.team.weight(points)
+    loss = run.model.head.loss(raw, points)
+    if run.distributed.size > 1:
+        loss = loss * run.distributed.weight(points)
     run.optimizer.zero_grad(set_to_none=True)
     run.scaler.scale(loss).backward()
     run.scaler.unscale_(run.optimizer)
@@ -86,13 +85,13 @@ def train_step(run: Run, images: Tensor, points: Tensor, config: TrainConfig) ->
     return loss.detach()
 
 
-def train_epoch(run: Run, feed: Resident | Streamed, config: TrainConfig,
+def train_epoch(run: Run, loader: Loader, config: TrainConfig,
                 on_step: Callable[[Run], None] | None = None) -> None:
     """Show every face once, in a new order; each step's loss is left in ``run.losses``.
 
     Args:
         run: the model and all that trains it.
-        feed: the faces; see :mod:`facekp.training.feed`.
+        loader: the faces, on the device.
         config: batch size, augmentation, clipping.
         on_step: called after each step.
 
@@ -101,11 +100,11 @@ def train_epoch(run: Run, feed: Resident | Streamed, config: TrainConfig,
     """
     run.model.train()
     if run.order is None:
-        run.order, run.done = torch.stack(shuffled_batches(len(feed), config.batch_size, run.shuffle)), 0
-        run.stop = run.team.any(run.stop)
-    mine = run.order[run.done :, run.team.rank :: run.team.size]  # of each batch, this process's share
-    for images, points in feed.batches(mine):
-        if run.stop and (run.team.size == 1 or run.done == 0):
+        run.order, run.done = torch.stack(shuffled_batches(len(loader), config.batch_size, run.shuffle)), 0
+        run.stop = run.distributed.any(run.stop)
+    mine = run.order[run.done :, run.distributed.rank :: run.distributed.size]  # of each batch, this process's share
+    for images, points in loader.batches(mine):
+        if run.stop and (run.distributed.size == 1 or run.done == 0):
             raise Interrupted
         set_rate(run.optimizer, run.step, config.epochs * run.steps, config)
         run.losses[run.done] = train_step(run, images, points, config)
@@ -126,19 +125,24 @@ def autocast(device: torch.device, dtype: torch.dtype):
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
-def evaluate(model: KeypointModel, faces: Faces, mean_face: np.ndarray, team: Team | None = None) -> dict:
+Score = Callable[[np.ndarray, Faces, np.ndarray], dict]  # of points on faces, beside the mean face
+
+
+def evaluate(model: KeypointModel, faces: Faces, mean_face: np.ndarray, distributed: Distributed | None = None,
+             score: Score = metrics.scores) -> dict:
     """The metrics of a model on ``faces``, with the mean face beside them.
 
     Args:
         model: a trained model.
         faces: what to test on.
         mean_face: (K, 2), from the *training* faces: ``metrics.mean_face(train.keypoints)``.
-        team: processes that share the work.
+        distributed: processes that share the work.
+        score: what is measured.
     """
-    team = team or Team()
-    mine = faces.select(slice(team.rank, None, team.size))
+    distributed = distributed or Distributed()
+    mine = faces.select(slice(distributed.rank, None, distributed.size))
     points, _ = predict(model, mine)
-    return results.scores(team.gather(points), faces, mean_face)
+    return score(distributed.gather(points), faces, mean_face)
 
 
 def fit(
@@ -151,7 +155,8 @@ def fit(
     progress: bool = True,
     on_epoch: Callable[[dict], None] | None = None,
     notes: dict | None = None,
-    watcher: Callable[[dict, KeypointModel], None] | None = None,
+    callback: Callable[[dict, KeypointModel], None] | None = None,
+    score: Score = metrics.scores,
 ) -> dict:
     """Train ``model`` on ``train`` and watch it on ``val``.
 
@@ -169,8 +174,9 @@ def fit(
         progress: show a bar.
         on_epoch: called with each epoch's line of the curve.
         notes: further entries for the record, e.g. how the data were split.
-        watcher: called with each epoch's line and the averaged model, which it must leave as it is;
+        callback: called with each epoch's line and the averaged model, which it must leave as it is;
             see :func:`facekp.widgets.monitor`.
+        score: makes the record's ``metrics`` of the held-out faces.
 
     Returns:
         The record of the run: a dictionary of plain JSON values, see :mod:`facekp.results`.
@@ -187,66 +193,67 @@ def fit(
     run = start(model, config, len(train))
     identity = {"config": asdict(config), "model": model.config(),
                 "train": train.fingerprint(model.pixel_offset), "val": val.fingerprint(model.pixel_offset)}
-    keeper = Keeper(Path(folder) if folder else None, identity, config.save_every)
+    checkpointer = Checkpointer(Path(folder) if folder else None, identity, config.save_every)
     mean = metrics.mean_face(train.keypoints)
-    with alone_in(keeper.folder if run.team.leads else None):
+    with alone_in(checkpointer.folder if run.distributed.is_main else None):
         if resume:
-            keeper.load(run, len(train))
-        feed = make_feed(train, run.losses.device, config.feed)
-        train_epochs(run, feed, val, mean, config, keeper, progress, on_epoch, watcher)
+            checkpointer.load(run, len(train))
+        loader = Loader(train, run.losses.device)
+        train_epochs(run, loader, val, mean, config, checkpointer, progress, on_epoch, callback)
         model.load_state_dict(run.ema.model.state_dict())
         model.eval()
-        if keeper.folder and run.team.leads:
-            (keeper.folder / "record.json").unlink(missing_ok=True)  # of an earlier run: it is not of these weights
-            save_model(model, keeper.folder / "model.safetensors")
-        record = results.record(model, train, val, asdict(config), run.curve, evaluate(model, val, mean, run.team))
-        record |= {"processes": run.team.size} | (notes or {})
-        if keeper.folder and run.team.leads:
-            write_json(keeper.folder / "record.json", record)
-            keeper.file.unlink(missing_ok=True)
+        if checkpointer.folder and run.distributed.is_main:
+            (checkpointer.folder / "record.json").unlink(missing_ok=True)  # of an earlier run, not of these weights
+            save_model(model, checkpointer.folder / "model.safetensors")
+        final = evaluate(model, val, mean, run.distributed, score)
+        record = make_record(model, train, val, asdict(config), run.curve, final)
+        record |= {"processes": run.distributed.size} | (notes or {})
+        if checkpointer.folder and run.distributed.is_main:
+            write_json(checkpointer.folder / "record.json", record)
+            checkpointer.file.unlink(missing_ok=True)
     return record
 
 
 def train_epochs(
-    run: Run, feed: Resident | Streamed, val: Faces, mean_face: np.ndarray, config: TrainConfig, keeper: Keeper,
+    run: Run, loader: Loader, val: Faces, mean_face: np.ndarray, config: TrainConfig, checkpointer: Checkpointer,
     progress: bool = True, on_epoch: Callable[[dict], None] | None = None,
-    watcher: Callable[[dict, KeypointModel], None] | None = None,
+    callback: Callable[[dict, KeypointModel], None] | None = None,
 ) -> None:
     """All epochs that the run has not seen yet, each with its line of the curve; the arguments are those of ``fit``."""
-    shown, total = progress and run.team.leads, config.epochs * run.steps
+    shown, total = progress and run.distributed.is_main, config.epochs * run.steps
 
     def after_step(run: Run) -> None:
         bar.update()
-        keeper.step(run)
+        checkpointer.step(run)
 
     with progress_bar(shown, total=total, initial=run.step, unit="step") as bar, finishing_the_step(run), quick():
         while len(run.curve) < config.epochs:
             run.clock = time.perf_counter() - run.seconds
             try:
-                train_epoch(run, feed, config, after_step)
+                train_epoch(run, loader, config, after_step)
             except Interrupted:
                 run.seconds = time.perf_counter() - run.clock
-                keeper.save(run)
-                raise Interrupted(keeper.how_to_go_on(run)) from None
-            line = watch(run, val, mean_face, config, keeper)
+                checkpointer.save(run)
+                raise Interrupted(checkpointer.how_to_go_on(run)) from None
+            line = watch(run, val, mean_face, config, checkpointer)
             bar.set_postfix_str(TOLD.format(**line))
-            keeper.epoch(run)
-            if on_epoch and run.team.leads:
+            checkpointer.epoch(run)
+            if on_epoch and run.distributed.is_main:
                 on_epoch(line)
-            if watcher and run.team.leads:
-                watcher(line, run.ema.model)
+            if callback and run.distributed.is_main:
+                callback(line, run.ema.model)
 
 
 TOLD = "loss {loss:.3f}, val RMSE {val_rmse:.2f} px (mean face {mean_face_rmse:.2f}), {images_per_second:.0f} images/s"
 
 
-def watch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, keeper: Keeper) -> dict:
+def watch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, checkpointer: Checkpointer) -> dict:
     """Close an epoch: its line of the curve, with the averaged model's error on ``val``."""
-    loss = check_losses(run, keeper, partial(learning_rate, steps=config.epochs * run.steps, config=config))
+    loss = check_losses(run, checkpointer, partial(learning_rate, steps=config.epochs * run.steps, config=config))
     trained = time.perf_counter() - run.clock
     assert run.order is not None  # an epoch has been shown
-    run.team.agree(run.ema.model)
-    scores = evaluate(run.ema.model, val, mean_face, run.team)
+    run.distributed.synchronise(run.ema.model)
+    scores = evaluate(run.ema.model, val, mean_face, run.distributed)
     earlier = run.curve[-1]["seconds"] if run.curve else 0.0
     line = {
         "epoch": len(run.curve) + 1,

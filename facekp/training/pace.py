@@ -9,7 +9,7 @@ import torch
 from facekp.data.faces import Faces
 from facekp.models import KeypointModel
 from facekp.training.config import TrainConfig
-from facekp.training.feed import make_feed
+from facekp.training.loader import Loader
 from facekp.training.loop import start, train_epoch
 
 
@@ -48,10 +48,10 @@ def seconds_per_step(model: KeypointModel, train: Faces, config: TrainConfig, pa
     few = train.select(slice(2 * config.batch_size))
     config = replace(config, epochs=pairs + 1)
     run = start(copy.deepcopy(model), config, len(few))
-    feed, times = make_feed(few, run.losses.device, config.feed), []
+    loader, times = Loader(few, run.losses.device), []
     for _ in range(pairs + 1):
         began = time.perf_counter()
-        train_epoch(run, feed, config)
+        train_epoch(run, loader, config)
         run.losses.sum().item()
         times.append(time.perf_counter() - began)
         run.order = None

@@ -1,6 +1,7 @@
-"""One heatmap, six decoders: what noise, a coarse grid and a faint background do to each."""
+"""One heatmap and every decoder: what noise, a coarse grid and a faint background do to each."""
 
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from facekp.heads import HeatmapHead
 from facekp.widgets.live import Live, Seen, choice, slider, table
 
 SIZE = 96
-MARKS = dict(zip(heatmaps.DECODERS, "s^oXDP", strict=True))
+MARKS = "s^oXDPv<>h*d"  # one for each decoder, and from the first again where there are more
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,9 @@ def _answers(axis: Axes, scene: Scene, reading: Reading) -> None:
     """A hair cross at the truth, and a mark per decoder."""
     axis.axhline(scene.y, color=plots.TRUTH, lw=1)
     axis.axvline(scene.x, color=plots.TRUTH, lw=1, label="true position")
-    for (name, point), colour in zip(reading.points.items(), plots.SERIES, strict=True):
-        axis.plot(*point, MARKS[name], ms=8, color=colour, markeredgecolor="white", mew=0.8, zorder=3,
+    looks = zip(cycle(MARKS), cycle(plots.SERIES))
+    for (name, point), (mark, colour) in zip(reading.points.items(), looks, strict=False):
+        axis.plot(*point, mark, ms=8, color=colour, markeredgecolor="white", mew=0.8, zorder=3,
                   label=f"{name.replace('_', ' ')} {reading.errors[name]:.2f} px")
     axis.set(xlim=(-0.5, SIZE - 0.5), ylim=(SIZE - 0.5, -0.5))
 
@@ -118,7 +120,7 @@ def see(**values: Any) -> Seen:
 
 
 def heatmap_lab() -> Live:
-    """Sliders for one heatmap: its width, its grid, its noise, its point; and what six decoders make of it.
+    """Sliders for one heatmap: its width, its grid, its noise, its point; and what every decoder makes of it.
 
     Raises:
         InputError: ipywidgets is not installed.

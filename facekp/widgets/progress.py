@@ -148,7 +148,7 @@ class Monitor:
 def monitor(faces: Faces, epochs: int, count: int = 6, share: float = 0.02) -> Monitor:
     """A picture that is drawn while ``fit`` runs::
 
-        fit(model, train, val, config, watcher=monitor(val, config.epochs))
+        fit(model, train, val, config, callback=monitor(val, config.epochs))
 
     It shows the loss, the error on the held-out faces, the first ``count`` faces with the predictions of the averaged
     weights, and how long it will take. The line of text changes after every epoch, the picture as often as the budget

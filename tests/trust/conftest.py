@@ -13,12 +13,10 @@ def server(tmp_path_factory):
     """Starts commands in processes of their own, see children.py."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    os.environ["FACEKP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     server = Server(tmp_path_factory.mktemp("printed"))
     assert server.facekp("--help").end() == 0  # the server starts now
     yield server
     server.close()
-    del os.environ["FACEKP_CACHE"]
     if before is None:
         del os.environ["PYTHONPATH"]
     else:

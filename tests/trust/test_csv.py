@@ -43,7 +43,7 @@ def numbers(cells: list[str]) -> np.ndarray:
 def test_damaged_training(folder, content):
     path = folder / "training.csv"
     path.write_bytes(content)
-    faces = result_or_one_line(lambda: kaggle.read_training(path, cache=False, size=SIZE), folder, "training.csv")
+    faces = result_or_one_line(lambda: kaggle.read_training(path, size=SIZE), folder, "training.csv")
     if faces is None:
         return
     header, *rows = plainly(content)
@@ -59,7 +59,7 @@ def test_damaged_training(folder, content):
 def test_damaged_test(folder, content):
     path = folder / "test.csv"
     path.write_bytes(content)
-    faces = result_or_one_line(lambda: kaggle.read_test(path, cache=False, size=SIZE), folder, "test.csv")
+    faces = result_or_one_line(lambda: kaggle.read_test(path, size=SIZE), folder, "test.csv")
     if faces is not None:
         _, *rows = plainly(content)
         assert faces.rows.tolist() == [float(row[0]) for row in rows]
@@ -102,7 +102,7 @@ def test_training_of_ten_gigabytes(case, folder):
     start, message = HOLES[case]
     path = holed(folder / "training.csv", start)
     with little_memory(4 << 20), pytest.raises(InputError, match=message):
-        kaggle.read_training(path, cache=not start, size=SIZE)
+        kaggle.read_training(path, size=SIZE)
     path.unlink()
 
 

@@ -47,7 +47,6 @@ def case(request, tmp_path, monkeypatch):
     """The command of a case, in a folder with its file."""
     name, content, command = COMMANDS[request.param]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("FACEKP_CACHE", str(tmp_path.parent / "cache"))
     (tmp_path / "keypoints.csv").write_bytes(b"file,a_x,a_y\na.png,1,2\n")
     if "submission" in request.param:
         (tmp_path / "test.csv").write_bytes(text(test_lines(IMAGES)))

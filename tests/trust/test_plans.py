@@ -18,6 +18,7 @@ from facekp.jobs import Job
 from facekp.models import MODELS
 from facekp.recipes import recipe
 from facekp.training import TrainConfig, pick_device
+from facekp.training import record as kinds
 
 PLAN = b"""protocol = "test"
 [common]
@@ -185,7 +186,7 @@ def test_damaged_record_of_a_run(folder, content):
 
 
 @pytest.mark.tried("record.json", "an entry missing, or of another kind", "one line that names the entry")
-@pytest.mark.parametrize("entry", [e for e in results.KINDS if "split" not in e and "folds" not in e])
+@pytest.mark.parametrize("entry", [e for e in kinds.KINDS if "split" not in e and "folds" not in e])
 @pytest.mark.parametrize("value", [..., None, True, "x", -1, [1, "x"], {"a": 1}, float("nan"), float("inf")])
 def test_wrong_entries(entry, value, tmp_path):
     record = json.loads(RECORD)
@@ -199,9 +200,9 @@ def test_wrong_entries(entry, value, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(record))
     table = result_or_one_line(lambda: plan.table(tmp_path), tmp_path, f"'{entry}'", f"'{entry}.")
     if table is not None:  # the entry may be missing, or the value is one that it may have
-        assert value is ... or (isinstance(value, str) and results.KINDS[entry] == results.TEXT) \
-            or (isinstance(value, dict) and results.KINDS[entry] == results.TABLE) \
-            or (value == -1 and results.KINDS[entry] == results.NUMBER)
+        assert value is ... or (isinstance(value, str) and kinds.KINDS[entry] == kinds.TEXT) \
+            or (isinstance(value, dict) and kinds.KINDS[entry] == kinds.TABLE) \
+            or (value == -1 and kinds.KINDS[entry] == kinds.NUMBER)
 
 
 @pytest.mark.tried("the book's records", "a name that leads elsewhere or is none", "one line")

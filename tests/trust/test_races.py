@@ -6,136 +6,14 @@ import signal
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from children import Trap
 from drawn import blob_faces
-from kaggle_files import training_lines, write
 from test_kills import COMMANDS, PLAN, TRAINING, contents
 
 from facekp import locks
-from facekp.data import cache, kaggle
-from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import new_folder, replacing
-
-# ---- the cache ------------------------------------------------------------------------------------
-
-
-def read_often(path: str, folder: str, out: str, times: int, spoil: int) -> None:
-    """In a child: read a file through the cache again and again; process number ``spoil`` = 0 spoils what is kept."""
-    os.environ["FACEKP_CACHE"] = folder
-    prints = set()
-    for i in range(times):
-        prints.add(kaggle.read_training(path, size=32).fingerprint())
-        if spoil == 0:
-            for kept in Path(folder).glob("*.npz"):
-                kept.write_bytes(b"cut off") if i % 2 else kept.unlink(missing_ok=True)
-    Path(out).write_text(json.dumps(sorted(prints)))
-
-
-def small_csv(path: Path, seed: int = 0) -> Faces:
-    """Faces of 32 x 32 pixels as Kaggle's training.csv."""
-    faces = blob_faces(6, seed, size=32)
-    write(path, training_lines(faces.images.reshape(6, -1), np.round(faces.keypoints, 2)))
-    return kaggle.read_training(path, cache=False, size=32)
-
-
-@pytest.mark.tried("the cache", "six processes read two files through it; one removes and spoils what is kept",
-                   "each reads its own file's faces, every time")
-@pytest.mark.parametrize("turn", range(5))
-def test_many_processes_share_the_cache(server, tmp_path, turn):
-    wanted = [small_csv(tmp_path / f"{i}.csv", seed=i).fingerprint() for i in range(2)]
-    children = [server.call(read_often, str(tmp_path / f"{i % 2}.csv"), str(tmp_path / "cache"),
-                            str(tmp_path / f"{i}.out"), 20, i) for i in range(6)]
-    for i, child in enumerate(children):
-        assert child.end() == 0, child.text
-        assert json.loads((tmp_path / f"{i}.out").read_text()) == [wanted[i % 2]]
-    assert not list((tmp_path / "cache").glob(".*"))
-
-
-@pytest.mark.tried("the cache", "the file is written to while it is hashed, its size and date as before",
-                   "the faces are not kept under the other content's name")
-@pytest.mark.parametrize("moment", ["before it is read", "after it was read"])
-def test_a_file_that_changes_meanwhile_is_not_kept(tmp_path, monkeypatch, moment):
-    monkeypatch.setenv("FACEKP_CACHE", str(tmp_path / "cache"))
-    path, other = tmp_path / "training.csv", tmp_path / "other.csv"
-    first = small_csv(path)
-    second = small_csv(other, seed=1)
-    before, changed, date = path.read_bytes(), other.read_bytes(), os.stat(path)
-    size = max(len(before), len(changed))
-    before, changed = (b.rstrip() + b" " * (size - len(b)) + b"\n" for b in (before, changed))
-    path.write_bytes(before)
-
-    def change() -> None:
-        path.write_bytes(changed)
-        os.utime(path, ns=(date.st_atime_ns, date.st_mtime_ns))
-
-    def hashed(file, key=cache.content_key):
-        found = key(file)
-        if moment == "before it is read":
-            change()
-        return found
-
-    def read(file, *more, rows=kaggle.read_rows):
-        found = rows(file, *more)
-        if moment == "after it was read":
-            change()
-        return found
-
-    os.utime(path, ns=(date.st_atime_ns, date.st_mtime_ns))
-    with monkeypatch.context() as m:
-        m.setattr(cache, "content_key", hashed)
-        m.setattr(kaggle, "read_rows", read)
-        kaggle.read_training(path, size=32)
-    path.write_bytes(before)
-    assert kaggle.read_training(path, size=32).fingerprint() == first.fingerprint()
-    path.write_bytes(changed)
-    assert kaggle.read_training(path, size=32).fingerprint() == second.fingerprint()
-
-
-@pytest.mark.tried("the cache", "a clock set back by years between two uses",
-                   "the content decides: a changed file is read anew")
-@pytest.mark.parametrize("year", [1970, 1980, 2038, 2100])
-def test_dates_do_not_matter(tmp_path, monkeypatch, year):
-    monkeypatch.setenv("FACEKP_CACHE", str(tmp_path / "cache"))
-    path, date = tmp_path / "training.csv", (year - 1970) * 31_556_952
-    for seed in (0, 1, 0):
-        wanted = small_csv(path, seed)
-        os.utime(path, (date, date))
-        for _ in range(2):
-            assert kaggle.read_training(path, size=32).fingerprint() == wanted.fingerprint()
-    assert len(list((tmp_path / "cache").iterdir())) == 2
-
-
-@pytest.mark.tried("the cache", "more files than there is room for, with dates in any order",
-                   "those used last stay, the newest always; other files are left alone")
-@pytest.mark.parametrize("clock", ["goes on", "set back"])
-def test_the_cache_has_a_bound(tmp_path, monkeypatch, clock):
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("FACEKP_CACHE", str(folder))
-    csv = [tmp_path / f"{i}.csv" for i in range(5)]
-    kept = []
-    for i, path in enumerate(csv):
-        small_csv(path, seed=i)
-    kaggle.read_training(csv[0], size=32)
-    (folder / "mine.npz").write_bytes(bytes(1 << 16))
-    (folder / ".training-x.npz.abcdefg1.partial").write_bytes(b"left behind")
-    one = next(folder.glob("training*.npz"))
-    monkeypatch.setattr(cache, "ROOM", int(2.5 * one.stat().st_size))
-    for i, path in enumerate(csv[:4]):
-        before = set(folder.glob("training*.npz")) if i else set()
-        kaggle.read_training(path, size=32)
-        kept += sorted(set(folder.glob("training*.npz")) - before)
-        date = 1000 * (i + 1) if clock == "goes on" else 2_000_000_000 - i
-        os.utime(kept[-1], (date, date))
-    there = [path.exists() for path in kept]
-    assert there == ([False, False, True, True] if clock == "goes on" else [True, False, False, True])
-    kaggle.read_training(csv[2 if clock == "goes on" else 0], size=32)  # used now
-    kaggle.read_training(csv[4], size=32)
-    assert kept[2].exists() == (clock == "goes on") and len(list(folder.glob("training*.npz"))) == 2
-    assert (folder / "mine.npz").exists() and not list(folder.glob(".*"))
-
 
 # ---- one folder, two trainings ----------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from facekp import cli
 from facekp.data import folder
 from facekp.errors import InputError
 from facekp.models import create_model
-from facekp.training import TrainConfig, fit, resumable
+from facekp.training import TrainConfig, checkpoint, fit
 
 CONFIG = TrainConfig(epochs=2, batch_size=4, device="cpu", save_every=0.0)
 SMALL = {"size": 48, "channels": 8, "hidden": 8}
@@ -70,7 +70,7 @@ def same(a, b) -> bool:
 def test_damaged(whole, tmp_path_factory, edits):
     path = tmp_path_factory.getbasetemp() / "resume.pt"
     path.write_bytes(damaged(whole, edits))
-    found = refused_or(lambda: resumable.read(path))
+    found = refused_or(lambda: checkpoint.read(path))
     assert isinstance(found, Refused) or same(found["state"], torch.load(io.BytesIO(whole), weights_only=True)["state"])
     assert path.read_bytes() == damaged(whole, edits)
 
@@ -87,7 +87,7 @@ def test_a_flipped_bit_of_a_weight_is_noticed(whole, tmp_path, bit):
     path.write_bytes(data)
     torch.load(path, weights_only=True)
     with pytest.raises(InputError, match=r"expected the resume file"):
-        resumable.read(path)
+        checkpoint.read(path)
 
 
 ODD = [None, -1, 0, 1.5, 10**9, math.nan, "x", [], {}, [{}], torch.zeros(0), torch.full((3,), math.nan),

@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
 
 
 def read(path):
-    return kaggle.read_training(path, cache=False, size=SIZE)
+    return kaggle.read_training(path, size=SIZE)
 
 
 def stored(content: bytes) -> bytes:

@@ -3,7 +3,7 @@
     torchrun --nproc-per-node 4 -m facekp train data/faces runs/four
 
 starts four processes on one machine, one per GPU (or per core, with the slower "gloo" messages); torchrun's
-``--nnodes`` and ``--rdzv-endpoint`` join several machines. Without torchrun this is a team of one.
+``--nnodes`` and ``--rdzv-endpoint`` join several machines. Without torchrun there is one process.
 """
 
 import os
@@ -17,18 +17,18 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass(frozen=True)
-class Team:
+class Distributed:
     """This process's number and how many there are."""
 
     rank: int = 0
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process shows the bar and writes the files."""
         return self.rank == 0
 
-    def joined(self, model: nn.Module) -> nn.Module:
+    def wrap(self, model: nn.Module) -> nn.Module:
         """``model``, in a wrapper whose backward pass averages the gradients of all."""
         if self.size == 1:
             return model
@@ -58,8 +58,8 @@ class Team:
             whole[rank :: self.size] = rows
         return whole
 
-    def agree(self, model: nn.Module) -> None:
-        """Give all processes the leader's batch-norm statistics: each has averaged those of its own faces."""
+    def synchronise(self, model: nn.Module) -> None:
+        """Give all processes the main process's batch-norm statistics: each has averaged those of its own faces."""
         if self.size > 1:
             for buffer in model.buffers():
                 dist.broadcast(buffer, 0)
@@ -75,13 +75,13 @@ class Team:
         return values / self.size
 
 
-def join(device: torch.device) -> Team:
-    """The team that torchrun started this process in, or a team of one."""
+def init_distributed(device: torch.device) -> Distributed:
+    """The processes that torchrun started, this one among them; or this one alone."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        return Team()
+        return Distributed()
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return Team(dist.get_rank(), size)
+    return Distributed(dist.get_rank(), size)

@@ -17,8 +17,8 @@ from facekp.metrics import rmse
 from facekp.models import create_model, load_model
 from facekp.predict import predict
 from facekp.training import TrainConfig, fit
-from facekp.training import team as team_module
-from facekp.training.team import Team
+from facekp.training import distributed as distributed_module
+from facekp.training.distributed import Distributed
 
 # cnn3 without dropout has neither batch statistics nor randomness of its own, and no augmentation here: nothing
 # differs between one process and two but the order in which numbers are added up.
@@ -37,17 +37,18 @@ def faces_with_gaps():
     return faces.split(0.2)
 
 
-def run_team(code: str, folder: Path, size: int = 2) -> None:
+def run_both(code: str, folder: Path, size: int = 2) -> None:
     """``code`` in each of two processes, with the variables that torchrun would set."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     here = os.path.dirname(__file__)
-    preamble = f"import sys; sys.path.insert(0, {here!r}); from test_team import *; folder = Path({str(folder)!r})\n"
-    team = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+    preamble = (f"import sys; sys.path.insert(0, {here!r}); from test_distributed import *; "
+                f"folder = Path({str(folder)!r})\n")
+    world = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
     children = [
         subprocess.Popen([sys.executable, "-c", preamble + code], stderr=subprocess.PIPE, text=True,
-                         env=os.environ | team | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+                         env=os.environ | world | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
         for rank in range(size)
     ]
     for child in children:
@@ -56,7 +57,7 @@ def run_team(code: str, folder: Path, size: int = 2) -> None:
 
 
 def test_two_processes_find_the_gradient_and_the_metrics_of_one(tmp_path):
-    run_team("""
+    run_both("""
 gradients = []
 from facekp.training import loop
 real = loop.nn.utils.clip_grad_norm_
@@ -101,9 +102,9 @@ torch.save(gradients[0], folder / f"gradients{os.environ['RANK']}.pt")
         assert line["loss"] == pytest.approx(other["loss"], rel=1e-4)
 
 
-def test_batch_statistics_are_the_leaders_in_every_process(tmp_path):
+def test_batch_statistics_are_the_main_ones_in_every_process(tmp_path):
     """Each process averages those of its own faces; the record must be of the one model that is written."""
-    run_team("""
+    run_both("""
 torch.manual_seed(3)
 network = create_model("hourglass-s", channels=16, depth=2)
 config = TrainConfig(epochs=2, batch_size=8, device="cpu", precision="fp32", ema=0.5)
@@ -138,14 +139,14 @@ def test_the_command_line_works_under_torchrun(tmp_path):
     assert json.loads((tmp_path / "run" / "record.json").read_text())["processes"] == 2
 
 
-def test_a_team_of_one_changes_nothing():
-    team, rows = Team(), np.arange(5)
-    assert team.leads and team.weight(torch.zeros(2, 3, 2)) == 1.0 and team.gather(rows) is rows
-    assert team.joined(network := model()) is network and not team.any(False) and team.any(True)
+def test_a_process_alone_changes_nothing():
+    alone, rows = Distributed(), np.arange(5)
+    assert alone.is_main and alone.weight(torch.zeros(2, 3, 2)) == 1.0 and alone.gather(rows) is rows
+    assert alone.wrap(network := model()) is network and not alone.any(False) and alone.any(True)
 
 
-def test_a_batch_too_small_for_the_team_is_refused(monkeypatch):
-    monkeypatch.setattr("facekp.training.loop.join", lambda device: Team(0, 9))
+def test_a_batch_too_small_for_the_processes_is_refused(monkeypatch):
+    monkeypatch.setattr("facekp.training.loop.init_distributed", lambda device: Distributed(0, 9))
     with pytest.raises(InputError, match="at least one face for each of 9 processes; found 8"):
         fit(model(), *faces_with_gaps(), CONFIG, progress=False)
 
@@ -156,5 +157,5 @@ def test_gathered_rows_are_in_order(monkeypatch):
     def all_gather_object(parts, part):
         parts[:] = [whole[0::3], whole[1::3], whole[2::3]]
 
-    monkeypatch.setattr(team_module.dist, "all_gather_object", all_gather_object)
-    assert (Team(1, 3).gather(whole[1::3]) == whole).all()
+    monkeypatch.setattr(distributed_module.dist, "all_gather_object", all_gather_object)
+    assert (Distributed(1, 3).gather(whole[1::3]) == whole).all()

@@ -6,7 +6,7 @@ from pathlib import Path
 from facekp.errors import InputError
 
 
-def board(folder: str | Path) -> Callable[[dict], None]:
+def tensorboard(folder: str | Path) -> Callable[[dict], None]:
     """A function for ``fit``'s ``on_epoch`` that writes each epoch's numbers for TensorBoard.
 
     Look at them with ``tensorboard --logdir`` and the folder's name.

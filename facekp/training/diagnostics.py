@@ -14,9 +14,9 @@ from facekp.models import KeypointModel
 from facekp.predict import check_fit
 from facekp.show import bar as progress_bar
 from facekp.training.config import TrainConfig
-from facekp.training.feed import make_feed
+from facekp.training.loader import Loader
 from facekp.training.loop import evaluate, shuffled_batches, start, train_step
-from facekp.training.optimizers import set_rate
+from facekp.training.optim import set_rate
 
 
 def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = None, steps: int = 200,
@@ -45,8 +45,8 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     config = replace(config or TrainConfig(), epochs=steps, batch_size=len(faces), augment=None, ema=0.0,
                      weight_decay=0.0, schedule="linear", warmup=0.05)
     run = start(model, config, len(faces))
-    feed, losses = make_feed(faces, run.losses.device, config.feed), []
-    batch = next(feed.batches([torch.arange(len(faces))]))
+    loader, losses = Loader(faces, run.losses.device), []
+    batch = next(loader.batches([torch.arange(len(faces))]))
     for done in progress_bar(progress, iterable=range(steps), unit="step"):
         set_rate(run.optimizer, done, steps, config)
         losses.append(train_step(run, *batch, config))
@@ -79,11 +79,11 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     check_fit(model, faces)
     config = replace(config or TrainConfig(), epochs=1, warmup=0.0, schedule="constant", ema=0.0)
     run = start(copy.deepcopy(model), config, len(faces))
-    feed = make_feed(faces, run.losses.device, config.feed)
+    loader = Loader(faces, run.losses.device)
     rates = np.geomspace(low, high, steps)
     losses, smooth, average = [], [], 0.0
     batches = (index for _ in count() for index in shuffled_batches(len(faces), config.batch_size, run.shuffle))
-    shown = progress_bar(progress, iterable=feed.batches(islice(batches, steps)), total=steps, unit="step")
+    shown = progress_bar(progress, iterable=loader.batches(islice(batches, steps)), total=steps, unit="step")
     for i, (images, points) in enumerate(shown):
         for group in run.optimizer.param_groups:
             group["lr"] = rates[i]
