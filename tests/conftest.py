@@ -4,8 +4,11 @@ Networks in tests are tiny, and two threads of one process wait for each other w
 """
 
 import os
+import sys
+from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded
+sys.path.insert(0, str(Path(__file__).parents[1]))  # book.experiments runs from a checkout
 
 import torch
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import chdir, redirect_stderr, redirect_stdout
+from importlib import import_module
 from unittest import mock
 
 import kaggle_files
@@ -26,13 +27,18 @@ from facekp.predict import predict
 from facekp.recipes import recipe
 
 
-def facekp(*arguments, cwd=".") -> subprocess.CompletedProcess:
+def experiment(name, *arguments) -> subprocess.CompletedProcess:
+    """``python -m book.experiments.NAME`` in this process."""
+    return facekp(*arguments, program=import_module(f"book.experiments.{name}").app)
+
+
+def facekp(*arguments, cwd=".", program=cli.app) -> subprocess.CompletedProcess:
     """Run the command in this process, which has PyTorch loaded already; what it prints and its exit code."""
     out, err = io.StringIO(), io.StringIO()
     line = ["facekp", *map(str, arguments)]
     with redirect_stdout(out), redirect_stderr(err), chdir(cwd), mock.patch.object(sys, "argv", line):
         try:
-            cli.main()
+            cli.main(program)
             code = 0
         except SystemExit as end:
             code = end.code or 0
@@ -76,7 +82,7 @@ def work(tmp_path_factory):
 def test_help_teaches_the_first_tour():
     text = process("--help")
     assert text.returncode == 0
-    for command in ("demo", "download", "extract", "train", "evaluate", "predict", "submit", "bench"):
+    for command in ("demo", "download", "extract", "train", "evaluate", "predict", "submit"):
         assert f"facekp {command}" in text.stdout or f"\n  {command}" in text.stdout
 
 
@@ -97,8 +103,13 @@ def test_train_leaves_a_record_that_evaluate_agrees_with(work):
     assert Image.open(work / "worst.png").size[0] > 200
 
 
-def test_bench_generated_names_its_trials(tmp_path):
-    told = refused(facekp("bench", "generated", "sample", tmp_path, "--name", "sketched"))
+def test_a_command_that_left_the_library_names_the_new_one():
+    assert "python -m book.experiments.network_benchmark" in refused(facekp("bench", "networks", "sample", "out"))
+    assert "python -m book.experiments.speed --help" in refused(facekp("bench"))
+
+
+def test_the_study_of_synthetic_faces_names_its_trials(tmp_path):
+    told = refused(experiment("synthetic_to_real", "sample", tmp_path, "--name", "sketched"))
     assert "sketched" in told and "no-light" in told
 
 

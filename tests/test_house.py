@@ -11,12 +11,14 @@ import facekp
 
 ROOT = Path(__file__).parents[1]
 LIBRARY = sorted((ROOT / "facekp").rglob("*.py"))
+TOOLS = sorted((ROOT / "book" / "tools").rglob("*.py"))
+EXPERIMENTS = sorted((ROOT / "book" / "experiments").rglob("*.py"))
 # Each room uses only those before it: from what everything stands on, along the way of the data, to the commands.
 # Of "photo", reading a picture and cutting a square come first: folders of faces are read with them.
 ROOMS = ["errors", "locks", "files", "show", "photo.picture", "photo.square", "keypoints", "data", "augment",
          "heatmaps", "losses", "heads", "models", "predict", "metrics", "training", "results", "recipes", "plots",
-         "pretrained", "analysis", "evaluation", "jobs", "planfile", "plan", "survey", "transfer", "demo", "photo",
-         "export", "widgets", "bench", "cli", "__main__"]
+         "pretrained", "analysis", "evaluation", "jobs", "planfile", "plan", "demo", "photo",
+         "export", "widgets", "cli", "__main__"]
 
 
 def name_of(path: Path) -> str:
@@ -48,7 +50,7 @@ def test_nothing_flows_back_up(path):
     assert later == set(), f"{name_of(path)} uses {later}, which come after it"
 
 
-@pytest.mark.parametrize("path", [*LIBRARY, *sorted((ROOT / "book" / "tools").rglob("*.py"))], ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [*LIBRARY, *TOOLS, *EXPERIMENTS], ids=lambda p: p.stem)
 def test_a_file_can_be_held_in_the_head(path):
     assert len(path.read_text().splitlines()) <= 300
 
@@ -71,3 +73,12 @@ def test_the_version_is_the_same_everywhere():
     newest = re.search(r"^## (\S+) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert facekp.__version__ == citation["version"] == newest[1]
     assert str(citation["date-released"]) == newest[2]
+
+
+def test_the_library_never_imports_the_book():
+    for path in LIBRARY:
+        imported = {alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import)
+                    for alias in node.names}
+        imported |= {node.module or "" for node in ast.walk(ast.parse(path.read_text()))
+                     if isinstance(node, ast.ImportFrom)}
+        assert not [name for name in imported if name.split(".")[0] == "book"], path

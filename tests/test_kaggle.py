@@ -21,7 +21,7 @@ from kaggle_files import (
     zipped,
 )
 
-from facekp.bench.reader import reader as bench_reader
+from book.experiments.speed.reader import reader as bench_reader
 from facekp.data import describe, kaggle, pixels
 from facekp.data.faces import Faces
 from facekp.errors import InputError

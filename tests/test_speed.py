@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from book.experiments.speed import augmentation as views
+from book.experiments.speed import growth as growth_module
+from book.experiments.speed import measure as speed_module
+from book.experiments.speed import steps
+from book.experiments.speed.baseline_loader import FaceDataset, usual_epoch, usual_loader
+from book.experiments.speed.serving import serving
 from facekp.augment import Augment
-from facekp.bench import growth as growth_module
-from facekp.bench import speed as speed_module
-from facekp.bench import steps, views
-from facekp.bench.serving import serving
-from facekp.bench.usual import FaceDataset, usual_epoch, usual_loader
 from facekp.errors import InputError
 from facekp.models import create_model
 
@@ -88,7 +89,7 @@ def test_growth_counts_the_bytes_of_a_face():
 
 
 def test_serving_runs_every_way_that_is_there(monkeypatch):
-    monkeypatch.setattr("facekp.bench.serving.create_model", lambda name: create_model(name, **SMALL))
+    monkeypatch.setattr("book.experiments.speed.serving.create_model", lambda name: create_model(name, **SMALL))
     monkeypatch.setattr(torch, "compile", lambda model, **_: model)
     row = serving("hourglass-s", torch.device("cpu"), batches=(2,), seconds=0.05)["rows"][0]
     assert row["eager"] > 0 and row["compiled"] > 0

@@ -10,7 +10,8 @@ from drawn import blob_faces
 from matplotlib.figure import Figure
 from PIL import Image
 
-from facekp import demo, plots, results, survey
+from book.experiments import network_benchmark as survey
+from facekp import demo, plots, results
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE
 from facekp.losses import masked_mean

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import facekp
-from facekp.cli import answers, bench, faces, networks, renamed, results
+from facekp.cli import answers, faces, networks, renamed, results
 from facekp.errors import InputError
 
 app = typer.Typer(
@@ -58,19 +58,14 @@ for function in (results.run, results.analyse, results.table, results.plots):
     plans.command()(function)
 app.add_typer(plans, name="results")
 
-speed = typer.Typer(no_args_is_help=True, help="Measure speed, everything side by side in one run.")
-for function in (bench.reader, bench.speed, bench.networks, bench.generated):
-    speed.command()(function)
-app.add_typer(speed, name="bench")
 
-
-def main() -> None:
+def main(program: typer.Typer = app) -> None:
     """The entry point: runs a command and turns what went wrong into one line and an exit code."""
     debug = "--debug" in sys.argv
     arguments = [a for a in sys.argv[1:] if a != "--debug"]
     try:
         renamed.check(arguments)
-        app(arguments)
+        program(arguments)
     except InputError as error:
         if debug:
             raise

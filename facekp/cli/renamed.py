@@ -1,12 +1,21 @@
-"""Options that have another name now: whoever types the old one is told the new one."""
+"""Options and commands that have another name now: whoever types the old one is told the new one."""
 
 from facekp.errors import InputError
 
 OPTIONS = {"--origin": "--pixel-offset", "--mirror": "--flip-tta"}
+COMMANDS = {
+    ("bench", "reader"): "python -m book.experiments.speed reader",
+    ("bench", "speed"): "python -m book.experiments.speed measure",
+    ("bench", "networks"): "python -m book.experiments.network_benchmark",
+    ("bench", "generated"): "python -m book.experiments.synthetic_to_real",
+}
 
 
 def check(arguments: list[str]) -> None:
-    """Raise InputError for an option of an earlier version; the message names today's."""
+    """Raise InputError for an option or a command of an earlier version; the message names today's."""
+    if arguments[:1] == ["bench"]:
+        now = COMMANDS.get(tuple(arguments[:2]), "python -m book.experiments.speed --help")
+        raise InputError(f"The experiments behind the book's tables left the library. From a checkout: {now}")
     for argument in arguments:
         name = argument.partition("=")[0]
         if name in OPTIONS:

@@ -35,7 +35,7 @@ SHORTER = {  # what is added so that minutes become seconds; the command itself 
     "find-lr": (*TINY_NETWORK, "--set", "batch_size=8"),
 }
 SMALLER = {"2000": "20", "DATA": "data/faces", "...": None}  # fewer faces; a stand-in for a placeholder; "and so on"
-TOO_LONG = {("facekp", "bench", "speed", "OUT.json"): "measures for many minutes; tests/test_speed.py runs its parts"}
+TOO_LONG: dict = {}
 OUTPUTS = {"extract": 1, "generate": 1, "train": 1}  # which argument (0, 1, ...) is a folder that it makes
 NOT_OURS = {  # programs that only a look can be taken at, and why
     "git": "needs the network; its address must be that of pyproject.toml",
@@ -195,12 +195,18 @@ def test_a_shown_installation_names_what_there_is(text):
         assert text.split()[0] in {".", "-q"} or (text.startswith("-r ") and (ROOT / text.split()[1]).is_file()), text
 
 
+def of_module(name: str) -> Path:
+    """The file that ``python -m name`` runs."""
+    spec = importlib.util.find_spec(name)
+    return Path((importlib.util.find_spec(f"{name}.__main__") if spec.submodule_search_locations else spec).origin)
+
+
 @pytest.mark.tried("commands that the pages show", "asking each Python script for its options", "it has them")
 @pytest.mark.parametrize("command", of("python"))
 def test_a_shown_script_has_the_options(command):
     words = list(command.words[1:])
     name = words[1] if words[0] == "-m" else words[0]
-    path = Path(importlib.util.find_spec(f"{name}.__main__").origin) if words[0] == "-m" else ROOT / name
+    path = of_module(name) if words[0] == "-m" else ROOT / name
     source = path.read_text()
     assert all(f'"{word}"' in source for word in words[1:] if word.startswith("--")), words
     assert words[0] == "-m" or "__main__" in source

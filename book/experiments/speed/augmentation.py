@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from book.experiments.speed.steps import wait
 from facekp.augment import Augment, augment, random_matrices, to_unit, warp_images, warp_points
-from facekp.bench.steps import wait
 from facekp.data.faces import Faces
 from facekp.heatmaps import gaussian, to_heatmap
 from facekp.predict import as_tensor, to_float

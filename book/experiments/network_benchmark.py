@@ -2,9 +2,14 @@
 
 import time
 from pathlib import Path
+from typing import Annotated
 
 import torch
+import typer
 
+from facekp.cli import main
+from facekp.cli.arguments import Source
+from facekp.data import load
 from facekp.data.faces import Faces
 from facekp.files import read_json, write_json
 from facekp.metrics import mean_face
@@ -87,3 +92,21 @@ def table(folder: str | Path) -> str:
         rmse = f"{r['metrics']['rmse']:.2f}" if "metrics" in r else ""
         lines.append(f"| {r['name']} | {c['parameters'] / 1e6:.2f} | {' | '.join(work)} | {epochs} | {rmse} |")
     return "\n".join(lines)
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def networks(
+    data: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="One JSON record per network; those there are kept.")],
+    seconds: Annotated[float, typer.Option("--seconds", help="About how long to train each.")] = 180.0,
+    name: Annotated[list[str] | None, typer.Option("--name", help="Only this network. May be repeated.")] = None,
+) -> None:
+    """Train every network for the same short time on the complete faces, and compare."""
+    print(table(survey(load(data, progress=True).complete(), seconds, out, name)))
+
+
+if __name__ == "__main__":
+    main(app)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facekp.bench.steps import wait
+from book.experiments.speed.steps import wait
 from facekp.errors import InputError
 from facekp.export import Whole, to_onnx
 from facekp.models import create_model

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from book.experiments.speed.augmentation import views
+from book.experiments.speed.growth import growth
+from book.experiments.speed.serving import serving
+from book.experiments.speed.steps import against_usual, training
 from facekp import data
-from facekp.bench.growth import growth
-from facekp.bench.serving import serving
-from facekp.bench.steps import against_usual, training
-from facekp.bench.views import views
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import read_json, write_json

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from drawn import blob_faces
 
-from facekp import transfer
+from book.experiments import synthetic_to_real as transfer
+from book.experiments.synthetic_to_real import TRIALS, Trial
 from facekp.data.generated import Ingredients
 from facekp.errors import InputError
 from facekp.models import create_model
 from facekp.results import load_record, records_folder
-from facekp.transfer import TRIALS, Trial
 
 
 @pytest.fixture

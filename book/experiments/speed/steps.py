@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from facekp.bench.usual import usual_epoch, usual_loader
+from book.experiments.speed.baseline_loader import usual_epoch, usual_loader
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.models import KeypointModel, create_model

@@ -7,12 +7,17 @@ say where people mark a point, how far heads turn, and to learn from. The other 
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+import typer
 
 from facekp import metrics
 from facekp.augment import Augment
+from facekp.cli import main
+from facekp.cli.arguments import Source
+from facekp.data import load
 from facekp.data.faces import Faces
 from facekp.data.generated import Ingredients, generate
 from facekp.errors import InputError
@@ -187,3 +192,21 @@ def table(folder: str | Path) -> str:
                       t["drawn"]["rmse"]]
             lines.append(f"| {name} | {' | '.join(f'{v:.2f}' for v in values)} |")
     return "\n".join(lines)
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def trials(
+    data: Source,
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="One JSON record per trial; those there are kept.")],
+    name: Annotated[list[str] | None, typer.Option("--name", help="Only this trial. May be repeated.")] = None,
+    precision: Annotated[str, typer.Option("--precision", help="auto, fp32, bf16 or fp16.")] = "auto",
+) -> None:
+    """Train on synthetic faces and on photographs, test on both: what synthetic faces are worth."""
+    print(table(run(load(data, progress=True).complete(), out, name, precision)))
+
+
+if __name__ == "__main__":
+    main(app)
