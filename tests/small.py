@@ -15,7 +15,7 @@ FIVE = Scheme("five", ("a", "b", "c", "d", "e"), (("a", "b"),))
 SMALL = {
     "cnn3": ({"size": 48, "channels": 16, "hidden": 128, "dropout": 0.0}, 200, 5e-3),
     "fcn24": ({"size": 32, "channels": 16, "kernel": 8, "head": {"sigma": 2.0}}, 200, 5e-3),
-    "vgg16-s": ({"size": 32, "hidden": 64, "dropout": 0.0}, 80, 5e-3),
+    "vgg16-s": ({"size": 32, "hidden": 64, "dropout": 0.0}, 160, 5e-3),
     "vgg16": ({"size": 32, "width": 0.125, "hidden": 64, "dropout": 0.0}, 80, 5e-3),
     "resnet18": ({"size": 36, "blocks": (1, 1, 1, 1)}, 50, 5e-3),
     "resnet34": ({"size": 36, "blocks": (1, 1, 1, 1)}, 50, 5e-3),
