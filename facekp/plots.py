@@ -266,7 +266,7 @@ def comparison(named: dict[str, list[dict]]) -> Figure:
     """Each name's RMSE as a bar, a dot per seed, best first; a dashed line for the mean face.
 
     Args:
-        named: records by name, as ``plan.records`` gives them.
+        named: records by name, as ``results.records`` gives them.
     """
     figure, axis = plt.subplots(figsize=(7, 0.36 * len(named) + 1), layout="constrained")
     plt.close(figure)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import facekp
 from facekp import metrics
@@ -84,3 +85,79 @@ def by_regime(points: np.ndarray, truth: np.ndarray, regime: np.ndarray) -> dict
     first, second = (metrics.rmse(points[regime == r], truth[regime == r]) for r in (0, 1))
     competition = ((ASKED[0] * first**2 + ASKED[1] * second**2) / sum(ASKED)) ** 0.5
     return {"fifteen points": first, "four points": second, "competition": competition}
+
+
+# ---- the records of a plan, as tables --------------------------------------------------------------
+
+# What a table reads of a record.
+IN_A_TABLE = ("name", "seed", "tested_on", "parameters", "face_rmse", "metrics.rmse", "metrics.mean_face_rmse")
+
+
+def records(folder: str | Path) -> dict[str, list[dict]]:
+    """The records of a folder by the name of the run, best first.
+
+    Raises:
+        InputError: there are none, one is damaged, or their held-out faces differ for the same seed.
+    """
+    files = sorted(Path(folder).glob("*.json"))
+    other = next((p for p in files if not {"name", "metrics"} & read_json(p).keys()), None)
+    if other or not files:
+        within = sorted({str(p.parent) for p in Path(folder).glob("*/*.json")})
+        advice = f" There are files in {listed(within)}." if within else ""
+        raise InputError(f"{folder}: expected records of runs, all of one plan; found "
+                         f"{f'{other.name}, which is none' if other else 'none'}.{advice}")
+    found = [read_record(p, *IN_A_TABLE) for p in files]
+    by_seed: dict[int, set] = {}
+    for record in found:
+        by_seed.setdefault(record["seed"], set()).add(record["tested_on"])
+    if any(len(prints) > 1 for prints in by_seed.values()):
+        raise InputError(f"{folder}: these records were tested on different faces, so they cannot stand in one table.")
+    named: dict[str, list[dict]] = {}
+    for record in found:
+        named.setdefault(record["name"], []).append(record)
+    return dict(sorted(named.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
+
+
+def comparable(named: dict[str, list[dict]]) -> dict[str, list[dict]]:
+    """Of the records by name only the seeds that all of them have, best first; all seeds where they share none.
+
+    Each seed holds out other faces, and one odd face can move every RMSE by half: means over different seeds say
+    nothing about the networks.
+    """
+    shared = set.intersection(*({r["seed"] for r in runs} for runs in named.values())) if named else set()
+    kept = {name: [r for r in runs if r["seed"] in shared or not shared] for name, runs in named.items()}
+    return dict(sorted(kept.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
+
+
+def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
+    """A line per name, best first: means over the seeds that all lines share, with their standard deviation.
+
+    "median face" is the RMSE of the middle one of the held-out faces, which no single face moves.
+
+    Args:
+        folder: of records.
+        names: which runs; those without a record are left out. Default: all.
+    """
+    named = {name: runs for name, runs in records(folder).items() if names is None or name in names}
+    lines = []
+    for name, runs in comparable(named).items():
+        rmse = np.array([r["metrics"]["rmse"] for r in runs])
+        share = np.mean([r["metrics"]["rmse"] / r["metrics"]["mean_face_rmse"] for r in runs])
+        nme = np.mean([r["metrics"].get("nme_inter_ocular", np.nan) for r in runs])
+        middle = np.mean([np.median(r["face_rmse"]) for r in runs])
+        spread = f" ± {rmse.std(ddof=1):.3f}" if len(rmse) > 1 else ""
+        weights = "" if name == "mean face" else f"{runs[0]['parameters'] / 1e6:.2f} M"  # it has none that learn
+        lines.append({"network": name, "weights": weights, "RMSE (px)": f"{rmse.mean():.3f}{spread}",
+                      "of the mean face": f"{share:.2f}", "median face (px)": f"{middle:.2f}",
+                      "NME": f"{100 * nme:.1f} %",
+                      "epochs": str(runs[0].get("config", {}).get("epochs", "")), "seeds": str(len(rmse))})
+    columns = ["network", "weights", "RMSE (px)", "of the mean face", "median face (px)", "NME", "epochs", "seeds"]
+    return pd.DataFrame(lines, columns=columns).set_index("network")
+
+
+def table(folder: str | Path) -> str:
+    """The lines of :func:`frame` as Markdown."""
+    rows = frame(folder).reset_index()
+    lines = [list(rows.columns), *rows.to_numpy().tolist()]
+    text = [f"| {' | '.join(cells)} |" for cells in lines]
+    return "\n".join([text[0], "|---" * len(rows.columns) + "|", *text[1:]])

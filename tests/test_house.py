@@ -17,7 +17,7 @@ EXPERIMENTS = sorted((ROOT / "book" / "experiments").rglob("*.py"))
 # Of "photo", reading a picture and cutting a square come first: folders of faces are read with them.
 ROOMS = ["errors", "locks", "files", "show", "photo.picture", "photo.square", "keypoints", "data", "augment",
          "heatmaps", "losses", "heads", "models", "predict", "metrics", "training", "results", "recipes", "plots",
-         "pretrained", "analysis", "evaluation", "jobs", "planfile", "plan", "demo", "photo",
+         "pretrained", "analysis", "evaluation", "jobs", "demo", "photo",
          "export", "widgets", "cli", "__main__"]
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from drawn import blob_faces
 
-from facekp import plan as plan_module
-from facekp import plots
+from book.experiments import run_plan as plan_module
+from facekp import plots, results
 from facekp.data.alike import nearest
 from facekp.data.faces import Faces
 from facekp.errors import InputError
@@ -159,23 +159,23 @@ def test_a_record_of_other_faces_or_another_config_is_never_mixed_in(work, tmp_p
     other["tested_on"] = "0" * 16
     (tmp_path / "mean-face-0.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="tested on different faces"):
-        plan_module.records(tmp_path)
+        results.records(tmp_path)
     with pytest.raises(InputError, match="found none"):
-        plan_module.table(tmp_path / "nowhere")
+        results.table(tmp_path / "nowhere")
 
 
 def test_the_table_has_a_line_per_name_over_the_seeds_that_all_share(work):
-    named = plan_module.records(work / "out")
-    table = plan_module.table(work / "out").splitlines()
+    named = results.records(work / "out")
+    table = results.table(work / "out").splitlines()
     assert len(table) == 2 + 3
     line = next(line for line in table if line.startswith("| small hourglass |"))
     runs = named["small hourglass"]
     rmse = [r["metrics"]["rmse"] for r in runs]
     assert f"| {rmse[0]:.3f} |" in line and line.endswith("| 1 | 1 |")  # the others have only the first of two seeds
-    alone = plan_module.frame(work / "out", ["small hourglass"]).loc["small hourglass"]
+    alone = results.frame(work / "out", ["small hourglass"]).loc["small hourglass"]
     assert alone["RMSE (px)"] == f"{np.mean(rmse):.3f} ± {np.std(rmse, ddof=1):.3f}" and alone["seeds"] == "2"
     assert alone["median face (px)"] == f"{np.mean([np.median(r['face_rmse']) for r in runs]):.2f}"
-    assert list(plan_module.frame(work / "out", ["mean face"]).index) == ["mean face"]
+    assert list(results.frame(work / "out", ["mean face"]).index) == ["mean face"]
     means = [np.mean([r["metrics"]["rmse"] for r in runs]) for runs in named.values()]
     assert means == sorted(means)
     assert plots.comparison(named).axes[0].get_yticklabels()[0].get_text() == next(iter(named))
@@ -222,12 +222,12 @@ def test_the_shipped_plans_can_be_read():
 
 def test_a_folder_that_holds_other_files_is_no_folder_of_records(tmp_path):
     with pytest.raises(InputError, match="found none"):
-        plan_module.records(tmp_path)
+        results.records(tmp_path)
     (tmp_path / "a").mkdir()
     for name in ("a/x.json", "status.json"):
         (tmp_path / name).write_text("{}")
     with pytest.raises(InputError, match=r"found status.json, which is none. There are files in .*a\.$"):
-        plan_module.records(tmp_path)
+        results.records(tmp_path)
 
 
 def test_only_seeds_that_all_have_are_compared():
@@ -235,7 +235,7 @@ def test_only_seeds_that_all_have_are_compared():
         return [{"seed": int(seed[1:]), "metrics": {"rmse": value}} for seed, value in rmse.items()]
 
     named = {"a": runs(s0=1.0, s1=9.0), "b": runs(s0=2.0), "c": runs(s0=0.5, s2=7.0)}
-    found = plan_module.comparable(named)
+    found = results.comparable(named)
     assert list(found) == ["c", "a", "b"] and {r["seed"] for of in found.values() for r in of} == {0}
     apart = {"a": runs(s0=1.0), "b": runs(s1=2.0)}
-    assert plan_module.comparable(apart) == apart and plan_module.comparable({}) == {}
+    assert results.comparable(apart) == apart and results.comparable({}) == {}

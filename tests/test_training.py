@@ -17,6 +17,7 @@ from facekp.errors import InputError
 from facekp.models import MODELS, create_model, load_model, save_model
 from facekp.predict import predict
 from facekp.recipes import AUTHORS, recipe
+from facekp.results import read_record
 from facekp.training import EMA, TrainConfig, epochs_for, fit, pace, pick_device, shuffled_batches
 
 FAST = {"channels": 16, "depth": 2}
@@ -283,3 +284,11 @@ def test_the_authors_recipes_lower_the_loss(faces, name):
     losses = [line["loss"] for line in fit(create_model(name, **options), *faces.split(0.25), config,
                                            progress=False)["curve"]]
     assert losses[-1] < losses[0]
+
+
+def test_a_record_of_version_0_1_has_its_pixel_offset_under_the_new_name(tmp_path):
+    (tmp_path / "record.json").write_text('{"model": {"origin": 0.5}}')
+    assert read_record(tmp_path / "record.json")["model"] == {"pixel_offset": 0.5}
+    (tmp_path / "record.json").write_text('{"model": {"pixel_offset": "half"}}')
+    with pytest.raises(InputError, match=r"'model\.pixel_offset'"):
+        read_record(tmp_path / "record.json")

@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from facekp import plan
+from facekp import results as records
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "book" / "results"
@@ -17,7 +17,7 @@ RESULTS = ROOT / "book" / "results"
 
 def results() -> str:
     """One line per network of protocol A, best first, and the mean face."""
-    return plan.table(RESULTS / "protocol-a")
+    return records.table(RESULTS / "protocol-a")
 
 
 def reader() -> str:

@@ -53,8 +53,8 @@ for function in (faces.demo, faces.download, faces.inspect, faces.extract, faces
                  answers.evaluate, answers.predict, answers.submit, answers.export):
     app.command()(function)
 
-plans = typer.Typer(no_args_is_help=True, help="Many trainings from one plan file, and their records.")
-for function in (results.run, results.analyse, results.table, results.plots):
+plans = typer.Typer(no_args_is_help=True, help="What the records of many runs say together.")
+for function in (results.analyse, results.table, results.plots):
     plans.command()(function)
 app.add_typer(plans, name="results")
 

@@ -3,7 +3,8 @@
 from facekp.errors import InputError
 
 OPTIONS = {"--origin": "--pixel-offset", "--mirror": "--flip-tta"}
-COMMANDS = {
+COMMANDS: dict[tuple[str, ...], str] = {
+    ("results", "run"): "python -m book.experiments.run_plan",
     ("bench", "reader"): "python -m book.experiments.speed reader",
     ("bench", "speed"): "python -m book.experiments.speed measure",
     ("bench", "networks"): "python -m book.experiments.network_benchmark",
@@ -13,8 +14,9 @@ COMMANDS = {
 
 def check(arguments: list[str]) -> None:
     """Raise InputError for an option or a command of an earlier version; the message names today's."""
-    if arguments[:1] == ["bench"]:
-        now = COMMANDS.get(tuple(arguments[:2]), "python -m book.experiments.speed --help")
+    words = tuple(arguments[:2])
+    if words[:1] == ("bench",) or words in COMMANDS:
+        now = COMMANDS.get(words, "python -m book.experiments.speed --help")
         raise InputError(f"The experiments behind the book's tables left the library. From a checkout: {now}")
     for argument in arguments:
         name = argument.partition("=")[0]

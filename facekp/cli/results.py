@@ -1,35 +1,11 @@
-"""``facekp results``: many trainings from one plan file, and their records."""
+"""``facekp results``: what the records of many runs say together."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facekp.cli.arguments import Device, Others, RunFolder, Source
-from facekp.errors import InputError
-
-
-def run(
-    plan: Annotated[Path, typer.Option(help="A TOML file, see book/plans.")],
-    faces: Annotated[Path, typer.Option(help="What to train on, as DATA of 'facekp train'.")],
-    out: Annotated[Path, typer.Option(help="A folder for the records; those that are there are kept.")],
-    work: Annotated[Path, typer.Option(help="A folder for weights and resume files.")] = Path("runs"),
-    only: Annotated[list[str] | None, typer.Option(help="Only the run of this name. May be repeated.")] = None,
-    device: Device = "auto",
-) -> None:
-    """Do all trainings of a plan that have no record yet. Interrupted, it goes on when called again."""
-    from facekp import plan as p
-
-    try:
-        p.run_plan(plan, faces, out, work, device, only)
-    except KeyboardInterrupt as error:
-        print(f"\n{str(error) or 'Interrupted.'} Here: the same command again.", file=sys.stderr)
-        raise SystemExit(130) from None
-    try:
-        print(p.table(out))
-    except InputError as error:  # a plan may deal the faces in several ways; its records are good all the same
-        print(f"The records are written. No table: {error}")
 
 
 def analyse(
@@ -47,9 +23,9 @@ def analyse(
 
 def table(folder: Annotated[Path, typer.Argument(help="A folder of records.")]) -> None:
     """The records as a table, best first, with the spread over the seeds."""
-    from facekp import plan
+    from facekp import results
 
-    print(plan.table(folder))
+    print(results.table(folder))
 
 
 def plots(
@@ -59,10 +35,10 @@ def plots(
     """Draw the records: every network's error, its distribution over the faces, its curve."""
     import numpy as np
 
-    from facekp import plan
     from facekp import plots as p
+    from facekp import results
 
-    named = plan.comparable(plan.records(folder))
+    named = results.comparable(results.records(folder))
     p.save(p.comparison(named), out / "comparison.png")
     errors = {name: np.array(runs[0]["face_rmse"]) for name, runs in named.items()}
     p.save(p.error_curves(errors, 6.0, "RMSE of a face (px)"), out / "ced.png")

@@ -21,8 +21,8 @@ MISSING = object()
 KINDS = {
     "name": TEXT, "seed": WHOLE, "parameters": WHOLE, "tested_on": TEXT, "face_rmse": NUMBERS,
     "rmse_of_folds": NUMBERS, "folds": WHOLE, "curve": TABLES,
-    "config": TABLE, "model": TABLE, "model.head": TABLE, "split": TABLE, "split.keypoints": TEXT,
-    "split.held_out": SHARE, "split.seed": WHOLE, "data": TABLE,
+    "config": TABLE, "model": TABLE, "model.head": TABLE, "model.pixel_offset": NUMBER,
+    "split": TABLE, "split.keypoints": TEXT, "split.held_out": SHARE, "split.seed": WHOLE, "data": TABLE,
     "data.train": TABLE, "data.val": TABLE, "data.train.fingerprint": TEXT, "data.val.fingerprint": TEXT,
     "metrics": TABLE, "metrics.rmse": NUMBER, "metrics.mean_face_rmse": NUMBER, "metrics.nme_inter_ocular": NUMBER,
 }
@@ -40,6 +40,9 @@ def read_record(path: str | Path, *needed: str) -> dict:
         InputError: no such file, no JSON, an entry that is missing or of another kind.
     """
     found = read_json(path)
+    model = found.get("model")
+    if isinstance(model, dict) and "origin" in model:
+        model.setdefault("pixel_offset", model.pop("origin"))  # as it was called until version 0.1.0
     for entry, kind in KINDS.items():
         value: object = found
         for key in entry.split("."):

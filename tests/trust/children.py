@@ -81,12 +81,11 @@ def inside(printed: str, function, *args) -> None:
 
 def command(arguments: list[str], prepare=None) -> None:
     """In the child: ``facekp`` with these arguments."""
-    from facekp.cli import main
+    from programs import run
 
     if prepare is not None:
         prepare()
-    sys.argv = ["facekp", *arguments]
-    main()
+    run(arguments)
 
 
 @dataclass(frozen=True)

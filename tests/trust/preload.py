@@ -8,10 +8,7 @@ from contextlib import redirect_stdout, suppress
 import torch
 import tqdm.auto  # noqa: F401
 
-import facekp.data.generated
-import facekp.data.kaggle
-import facekp.export
-import facekp.plan  # noqa: F401
+import book.experiments.run_plan  # noqa: F401
 from facekp.cli import main
 
 torch.set_num_threads(1)

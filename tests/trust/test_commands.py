@@ -16,12 +16,13 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import programs
 import pytest
 import shown
 from kaggle_files import lookup_lines, test_lines, training_lines, write
 from PIL import Image
 
-from facekp import cli, demo, training
+from facekp import demo, training
 from facekp.data import generated
 from facekp.data.generated.group import group
 
@@ -55,10 +56,9 @@ NOT_OURS = {  # programs that only a look can be taken at, and why
 def command_line(words, capsys) -> tuple[int, str, str]:
     """(exit code, stdout, stderr) of ``facekp`` with these words, in this process."""
     before = sys.argv
-    sys.argv = ["facekp", *words]
     capsys.readouterr()
     try:
-        cli.main()
+        programs.run(words)
         code = 0
     except SystemExit as end:
         code = end.code or 0
@@ -146,8 +146,8 @@ def output(words: list[str]) -> str | None:
 
 
 MAKERS = {made: typed(c) for c in reversed(COMMANDS) if program(c) == "facekp" and (made := output(typed(c)))}
-MAKERS |= {words[words.index("--out") + 1]: words for c in COMMANDS if program(c) == "facekp"
-           and (words := typed(c))[:2] == ["results", "run"] and "--faces" in words}
+MAKERS |= {words[words.index("--out") + 1]: ["run_plan", *words[words.index("--plan"):]] for c in COMMANDS
+           if "book.experiments.run_plan" in (words := [SMALLER.get(w, w) for w in c.words]) and "--faces" in words}
 
 
 def run_shown(words: list[str], capsys) -> tuple[int, str, str]:

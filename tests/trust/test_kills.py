@@ -29,12 +29,12 @@ COMMANDS = {
     "extract": ("extract", "faces.npz", "out/faces"),
     "generate": ("generate", "2", "out/faces"),
     "train": ("train", "faces.npz", "out/run", "--device", "cpu", *TRAINING),
-    "results run": ("results", "run", "--plan", "plan.toml", "--faces", "faces.npz", "--out", "out/records",
+    "run_plan": ("run_plan", "--plan", "plan.toml", "--faces", "faces.npz", "--out", "out/records",
                     "--work", "out/work", "--device", "cpu"),
 }
 TIMES = {"seconds", "images_per_second", "duration_s", "peak_memory_mb", "commit"}  # and what git says
 MOMENTS = 20
-STEPS = {"extract": 24, "generate": 17, "train": 25, "results run": 17}  # of 24, 17, 49 and 67 things done on the disk
+STEPS = {"extract": 24, "generate": 17, "train": 25, "run_plan": 17}  # of 24, 17, 49 and 67 things done on the disk
 
 
 def without_times(value):
@@ -118,7 +118,7 @@ def again(server, name: str, folder: Path, end: dict) -> None:
         assert before[file] == end[file], f"{file} is there, but not whole"
     child = start(server, name, folder, resume=True)
     code = child.end()
-    if name == "results run":
+    if name == "run_plan":
         assert code == 0, child.text
     elif name == "train":
         assert code == 0 or ("run/record.json" in before and "this run is finished" in child.text), child.text
@@ -127,7 +127,7 @@ def again(server, name: str, folder: Path, end: dict) -> None:
     assert contents(folder / "out") == end
 
 
-@pytest.mark.tried("extract, generate, train, results run", "kill -9 at a random moment, then the same command again",
+@pytest.mark.tried("extract, generate, train, run_plan", "kill -9 at a random moment, then the same command again",
                    "the undisturbed end, byte for byte but for times; nothing half-written is left")
 @pytest.mark.parametrize("moment", range(MOMENTS))
 @pytest.mark.parametrize("name", COMMANDS)
@@ -141,7 +141,7 @@ def test_killed_at_a_random_moment(server, undisturbed, tmp_path, name, moment):
     again(server, name, tmp_path, whole.end)
 
 
-@pytest.mark.tried("extract, generate, train, results run",
+@pytest.mark.tried("extract, generate, train, run_plan",
                    "kill -9 right before each thing done on the disk (create, open, rename, remove)",
                    "the undisturbed end, byte for byte but for times; nothing half-written is left")
 @pytest.mark.parametrize(("name", "step"), [(name, i) for name, count in STEPS.items() for i in range(count)])

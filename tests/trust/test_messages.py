@@ -2,10 +2,10 @@
 
 import sys
 
+import programs
 import pytest
 from kaggle_files import arrays, lookup_lines, test_lines, text, training_lines, zipped
 
-from facekp import cli
 from facekp.errors import LONGEST, InputError
 
 IMAGES, KEYPOINTS = arrays(2, 96)
@@ -21,7 +21,7 @@ COMMANDS = {
     "a file that is no .npz": ("faces.npz", b"PK\x03\x04", "train {} out"),
     "a folder's table": ("keypoints.csv", b"file,a_x,a_y\n../x,1,2\n", "inspect ."),
     "a folder's manifest": ("manifest.json", b"[" * 100_000, "inspect ."),
-    "a plan": ("plan.toml", b"[[run]]\nname = 5", "results run --plan {} --faces sample --out out --work out"),
+    "a plan": ("plan.toml", b"[[run]]\nname = 5", "run_plan --plan {} --faces sample --out out --work out"),
     "a record": ("a.json", b'{"metrics": 5}', "results table ."),
     "a record to draw": ("a.json", b"{", "results plots . out"),
     "the lookup of a submission": ("IdLookupTable.csv", LOOKUP.replace(b"nose_tip_x", b"nose", 1),
@@ -38,8 +38,8 @@ COMMANDS = {
 
 
 def call(arguments, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["facekp", *arguments.split()])
-    cli.main()
+    monkeypatch.setattr(sys, "argv", [])
+    programs.run(arguments.split())
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mutations import CASES, damaged, little_memory, result_or_one_line
 
-from facekp import evaluation, plan, planfile, results
+from book.experiments import plan_file as planfile
+from facekp import evaluation, results
 from facekp.augment import Augment
 from facekp.errors import InputError
 from facekp.jobs import Job
@@ -55,7 +56,7 @@ def folder(tmp_path_factory):
 def test_damaged_plan(folder, content):
     path = folder / "plan.toml"
     path.write_bytes(content)
-    found = result_or_one_line(lambda: plan.read_plan(path), folder, "plan.toml")
+    found = result_or_one_line(lambda: planfile.read_plan(path), folder, "plan.toml")
     if found is not None:
         written = tomllib.loads(content.decode())
         common = written.get("common", {})
@@ -88,14 +89,14 @@ def test_any_value_in_a_plan(folder, key, value, where, model):
     parts = {"common": f"[common]\n{'' if where == 'run' else f'{key} = {toml(value)}'}\n", "run": "[[run]]\n"}
     own = {"name": '"x"', "model": f'"{model}"'} | ({key: toml(value)} if where == "run" else {})
     path.write_text(parts["common"] + parts["run"] + "".join(f"{k} = {v}\n" for k, v in own.items()))
-    found = result_or_one_line(lambda: plan.read_plan(path), folder, "plan.toml")
+    found = result_or_one_line(lambda: planfile.read_plan(path), folder, "plan.toml")
     assert found is None or all(isinstance(run.seed, int) and isinstance(run.name, str) for run in found[1])
 
 
 @pytest.mark.tried("plan.toml, record.json", "a file of 10 GB, nearly all of it a hole; brackets without end",
                    "one line, in 4 MB of memory")
 @pytest.mark.parametrize("content", [PLAN, b"", b"a = " + b"[" * 100_000, b'{"a": ' * 100_000])
-@pytest.mark.parametrize("read, name", [(plan.read_plan, "plan.toml"), (results.read_record, "record.json")])
+@pytest.mark.parametrize("read, name", [(planfile.read_plan, "plan.toml"), (results.read_record, "record.json")])
 def test_endless_files(read, name, content, tmp_path):
     (tmp_path / name).write_bytes(content)
     if content in (PLAN, b""):
@@ -151,7 +152,7 @@ def test_any_job(folder, model, share, options):
 
 RECORD = json.dumps({
     "format": 1, "name": "small", "seed": 0, "parameters": 1000, "tested_on": "abc", "face_rmse": [1.0, 2.5],
-    "config": {"epochs": 3}, "model": {"model": "hourglass-s", "head": {"sigma": 2.0}},
+    "config": {"epochs": 3}, "model": {"model": "hourglass-s", "pixel_offset": 0.5, "head": {"sigma": 2.0}},
     "data": {"train": {"fingerprint": "aa"}, "val": {"fingerprint": "bb"}},
     "split": {"keypoints": "15", "held_out": 0.1, "seed": 0}, "curve": [{"epoch": 1}],
     "metrics": {"rmse": 1.5, "mean_face_rmse": 3.0, "nme_inter_ocular": 0.1}}, indent=1).encode()
@@ -165,7 +166,7 @@ def test_damaged_record(folder, content):
     path = folder / "records" / "small-0.json"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
-    table = result_or_one_line(lambda: plan.frame(path.parent), path.parent, "small-0.json")
+    table = result_or_one_line(lambda: results.frame(path.parent), path.parent, "small-0.json")
     if table is not None:
         written = json.loads(content)
         assert list(table.index) == [written["name"]]
@@ -198,7 +199,7 @@ def test_wrong_entries(entry, value, tmp_path):
     if value is not ...:
         at[last] = value
     (tmp_path / "a.json").write_text(json.dumps(record))
-    table = result_or_one_line(lambda: plan.table(tmp_path), tmp_path, f"'{entry}'", f"'{entry}.")
+    table = result_or_one_line(lambda: results.table(tmp_path), tmp_path, f"'{entry}'", f"'{entry}.")
     if table is not None:  # the entry may be missing, or the value is one that it may have
         assert value is ... or (isinstance(value, str) and kinds.KINDS[entry] == kinds.TEXT) \
             or (isinstance(value, dict) and kinds.KINDS[entry] == kinds.TABLE) \

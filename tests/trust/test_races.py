@@ -66,17 +66,17 @@ def test_two_trainings_into_one_folder(server, work, step, resume):
 
 
 @needs_proc
-@pytest.mark.tried("results run", "a second process runs the same plan at the same time",
+@pytest.mark.tried("run_plan", "a second process runs the same plan at the same time",
                    "they share the runs; every record is the undisturbed one")
 @pytest.mark.parametrize("step", [3, 12, 30, 60])
 def test_two_processes_share_a_plan(server, work, step):
-    first = server.facekp(*COMMANDS["results run"], prepare=Stopped(work, step))
+    first = server.facekp(*COMMANDS["run_plan"], prepare=Stopped(work, step))
     until_stopped(first)
-    second = server.facekp(*COMMANDS["results run"], prepare=Stopped(work, 0))
+    second = server.facekp(*COMMANDS["run_plan"], prepare=Stopped(work, 0))
     assert second.end() == 0, second.text
     os.kill(first.process.pid, signal.SIGCONT)
     assert first.end() == 0, first.text
-    alone = [a.replace("out/", "alone/") for a in COMMANDS["results run"]]
+    alone = [a.replace("out/", "alone/") for a in COMMANDS["run_plan"]]
     assert server.facekp(*alone, prepare=Stopped(work, 0)).end() == 0
     assert contents(work / "out") == contents(work / "alone")
     assert len(list((work / "out" / "records").iterdir())) == 4
@@ -156,7 +156,7 @@ class ClockGoesBack:
         os.chdir(self.folder)
 
 
-@pytest.mark.tried("train, results run, generate", "a clock that goes back by an hour at each look",
+@pytest.mark.tried("train, run_plan, generate", "a clock that goes back by an hour at each look",
                    "no duration below zero; everything else as ever")
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_clock_that_goes_back(server, work, name):

@@ -1,26 +1,30 @@
-"""Plans done: one record for each run of a plan file (:mod:`facekp.planfile`), and what the records say together."""
+"""``python -m book.experiments.run_plan``: one record for each run of a plan file (``plan_file.py``)."""
 
 import hashlib
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
-import pandas as pd
 import torch
+import typer
 
+from book.experiments.plan_file import REFERENCES, Run, read_plan, stand_in
 from facekp import metrics, training
+from facekp.cli import main
+from facekp.cli.arguments import Device
 from facekp.data.alike import lookalikes
 from facekp.data.faces import Faces
-from facekp.errors import InputError, listed
-from facekp.files import read_json, write_json
+from facekp.errors import InputError
+from facekp.files import write_json
 from facekp.jobs import Job
 from facekp.locks import Busy
 from facekp.models import load_model
 from facekp.models.count import parameters
-from facekp.planfile import REFERENCES, Run, read_plan, stand_in
 from facekp.predict import predict
-from facekp.results import environment, read_record, scores
+from facekp.results import environment, read_record, scores, table
 from facekp.training.checkpoint import finished
 from facekp.training.config import completed
 
@@ -141,9 +145,8 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
                      "tested_on": hashlib.sha256(test.images.tobytes()).hexdigest()[:16]}
 
 
-# What is read of a record: to compare it with a plan; to put it into a table.
+# What is read of a record, to compare it with a plan.
 COMPARED = ("data.train.fingerprint", "data.val.fingerprint", "metrics.rmse", "metrics.mean_face_rmse")
-IN_A_TABLE = ("name", "seed", "tested_on", "parameters", "face_rmse", "metrics.rmse", "metrics.mean_face_rmse")
 
 # What may differ between a plan's config and a record's: where it ran, how often it was saved. Not what was done.
 FREE = {"device", "save_every"}
@@ -170,71 +173,29 @@ def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job |
                              "says. Remove it, or name another --out folder.")
 
 
-def records(folder: str | Path) -> dict[str, list[dict]]:
-    """The records of a folder by the name of the run, best first.
-
-    Raises:
-        InputError: there are none, one is damaged, or their held-out faces differ for the same seed.
-    """
-    files = sorted(Path(folder).glob("*.json"))
-    other = next((p for p in files if not {"name", "metrics"} & read_json(p).keys()), None)
-    if other or not files:
-        within = sorted({str(p.parent) for p in Path(folder).glob("*/*.json")})
-        advice = f" There are files in {listed(within)}." if within else ""
-        raise InputError(f"{folder}: expected records of 'facekp results run', all of one plan; found "
-                         f"{f'{other.name}, which is none' if other else 'none'}.{advice}")
-    found = [read_record(p, *IN_A_TABLE) for p in files]
-    by_seed: dict[int, set] = {}
-    for record in found:
-        by_seed.setdefault(record["seed"], set()).add(record["tested_on"])
-    if any(len(prints) > 1 for prints in by_seed.values()):
-        raise InputError(f"{folder}: these records were tested on different faces, so they cannot stand in one table.")
-    named: dict[str, list[dict]] = {}
-    for record in found:
-        named.setdefault(record["name"], []).append(record)
-    return dict(sorted(named.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
+app = typer.Typer(add_completion=False)
 
 
-def comparable(named: dict[str, list[dict]]) -> dict[str, list[dict]]:
-    """Of the records by name only the seeds that all of them have, best first; all seeds where they share none.
-
-    Each seed holds out other faces, and one odd face can move every RMSE by half: means over different seeds say
-    nothing about the networks.
-    """
-    shared = set.intersection(*({r["seed"] for r in runs} for runs in named.values())) if named else set()
-    kept = {name: [r for r in runs if r["seed"] in shared or not shared] for name, runs in named.items()}
-    return dict(sorted(kept.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
-
-
-def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
-    """A line per name, best first: means over the seeds that all lines share, with their standard deviation.
-
-    "median face" is the RMSE of the middle one of the held-out faces, which no single face moves.
-
-    Args:
-        folder: of records.
-        names: which runs; those without a record are left out. Default: all.
-    """
-    named = {name: runs for name, runs in records(folder).items() if names is None or name in names}
-    lines = []
-    for name, runs in comparable(named).items():
-        rmse = np.array([r["metrics"]["rmse"] for r in runs])
-        share = np.mean([r["metrics"]["rmse"] / r["metrics"]["mean_face_rmse"] for r in runs])
-        nme = np.mean([r["metrics"].get("nme_inter_ocular", np.nan) for r in runs])
-        middle = np.mean([np.median(r["face_rmse"]) for r in runs])
-        spread = f" ± {rmse.std(ddof=1):.3f}" if len(rmse) > 1 else ""
-        weights = "" if name == "mean face" else f"{runs[0]['parameters'] / 1e6:.2f} M"  # it has none that learn
-        lines.append({"network": name, "weights": weights, "RMSE (px)": f"{rmse.mean():.3f}{spread}",
-                      "of the mean face": f"{share:.2f}", "median face (px)": f"{middle:.2f}",
-                      "NME": f"{100 * nme:.1f} %",
-                      "epochs": str(runs[0].get("config", {}).get("epochs", "")), "seeds": str(len(rmse))})
-    columns = ["network", "weights", "RMSE (px)", "of the mean face", "median face (px)", "NME", "epochs", "seeds"]
-    return pd.DataFrame(lines, columns=columns).set_index("network")
+@app.command()
+def command(
+    plan: Annotated[Path, typer.Option("--plan", help="A TOML file, see book/plans.")],
+    faces: Annotated[Path, typer.Option("--faces", help="What to train on, as DATA of 'facekp train'.")],
+    out: Annotated[Path, typer.Option("--out", help="A folder for the records; those that are there are kept.")],
+    work: Annotated[Path, typer.Option("--work", help="A folder for weights and resume files.")] = Path("runs"),
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only the run of this name. Repeatable.")] = None,
+    device: Device = "auto",
+) -> None:
+    """Do all training runs of a plan that have no record yet. Interrupted, it goes on when called again."""
+    try:
+        run_plan(plan, faces, out, work, device, only)
+    except KeyboardInterrupt as error:
+        print(f"\n{str(error) or 'Interrupted.'} Here: the same command again.", file=sys.stderr)
+        raise SystemExit(130) from None
+    try:
+        print(table(out))
+    except InputError as error:  # a plan may split the faces in several ways; its records are good all the same
+        print(f"The records are written. No table: {error}")
 
 
-def table(folder: str | Path) -> str:
-    """The lines of :func:`frame` as Markdown."""
-    rows = frame(folder).reset_index()
-    lines = [list(rows.columns), *rows.to_numpy().tolist()]
-    text = [f"| {' | '.join(cells)} |" for cells in lines]
-    return "\n".join([text[0], "|---" * len(rows.columns) + "|", *text[1:]])
+if __name__ == "__main__":
+    main(app)
