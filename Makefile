@@ -6,7 +6,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
-BROWSER := tests/test_rendered.py tests/test_live.py tests/test_widgets_browser.py
+BROWSER := tests/book/test_rendered.py tests/book/test_live.py tests/book/test_widgets_browser.py
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600
 AWAY := $(shell mktemp -u -d)
 
@@ -39,11 +39,11 @@ lint: .venv/installed
 	$(BIN)/mypy facekp
 
 unit: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests $(BROWSER:%=--ignore %) --ignore tests/trust -n auto --dist loadfile -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests $(BROWSER:%=--ignore %) --ignore tests/robustness -n auto --dist loadfile -q
 
 # Bad files, kills, full disks; and does the table of what was tried agree with the tests?
 trust: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/trust -n auto --dist loadfile -q -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/robustness -n auto --dist loadfile -q -rs
 	$(BIN)/python tests/tried.py --check
 
 rendered: .venv/installed

@@ -15,8 +15,8 @@ import torch
 from facekp import heatmaps, metrics
 from facekp.augment import about_centre, inverse, warp_images, warp_points
 from facekp.data.alike import nearest
+from facekp.data.conventions import of_kaggle, split_conventions
 from facekp.data.faces import Faces
-from facekp.data.regimes import of_kaggle, split_conventions
 from facekp.heads import HeatmapHead
 from facekp.models import KeypointModel
 from facekp.predict import predict
@@ -138,7 +138,7 @@ def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces |
 
     Args:
         model: trained on ``train``.
-        train, test: see ``evaluation.held_out``.
+        train, test: see ``runs.held_out``.
         everything: faces whose copies tell how good the labels are; default both sides together.
 
     Returns:
@@ -158,12 +158,12 @@ def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces |
         "mean_face_rmse": metrics.mean_face_rmse(train.keypoints, test.keypoints),
         "decoders": by_decoder(model, test), "label_noise": label_noise(everything),
         "moved": moved(model, test),
-        "names": list(test.scheme.names), "truth": plain(test.keypoints, 2), "predicted": plain(points, 2),
-        "confidence": plain(confidence, 3), "nearest": plain(nearest(test.images, train.images), 4),
+        "names": list(test.scheme.names), "truth": rounded(test.keypoints, 2), "predicted": rounded(points, 2),
+        "confidence": rounded(confidence, 3), "nearest": rounded(nearest(test.images, train.images), 4),
     }
 
 
-def plain(array: np.ndarray, digits: int) -> list:
+def rounded(array: np.ndarray, digits: int) -> list:
     """Nested lists, rounded, with None for NaN: what JSON can hold."""
     rounded = np.round(array.astype(np.float64), digits).astype(object)
     rounded[np.isnan(array)] = None

@@ -1,4 +1,4 @@
-"""Augmentation: a new view of every face in every epoch, made on the device for a whole batch at once.
+"""Augmentation: every face is changed at random in every epoch, made on the device for a whole batch at once.
 
 Rotation, scale, shear, shift and flip of one face are one 2x3 matrix. It moves the points; its
 inverse says where each pixel of the new image comes from. One matrix for both: they cannot disagree.
@@ -20,7 +20,7 @@ from facekp.errors import InputError
 
 @dataclass(frozen=True)
 class Augment:
-    """How far a view may be from the original. Ranges are symmetric and drawn uniformly.
+    """How far an augmented face may be from the original. Ranges are symmetric and drawn uniformly.
 
     Attributes:
         flip: probability of a mirror image (with the left and right points swapped).
@@ -62,14 +62,14 @@ class Augment:
                 raise InputError(f"Expected at most {most} for the augmentation's {name}; found {getattr(self, name)}.")
 
 
-# By name. The best width depends on what the faces to come will look like: see book/plans/views.toml.
-VIEWS: dict[str, Augment | None] = {
+# By name. The best width depends on what the faces to come will look like: see book/plans/augmentation.toml.
+PRESETS: dict[str, Augment | None] = {
     # for crops of unknown hands: turned, off the middle, larger or smaller
-    "wide": Augment(flip=0.5, rotation=20.0, scale=0.2, shear=5.0, shift=6.0, elastic=0.0, brightness=0.15,
+    "full": Augment(flip=0.5, rotation=20.0, scale=0.2, shear=5.0, shift=6.0, elastic=0.0, brightness=0.15,
                     contrast=0.3, blur=0.0, cutout=0.0, noise=0.03),
-    # for crops made as the training faces were: mirror, light
-    "light": Augment(flip=0.5, rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic=0.0, brightness=0.15,
-                     contrast=0.3, blur=0.0, cutout=0.0, noise=0.03),
+    # for crops made as the training faces were: flip, light
+    "photometric": Augment(flip=0.5, rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic=0.0, brightness=0.15,
+                           contrast=0.3, blur=0.0, cutout=0.0, noise=0.03),
     "none": None,
 }
 
@@ -77,7 +77,7 @@ VIEWS: dict[str, Augment | None] = {
 def augment(
     images: Tensor, keypoints: Tensor, swap: Tensor, config: Augment, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """A random view of each face.
+    """A random augmentation of each face.
 
     Args:
         images: (B, 1, H, W) in [0, 1].

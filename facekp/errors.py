@@ -33,7 +33,7 @@ def listed(names: list[str]) -> str:
     return "nothing" if not names else ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def known(what: str, name: str, options: Iterable[str]) -> None:
+def check_choice(what: str, name: str, options: Iterable[str]) -> None:
     """Raise InputError unless ``name`` is one of ``options``."""
     if name not in options:
         raise InputError(f"There is no {what} '{name}'. Known: {', '.join(options)}.")

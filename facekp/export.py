@@ -18,18 +18,18 @@ from torch import Tensor, nn
 
 from facekp import pretrained
 from facekp.errors import InputError
-from facekp.evaluation import open_run
 from facekp.files import replacing
 from facekp.heads import stack_list
 from facekp.models import KeypointModel
 from facekp.predict import to_float
+from facekp.runs import open_run
 from facekp.training.folds import Ensemble
 
 OPSET = 18
 UNKNOWN = "that of the faces it learnt from"
 
 
-class Whole(nn.Module):
+class OnnxModel(nn.Module):
     """Bytes in, points out: scaling, network and decoder in one module.
 
     Args:
@@ -63,7 +63,7 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
     """
     path = Path(path)
     check(model, path, maps)
-    whole = Whole(copy.deepcopy(model), maps).cpu().eval()
+    whole = OnnxModel(copy.deepcopy(model), maps).cpu().eval()
     images = torch.zeros(2, model.size, model.size, dtype=torch.uint8)
     with replacing(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations: nothing a reader could act on

@@ -18,6 +18,7 @@ from facekp.predict import predict
 from facekp.results import read_record
 
 FOLDER = Path(__file__).parent / "weights"
+RENAMED = {"hourglass-s-drawn": "hourglass-s-synthetic"}  # until version 0.1.0
 RESEARCH = "research and teaching only"  # weights that learnt from photographs of people
 
 
@@ -33,6 +34,8 @@ def card(name: str) -> dict:
         InputError: there are none of that name; lists those that are there.
     """
     path = FOLDER / f"{name}.json"
+    if name in RENAMED:
+        raise InputError(f"The weights '{name}' are called '{RENAMED[name]}' now. Use that.")
     if name not in names():
         raise InputError(f"There are no weights called '{name}'. Known: {', '.join(names()) or 'none'}.")
     return json.loads(path.read_text())
@@ -43,7 +46,7 @@ def shipped(run: str | Path) -> str | None:
     text = str(run)
     if text.startswith("pretrained:"):
         return text.removeprefix("pretrained:")
-    return text if text in names() and not Path(run).exists() else None
+    return text if text in (*names(), *RENAMED) and not Path(run).exists() else None
 
 
 def terms(runs: list[str | Path]) -> list[str]:

@@ -10,8 +10,8 @@ import pandas as pd
 import facekp
 from facekp import metrics
 from facekp.data import kaggle
+from facekp.data.conventions import of_kaggle
 from facekp.data.faces import Faces
-from facekp.data.regimes import of_kaggle
 from facekp.errors import InputError, listed
 from facekp.files import read_json
 from facekp.training.record import commit as commit
@@ -42,11 +42,11 @@ def load_record(name: str) -> dict:
 
 def scores(points: np.ndarray, faces: Faces, mean_face: np.ndarray) -> dict:
     """:func:`facekp.metrics.scores`; and, where faces of both of Kaggle's sources are among them,
-    ``rmse_per_regime``, see :func:`by_regime`.
+    ``rmse_per_source``, see :func:`by_source`.
     """
     out = metrics.scores(points, faces, mean_face)
-    if of_kaggle(faces.scheme) and len(np.unique(kaggle.regime(faces))) == 2:
-        out["rmse_per_regime"] = by_regime(points, faces.keypoints, kaggle.regime(faces))
+    if of_kaggle(faces.scheme) and len(np.unique(kaggle.sources(faces))) == 2:
+        out["rmse_per_source"] = by_source(points, faces.keypoints, kaggle.sources(faces))
     return out
 
 
@@ -75,14 +75,14 @@ ASKED = (17592, 9532)
 """How many values of the competition's lookup table ask for faces of the first source and of the second."""
 
 
-def by_regime(points: np.ndarray, truth: np.ndarray, regime: np.ndarray) -> dict:
+def by_source(points: np.ndarray, truth: np.ndarray, sources: np.ndarray) -> dict:
     """RMSE on each of Kaggle's two sources, and of both in the shares in which the competition asks for them.
 
     Args:
         points, truth: (N, K, 2).
-        regime: (N,) of 0 and 1, from :func:`facekp.data.kaggle.regime`.
+        sources: (N,) of 0 and 1, from :func:`facekp.data.kaggle.sources`.
     """
-    first, second = (metrics.rmse(points[regime == r], truth[regime == r]) for r in (0, 1))
+    first, second = (metrics.rmse(points[sources == r], truth[sources == r]) for r in (0, 1))
     competition = ((ASKED[0] * first**2 + ASKED[1] * second**2) / sum(ASKED)) ** 0.5
     return {"fifteen points": first, "four points": second, "competition": competition}
 

@@ -1,4 +1,4 @@
-"""One thread for torch, here and in the commands that tests start.
+"""One thread for torch, and the helpers for every test, here and in the processes that tests start.
 
 Networks in tests are tiny, and two threads of one process wait for each other where another process is busy.
 """
@@ -7,8 +7,12 @@ import os
 import sys
 from pathlib import Path
 
+TESTS = Path(__file__).parent
+PLACES = [str(TESTS / "helpers"), str(TESTS.parent)]  # and the checkout, from which book.experiments runs
+
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded
-sys.path.insert(0, str(Path(__file__).parents[1]))  # book.experiments runs from a checkout
+os.environ["PYTHONPATH"] = os.pathsep.join([*PLACES, *filter(None, [os.environ.get("PYTHONPATH")])])
+sys.path[:0] = PLACES
 
 import torch
 

@@ -15,9 +15,9 @@ from facekp.files import read_json, write_json
 from facekp.metrics import mean_face
 from facekp.models import MODELS, create_model, reference
 from facekp.models.count import macs, parameters
-from facekp.recipes import recipe
 from facekp.results import environment
 from facekp.training import epochs_for, evaluate, fit
+from facekp.training.recipes import recipe
 
 
 def cost(name: str, repeats: int = 7) -> dict:

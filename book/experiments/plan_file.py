@@ -12,11 +12,11 @@ A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name 
     model = "hourglass-s"
 
 Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
-``held_out``, ``options``, ``head``, ``pixel_offset`` as :class:`facekp.jobs.Job` has them; ``faces``, how many of the
-training faces are used; ``authors``, whether its authors' own recipe; ``set``, changes of the recipe; ``folds``, into
-how many parts the faces are dealt, of which run number i (its seed) holds out part i; ``apart``, what must not stand
-on both sides: "copies" (the default) or "lookalikes"; ``mistake``, one of ``MISTAKES``, made on purpose to see what it
-costs.
+``held_out``, ``options``, ``head``, ``pixel_offset`` as :class:`facekp.cli.train_command.Job` has them; ``faces``, how
+many of the training faces are used; ``authors``, whether to train with the original recipe; ``set``, changes to the
+recipe; ``folds``, into how many parts the faces are split, of which run number i (its seed) holds out part i;
+``apart``, what must not be on both sides: "copies" (the default) or "lookalikes"; ``mistake``, one of ``MISTAKES``,
+made on purpose to see what it costs.
 """
 
 import re
@@ -24,15 +24,15 @@ import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from facekp.cli.train_command import Job
 from facekp.errors import InputError
-from facekp.jobs import Job
 from facekp.models import MODELS, reference
-from facekp.recipes import recipe
 from facekp.training import TrainConfig
+from facekp.training.recipes import recipe
 
 LARGEST = 4 << 20  # bytes of a plan; the longest of the book's has 3 thousand
 APART = ("copies", "lookalikes")
-MISTAKES = ("mirror without swap", "copies on both sides", "gaps filled with zero", "gaps filled with the mean")
+MISTAKES = ("flip without swap", "duplicates on both sides", "gaps filled with zero", "gaps filled with the mean")
 REFERENCES = {"mean face": reference.mean_face, "ridge": reference.ridge}
 KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "name": (str, "a text"), "model": (str, "a text"), "keypoints": (str, 'a text, like "15"'),
@@ -55,12 +55,12 @@ class Run:
 
     @property
     def file(self) -> str:
-        return f"{plain(self.name)}-{self.seed}"
+        return f"{slugify(self.name)}-{self.seed}"
 
     @property
     def folder(self) -> str:
         """Where its weights lie in the working folder: all folds in one, which ``facekp submit`` takes as one model."""
-        return f"{plain(self.name)}/fold-{self.seed}" if "folds" in self.settings else self.file
+        return f"{slugify(self.name)}/fold-{self.seed}" if "folds" in self.settings else self.file
 
     def job(self, source: str | Path, device: str = "auto") -> Job:
         """The training that this run is."""
@@ -71,7 +71,7 @@ class Run:
                    s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("pixel_offset", 0.0))
 
 
-def plain(name: str) -> str:
+def slugify(name: str) -> str:
     """A name as a file name: letters, digits, dots, and a hyphen for anything between."""
     return re.sub(r"[^\w.]+", "-", name).strip("-")
 
@@ -129,7 +129,7 @@ def settings_of(common: dict, entry: dict, where: str) -> dict:
     settings = {**common, **entry, "set": common.get("set", {}) | entry.get("set", {})}
     if not {"name", "model"} <= set(settings):
         raise InputError(f"{where}: expected a name and a model; found {', '.join(settings)}.")
-    if not plain(settings["name"]):
+    if not slugify(settings["name"]):
         raise InputError(f"{where}: expected a name with letters or digits, as it names files; found "
                          f"'{settings['name']}'.")
     if settings["model"] not in (*MODELS, *REFERENCES):

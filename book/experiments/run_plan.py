@@ -15,12 +15,11 @@ from book.experiments.plan_file import REFERENCES, Run, read_plan, stand_in
 from facekp import metrics, training
 from facekp.cli import main
 from facekp.cli.arguments import Device
+from facekp.cli.train_command import Job
 from facekp.data.alike import lookalikes
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.files import write_json
-from facekp.jobs import Job
-from facekp.locks import Busy
+from facekp.files import Busy, write_json
 from facekp.models import load_model
 from facekp.models.count import parameters
 from facekp.predict import predict
@@ -92,9 +91,9 @@ def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, J
 def dealt(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
     """``faces`` in two: a fold of several, or a share held out; with the run's mistake, if it makes one."""
     mistake, folds = run.settings.get("mistake"), run.settings.get("folds")
-    if mistake == "mirror without swap":
+    if mistake == "flip without swap":
         faces = replace(faces, scheme=replace(faces.scheme, pairs=()))
-    if mistake == "copies on both sides":
+    if mistake == "duplicates on both sides":
         groups = np.arange(len(faces))
     elif run.settings.get("apart") == "lookalikes":
         groups = lookalikes(faces.images)

@@ -1,4 +1,4 @@
-"""What drawn faces are worth on photographs: one network, trained on either kind, tested on both.
+"""What synthetic faces are worth on photographs: one network, trained on either kind, tested on both.
 
 Every experiment is a :class:`Trial`; ``TRIALS`` lists them and ``run`` does those whose record is not
 there yet. The photographs are cut in two halves, exact copies together. One half may be looked at: to
@@ -19,16 +19,16 @@ from facekp.cli import main
 from facekp.cli.arguments import Source
 from facekp.data import load
 from facekp.data.faces import Faces
-from facekp.data.generated import Ingredients, generate
 from facekp.errors import InputError
 from facekp.files import read_json, write_json
 from facekp.models import KeypointModel, create_model, load_model, save_model
 from facekp.predict import predict
 from facekp.results import scores
+from facekp.synthetic import Ingredients, generate
 from facekp.training import TrainConfig, fit
 
 POSE = 1.6  # heads turn this much farther than in Kaggle's labels; read off the half that may be looked at
-TEST_SEED, WATCH_SEED = 90001, 90002  # of drawn faces that nobody trains on
+TEST_SEED, WATCH_SEED = 90001, 90002  # of synthetic faces that nobody trains on
 FEW = 100  # photographs, where they are few
 ALL = Ingredients(pose=POSE)
 
@@ -38,17 +38,17 @@ class Trial:
     """One training.
 
     Attributes:
-        source: "drawn" or "photographs".
+        source: "synthetic" or "photographs".
         faces: how many to learn from; 0 = as many as the half has.
         epochs: how often each is seen.
         seed: of the faces drawn or chosen, the first weights and the augmentation.
-        ingredients: of the drawn faces.
+        ingredients: of the synthetic faces.
         augment: whether each face is seen from a new view every time.
         start: the trial whose weights this one begins with; "" = random ones.
         lr: peak learning rate.
     """
 
-    source: str = "drawn"
+    source: str = "synthetic"
     faces: int = 1200
     epochs: int = 8
     seed: int = 0
@@ -68,16 +68,16 @@ ABLATION = {
     "no-expression": replace(SHORT, ingredients=replace(ALL, expression=False)),
     "no-light": replace(SHORT, ingredients=replace(ALL, light=False)),
     "no-hair": replace(SHORT, ingredients=replace(ALL, hair=False)),
-    "no-things": replace(SHORT, ingredients=replace(ALL, things=False)),
+    "no-occluders": replace(SHORT, ingredients=replace(ALL, occluders=False)),
     "no-camera": replace(SHORT, ingredients=replace(ALL, camera=False)),
     "no-augmentation": replace(SHORT, augment=False),
 }
 FEW_ALONE = Trial("photographs", faces=FEW, epochs=80)
 TRIALS = {
-    "drawn": Trial(faces=4000, epochs=12),
+    "synthetic": Trial(faces=4000, epochs=12),
     "photographs": Trial("photographs", faces=0, epochs=15),
     **{f"few-{s}": replace(FEW_ALONE, seed=s) for s in range(2)},
-    **{f"few-after-drawn-{s}": replace(FEW_ALONE, seed=s, start="drawn", lr=5e-4) for s in range(2)},
+    **{f"few-after-synthetic-{s}": replace(FEW_ALONE, seed=s, start="synthetic", lr=5e-4) for s in range(2)},
     "few-longer-0": replace(FEW_ALONE, epochs=240),
     **ABLATION,
 }
@@ -111,9 +111,9 @@ def run(photographs: Faces, folder: str | Path, names: list[str] | None = None, 
 
 
 def test_sets(photographs: Faces) -> dict[str, Faces]:
-    """``looked_at`` and ``reported``: the photographs' halves; ``drawn``: drawn faces that nobody trains on."""
+    """``looked_at`` and ``reported``: the photographs' halves; ``synthetic``: synthetic faces that nobody trains on."""
     looked_at, reported = photographs.split(0.5, seed=0)
-    return {"looked_at": looked_at, "reported": reported, "drawn": generate(500, TEST_SEED, ingredients=ALL)}
+    return {"looked_at": looked_at, "reported": reported, "synthetic": generate(500, TEST_SEED, ingredients=ALL)}
 
 
 def one(trial: Trial, name: str, tests: dict[str, Faces], folder: Path, precision: str = "auto") -> dict:
@@ -139,7 +139,7 @@ def one(trial: Trial, name: str, tests: dict[str, Faces], folder: Path, precisio
 
 def lesson(trial: Trial, looked_at: Faces) -> tuple[Faces, Faces]:
     """What to learn from, and a few other faces to watch during the training."""
-    if trial.source == "drawn":
+    if trial.source == "synthetic":
         watch = generate(64, WATCH_SEED, ingredients=trial.ingredients)
         return generate(trial.faces, 1000 + trial.seed, ingredients=trial.ingredients), watch
     order = np.random.default_rng(trial.seed).permutation(len(looked_at))
@@ -183,13 +183,14 @@ def judge(model: KeypointModel, tests: dict[str, Faces], mean_face: np.ndarray) 
 
 def table(folder: str | Path) -> str:
     """The records in ``folder`` as Markdown, in the order of ``TRIALS``."""
-    lines = ["| trial | photographs, looked at | photographs, reported | offset removed | drawn |", "|---" * 5 + "|"]
+    lines = ["| trial | photographs, looked at | photographs, reported | offset removed | synthetic |",
+             "|---" * 5 + "|"]
     for name in TRIALS:
         path = Path(folder) / f"{name}.json"
         if path.exists():
             t = read_json(path)["tests"]
             values = [t["looked_at"]["rmse"], t["reported"]["rmse"], t["reported"]["rmse_offset_removed"],
-                      t["drawn"]["rmse"]]
+                      t["synthetic"]["rmse"]]
             lines.append(f"| {name} | {' | '.join(f'{v:.2f}' for v in values)} |")
     return "\n".join(lines)
 

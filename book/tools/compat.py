@@ -86,7 +86,7 @@ def notebooks(away: Path) -> tuple[list[str], Path]:
 def unit() -> tuple[list[str], Path]:
     """pytest's arguments and folder for the tests of ``make unit``."""
     browser = re.search(r"^BROWSER := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
-    left_out = [f"--ignore={path}" for path in [*browser.split(), "tests/trust"]]
+    left_out = [f"--ignore={path}" for path in [*browser.split(), "tests/robustness"]]
     return ["tests", *left_out, "-n", str(cores()), "--dist", "loadfile"], ROOT
 
 

@@ -38,7 +38,8 @@ RUNTIME_FILES = {
 }
 CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@{version}/dist/{file}"
 
-NETWORKS = {"hourglass-s-drawn": "drawn faces only (CC0)", "hourglass-s": "photographs (research and teaching only)"}
+NETWORKS = {"hourglass-s-synthetic": "synthetic faces only (CC0)",
+            "hourglass-s": "photographs (research and teaching only)"}
 FACES_SEED, FACES = 77, (1, 17, 13, 4, 25, 35, 31, 21)  # a seed that no weights learnt from; the last two are hard
 
 
@@ -139,7 +140,7 @@ def network(name: str, cache: Path = CACHE) -> bytes:
 
 def drawn_faces() -> tuple[np.ndarray, np.ndarray]:
     """Images (F, 96, 96) uint8 and true points (F, 15, 2) of the faces on the page."""
-    from facekp.data.generated import generate
+    from facekp.synthetic import generate
 
     faces = generate(max(FACES) + 1, FACES_SEED)
     return faces.images[list(FACES)], faces.keypoints[list(FACES)]

@@ -59,7 +59,7 @@ def run_notebook(path: Path) -> dict:
 
 def count_tests() -> int:
     """The library's tests, without those of the rendered pages, whose number depends on what is built."""
-    _, told, _ = pytest("tests", "--ignore", "tests/test_rendered.py", "--collect-only", "-q")
+    _, told, _ = pytest("tests", "--ignore", "tests/book/test_rendered.py", "--collect-only", "-q")
     found = re.search(r"^(\d+) tests collected", told, re.MULTILINE)
     if found is None:
         sys.exit(f"The tests cannot be collected:\n{told[-2000:]}")

@@ -19,9 +19,9 @@ def evaluate(
     device: Device = "auto",
 ) -> None:
     """Measure a trained network on the faces that its training held out."""
-    from facekp import evaluation
+    from facekp.cli import reports
 
-    print(evaluation.report([run, *(others or [])], data, all_faces, picture, device, flip_tta))
+    print(reports.report([run, *(others or [])], data, all_faces, picture, device, flip_tta))
 
 
 def predict(
@@ -54,11 +54,11 @@ def predict(
     photo as it is seen: turned upright, where its EXIF entry asks for that.
     """
     from facekp import pretrained
-    from facekp.photo import report
+    from facekp.cli import photo_reports
 
     runs: list[str | Path] = [run, *(others or [])]
-    boxes = report.where(box or [], look)
-    text, notes = report.answer(runs, source, out, picture, boxes, as_json, device, flip_tta)
+    boxes = photo_reports.where(box or [], look)
+    text, notes = photo_reports.answer(runs, source, out, picture, boxes, as_json, device, flip_tta)
     for note in (*notes, *pretrained.terms(runs)):
         print(note, file=sys.stderr)
     print(text)
@@ -75,9 +75,9 @@ def submit(
     device: Device = "auto",
 ) -> None:
     """Write the competition's submission file."""
-    from facekp import evaluation
+    from facekp.cli import reports
 
-    print(evaluation.submission([run, *(others or [])], data, out, device, flip_tta))
+    print(reports.submission([run, *(others or [])], data, out, device, flip_tta))
 
 
 def export(

@@ -12,7 +12,7 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="Kaggle's training.csv, .zip or folder; an extracted folder; an .npz; 'sample'; or generated:N[:SEED].",
+        help="Kaggle's training.csv, .zip or folder; an extracted folder; an .npz; 'sample'; or synthetic:N[:SEED].",
     ),
 ]
 RunFolder = Annotated[

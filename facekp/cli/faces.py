@@ -13,9 +13,9 @@ def demo(
     seconds: Annotated[float, typer.Option(min=1, help="About how long to train.")] = 60.0,
 ) -> None:
     """Train the compact hourglass on drawn faces for a minute and show what it learnt."""
-    from facekp import demo as d
+    from facekp.cli import demo_command
 
-    d.run(out, seconds)
+    demo_command.run(out, seconds)
 
 
 def download(folder: Annotated[Path, typer.Argument(help="Where to put the files.")] = Path("data/kaggle")) -> None:
@@ -28,7 +28,7 @@ def download(folder: Annotated[Path, typer.Argument(help="Where to put the files
 def inspect(
     data: Source, picture: Annotated[Path | None, typer.Option(help="Write a sheet of faces here.")] = None
 ) -> None:
-    """Count what is in a data set: keypoints, complete faces, regimes, duplicates."""
+    """Count what is in a data set: keypoints, complete faces, sources, duplicates."""
     from facekp import data as d
     from facekp import plots
     from facekp.data import describe
@@ -61,12 +61,12 @@ def generate(
     out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
     seed: int = 0,
     kaggle_shaped: Annotated[
-        bool, typer.Option(help="With two regimes, missing points and duplicates, as in Kaggle's files.")
+        bool, typer.Option(help="With two sources, missing points and duplicates, as in Kaggle's files.")
     ] = False,
 ) -> None:
     """Draw faces with exact keypoints."""
     from facekp.data import folder
-    from facekp.data.generated import generate as draw
+    from facekp.synthetic import generate as draw
 
     faces = draw(n, seed, kaggle_shaped=kaggle_shaped, progress=True)
     folder.extract(faces, out, source=f"facekp generate {n} --seed {seed}", progress=True)

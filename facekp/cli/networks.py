@@ -49,11 +49,11 @@ def train(
     pixel_offset: Annotated[
         float, typer.Option(help="What the labels call the centre of the first pixel: 0, 0.5 or 1 are common.")
     ] = 0.0,
-    views: Annotated[
+    augment: Annotated[
         str | None,
         typer.Option(
-            help="How each face is changed in every epoch: wide = turned, scaled, shifted, mirrored, other light (the "
-            "default); light = mirrored, other light, best where new crops are made as these were; none."
+            help="How each face is changed in every epoch: full = rotated, scaled, shifted, flipped, other light (the "
+            "default); photometric = flipped, other light, best where new crops are made as these were; none."
         ),
     ] = None,
     device: Device = "auto",
@@ -70,19 +70,19 @@ def train(
     The held-out faces share no image with the training faces: exact copies stay together.
     On several GPUs: torchrun --nproc-per-node 4 -m facekp train DATA RUN
     """
-    from facekp import jobs
-    from facekp.recipes import recipe
+    from facekp.cli import train_command
+    from facekp.training.recipes import recipe
 
     common = {"epochs": epochs, "batch_size": batch_size, "lr": lr, "seed": seed, "device": device,
               "precision": precision}
     changes = settings(setting)
-    if views is not None and "augment" in changes:
-        raise InputError("Expected --views or --set augment...; found both. Give all ranges with --set, or a name.")
-    config = recipe(model, **({"authors": authors} | common | {"augment": views} | changes))
-    job = jobs.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head),
-                   pixel_offset)
+    if augment is not None and "augment" in changes:
+        raise InputError("Expected --augment or --set augment...; found both. Give all ranges with --set, or a name.")
+    config = recipe(model, **({"authors": authors} | common | {"augment": augment} | changes))
+    job = train_command.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head),
+                            pixel_offset)
     try:
-        jobs.train(job, run, folds, resume, tensorboard)
+        train_command.train(job, run, folds, resume, tensorboard)
     except KeyboardInterrupt as error:  # caught here: further out it would become a bare "Aborted."
         print(f"\n{str(error) or 'Interrupted.'}", file=sys.stderr)
         raise SystemExit(130) from None
@@ -93,11 +93,12 @@ def check(
     setting: Settings = None,
 ) -> None:
     """See whether a network learns eight faces by heart: the first thing to try when one does not learn."""
-    from facekp import jobs
-    from facekp.recipes import recipe
+    from facekp.cli import train_command
+    from facekp.training.recipes import recipe
 
-    job = jobs.Job(data, model, recipe(model, **settings(setting)), "any", options=options(option), head=options(head))
-    print(jobs.check(job))
+    config = recipe(model, **settings(setting))
+    job = train_command.Job(data, model, config, "any", options=options(option), head=options(head))
+    print(train_command.check(job))
 
 
 def find_lr(
@@ -106,8 +107,9 @@ def find_lr(
     model: Model = "hourglass-s", option: Options = None, head: HeadOptions = None, setting: Settings = None,
 ) -> None:
     """Let the learning rate grow step by step and see how far the loss falls, and where it explodes."""
-    from facekp import jobs
-    from facekp.recipes import recipe
+    from facekp.cli import train_command
+    from facekp.training.recipes import recipe
 
-    job = jobs.Job(data, model, recipe(model, **settings(setting)), "any", options=options(option), head=options(head))
-    print(jobs.find_lr(job, picture))
+    config = recipe(model, **settings(setting))
+    job = train_command.Job(data, model, config, "any", options=options(option), head=options(head))
+    print(train_command.find_lr(job, picture))

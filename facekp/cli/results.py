@@ -16,9 +16,9 @@ def analyse(
     device: Device = "auto",
 ) -> None:
     """Where a run errs: its held-out points, other decoders, the flip test, the noise of the labels."""
-    from facekp import evaluation
+    from facekp.cli import reports
 
-    print(evaluation.analysis([run, *(others or [])], data, out, device))
+    print(reports.analysis([run, *(others or [])], data, out, device))
 
 
 def table(folder: Annotated[Path, typer.Argument(help="A folder of records.")]) -> None:

@@ -20,8 +20,8 @@ def load(source: str | Path, progress: bool = False, pixel_offset: float = 0.0) 
     """Faces from whatever ``source`` is, their keypoints in facekp's pixels: (0, 0) is the centre of the first one.
 
     Args:
-        source: the word ``sample`` (the faces that ship with facekp); ``generated:2000`` or
-            ``generated:2000:7`` (that many freshly drawn faces, seed 7); an ``.npz`` file of
+        source: the word ``sample`` (the faces that ship with facekp); ``synthetic:2000`` or
+            ``synthetic:2000:7`` (that many freshly drawn faces, seed 7); an ``.npz`` file of
             :meth:`Faces.save`; a folder with ``keypoints.csv``; Kaggle's ``training.csv`` or
             ``training.zip``, or a folder that holds one of them.
         progress: show a bar where reading takes long.
@@ -43,21 +43,24 @@ def load(source: str | Path, progress: bool = False, pixel_offset: float = 0.0) 
 
 def _is_word(source: str | Path) -> bool:
     """Whether it names faces that the library makes or ships, not a path."""
-    return str(source) == "sample" or str(source).startswith("generated:")
+    return str(source) == "sample" or str(source).startswith("synthetic:")
 
 
 def _load(source: str | Path, progress: bool) -> Faces:
     """Faces whose points are in a grid of their own: anything but a folder of files."""
-    from facekp.data import generated, kaggle  # each source is read only when asked for
+    from facekp import synthetic  # each source is read only when asked for
+    from facekp.data import kaggle
     from facekp.data.packed import names_of
 
     name = str(source)
     if name == "sample":
-        return generated.sample()
-    if name.startswith("generated:"):
+        return synthetic.sample()
+    if name.startswith("synthetic:"):
         n, seed = _numbers(name)
-        return generated.generate(n, seed, kaggle_shaped=True, progress=progress)
+        return synthetic.generate(n, seed, kaggle_shaped=True, progress=progress)
     path = Path(source).expanduser()
+    if name.startswith("generated:") and not path.exists():  # as it was called until version 0.1.0
+        raise InputError(f"'{name}' is called {name.replace('generated', 'synthetic', 1)} now. Use that.")
     if not path.exists():
         raise InputError(
             f"{path}: there is no such file or folder. Expected Kaggle's training.csv or .zip, a folder "
@@ -92,10 +95,10 @@ def find_kaggle() -> Path | None:
 
 
 def _numbers(name: str) -> tuple[int, int]:
-    """``generated:2000:7`` -> (2000, 7); without a seed it is 0."""
+    """``synthetic:2000:7`` -> (2000, 7); without a seed it is 0."""
     parts = name.split(":")[1:]
     if len(parts) > 2 or not all(p.isdecimal() for p in parts) or int(parts[0]) < 1:
         raise InputError(
-            f"'{name}': expected generated:N or generated:N:SEED with whole numbers, e.g. generated:2000:7."
+            f"'{name}': expected synthetic:N or synthetic:N:SEED with whole numbers, e.g. synthetic:2000:7."
         )
     return int(parts[0]), int(parts[1]) if len(parts) == 2 else 0

@@ -7,7 +7,7 @@ from facekp.keypoints import KAGGLE
 
 
 def report(faces: Faces) -> str:
-    """Counts of faces, keypoints, regimes, duplicates and points outside the image, and the summary table."""
+    """Counts of faces, keypoints, sources, duplicates and points outside the image, and the summary table."""
     n = len(faces)
     annotated = faces.annotated.sum(axis=1)
     copies = n - len(np.unique(faces.duplicates()))
@@ -15,8 +15,8 @@ def report(faces: Faces) -> str:
     if faces.scheme == KAGGLE:
         from facekp.data import kaggle
 
-        regime = kaggle.regime(faces)
-        lines += [f"regime of fifteen points: {(regime == 0).sum()}, regime of four points: {(regime == 1).sum()}"]
+        sources = kaggle.sources(faces)
+        lines += [f"source of fifteen points: {(sources == 0).sum()}, source of four points: {(sources == 1).sum()}"]
     lines += [f"exact copies of another image: {copies}",
               f"keypoints outside the image: {outside(faces)}",
               f"left and right seem exchanged: {listed(faces.rows[exchanged(faces)])}",

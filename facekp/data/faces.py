@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facekp.data import npz
+from facekp.data.npz import check_npz
 from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.keypoints import KAGGLE, Scheme
@@ -194,7 +194,7 @@ class Faces:
     def load(cls, path: str | Path) -> "Faces":
         """Read what :meth:`save` wrote; a file with only ``images`` and ``keypoints`` has Kaggle's scheme."""
         try:
-            npz.check(path)
+            check_npz(path)
             with np.load(path, allow_pickle=False) as z:
                 scheme = Scheme.from_dict(json.loads(str(z["scheme"]))) if "scheme" in z else KAGGLE
                 return cls(z["images"], z["keypoints"], scheme, z.get("rows", None))

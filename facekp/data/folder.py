@@ -24,9 +24,8 @@ from facekp.data.faces import Faces
 from facekp.data.labels import names_of, points_of, read_table, row_number
 from facekp.errors import InputError
 from facekp.files import new_folder, read_json, write_json
+from facekp.images import Box, crop, read, to_crop, whole
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme, pairs_by_name
-from facekp.photo.picture import read
-from facekp.photo.square import Box, crop, to_crop, whole
 from facekp.show import bar
 
 FORMAT = 1
@@ -245,7 +244,7 @@ def _read_pairs(path: Path, names: list[str]) -> tuple[tuple[str, str], ...] | N
 def _load(folder: Path, file: str, size: int, where: str) -> tuple[np.ndarray, Box]:
     """The image that a row names, which may not lie outside the folder, as a network sees it; and the square of it.
 
-    A photo that is shown to a network whole goes the same way, see :mod:`facekp.photo.square`.
+    A photo that is shown to a network whole goes the same way, see :mod:`facekp.images`.
     """
     path = PureWindowsPath(file)  # knows both / and \\, and drive letters
     if not file or path.drive or path.root or ".." in path.parts:

@@ -130,14 +130,14 @@ def _check_columns(columns: list[str], stem: str, name: str) -> None:
 # ---- what the labels say ------------------------------------------------------------------------
 
 
-def regime(faces: Faces) -> np.ndarray:
+def sources(faces: Faces) -> np.ndarray:
     """(N,) int64: which of the competition's two sources a row comes from, told by its labels alone.
 
     0 is the fifteen-point source, 1 the four-point source, which marks the nose tip and the bottom
     lip at other places. A row belongs to the second exactly when it has at most four points: on
     Kaggle's labels that holds for all 4765 rows from 2284 on (4755 with four points, 10 with
     three) and for none of the 2284 rows before, which have five to fifteen. What to do about it:
-    :mod:`facekp.data.regimes`.
+    :mod:`facekp.data.conventions`.
     """
     return (faces.annotated.sum(axis=1) <= 4).astype(np.int64)
 

@@ -10,7 +10,7 @@ PLENTY = 64 << 20  # bytes that any array may take
 RATIO = 100  # more than pixels and labels can be packed; zeros can be packed a thousandfold
 
 
-def check(path: str | Path) -> None:
+def check_npz(path: str | Path) -> None:
     """Look at the headers alone.
 
     Raises:

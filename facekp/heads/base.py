@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 
 from facekp import heatmaps
-from facekp.errors import InputError, known
+from facekp.errors import InputError, check_choice
 
 # What the options of decoders may be: a test, and in words.
 VALUES: dict[str, tuple[Callable[[float], bool], str]] = {
@@ -17,10 +17,10 @@ VALUES: dict[str, tuple[Callable[[float], bool], str]] = {
 
 def check_decoder(name: str, options: dict) -> None:
     """Raise InputError unless there is a decoder ``name`` that takes these ``options``: now, not after an epoch."""
-    known("decoder", name, heatmaps.DECODERS)
+    check_choice("decoder", name, heatmaps.DECODERS)
     arguments = list(inspect.signature(heatmaps.DECODERS[name]).parameters)[1:]  # without the maps
     for option, value in options.items():
-        known(f"option of the decoder '{name}' called", option, arguments)
+        check_choice(f"option of the decoder '{name}' called", option, arguments)
         if option in VALUES and not (_number(value) and VALUES[option][0](value)):
             raise InputError(f"Expected {VALUES[option][1]} for the decoder's {option}; found {value!r}.")
 

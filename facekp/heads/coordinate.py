@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from facekp import heatmaps, losses
-from facekp.errors import known
+from facekp.errors import check_choice
 from facekp.losses import annotated
 
 
@@ -28,7 +28,7 @@ class CoordinateHead:
     loss_name: str = "mse"
 
     def __post_init__(self) -> None:
-        known("coordinate loss", self.loss_name, losses.COORDINATE_LOSSES)
+        check_choice("coordinate loss", self.loss_name, losses.COORDINATE_LOSSES)
 
     def outputs(self, num_keypoints: int) -> int:
         """Units of the network's last layer."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from facekp import heatmaps, losses
-from facekp.errors import known
+from facekp.errors import check_choice
 from facekp.heads.base import check_decoder, check_positive
 from facekp.heatmaps import stack_list
 
@@ -42,9 +42,9 @@ class HeatmapHead:
 
     def __post_init__(self) -> None:
         check_positive(stride=self.stride, sigma=self.sigma, scale=self.scale)
-        known("choice of stacks to supervise called", self.supervise, ("all", "last"))
+        check_choice("choice of stacks to supervise called", self.supervise, ("all", "last"))
         check_decoder(self.decoder, self.decoder_options)
-        known("heatmap loss", self.loss_name, losses.HEATMAP_LOSSES)
+        check_choice("heatmap loss", self.loss_name, losses.HEATMAP_LOSSES)
 
     def outputs(self, num_keypoints: int) -> int:
         """Channels of the network's last layer."""

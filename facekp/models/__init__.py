@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from facekp.errors import InputError, known
+from facekp.errors import InputError, check_choice
 from facekp.keypoints import KAGGLE, Scheme, check_pixel_offset
 from facekp.models import stored
 from facekp.models.model import KeypointModel
@@ -86,7 +86,7 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
     Raises:
         InputError: an unknown name or option, or a value that does not fit.
     """
-    known("network", name, MODELS)
+    check_choice("network", name, MODELS)
     check_pixel_offset(pixel_offset)
     if type(size) is not int or not 1 <= size <= LARGEST:
         raise InputError(f"Expected an image size from 1 to {LARGEST} pixels; found {size!r}.")
@@ -98,7 +98,7 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
 
 def check_options(name: str, options: dict) -> None:
     """Raise InputError for an option that the network does not have, or for a value unlike its default."""
-    known("network", name, MODELS)
+    check_choice("network", name, MODELS)
     made = MODELS[name]
     if isinstance(made, partial) and made.func is network:  # its own signature says nothing of the options
         made = partial(function_at(*made.args), **made.keywords)
@@ -133,14 +133,14 @@ def change_head(head: Any, changes: dict) -> "Head":
     changes = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
     kind = changes.pop("kind", None)
     if kind is not None:
-        known("head", kind, HEADS)
+        check_choice("head", kind, HEADS)
     new = HEADS[kind] if kind is not None else type(head)
     if new is not type(head) and not head.reads.endswith(new.reads):
         raise InputError(f"The head '{kind}' reads {new.reads}; this network puts out {head.reads}.")
     fields = [f.name for f in dataclasses.fields(new)]
     for setting, value in changes.items():
-        known("head setting", setting, fields)
-        if hasattr(head, setting) and not like(getattr(head, setting), value):
+        check_choice("head setting", setting, fields)
+        if hasattr(head, setting) and not same_type(getattr(head, setting), value):
             raise InputError(f"Expected the head's {setting} to be like {getattr(head, setting)!r}; found {value!r}.")
         if setting in ("size", "stride", "sigmas") and value != getattr(head, setting):
             raise InputError(f"The head's {setting} is the network's, {getattr(head, setting)}; found {value}. Change "
@@ -148,12 +148,12 @@ def change_head(head: Any, changes: dict) -> "Head":
     return dataclasses.replace(head, **changes) if new is type(head) else new(**{"stride": head.stride, **changes})
 
 
-def like(default: Any, value: Any) -> bool:
+def same_type(default: Any, value: Any) -> bool:
     """Whether ``value`` can stand where ``default`` stands: a text, a finite number, a dictionary or tuple of such."""
     if isinstance(default, dict):
-        return isinstance(value, dict) and all(like(1.0, v) for v in value.values())
+        return isinstance(value, dict) and all(same_type(1.0, v) for v in value.values())
     if isinstance(default, tuple):
-        return isinstance(value, tuple) and len(value) > 0 and all(like(1.0, v) for v in value)
+        return isinstance(value, tuple) and len(value) > 0 and all(same_type(1.0, v) for v in value)
     if isinstance(default, str):
         return isinstance(value, str)
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -165,7 +165,7 @@ def save_model(model: KeypointModel, path: str | Path) -> Path:
     Raises:
         InputError: the model is none of ``MODELS`` (a mean face, a ridge regression): it could not be loaded.
     """
-    known("network to save called", model.name, MODELS)
+    check_choice("network to save called", model.name, MODELS)
     return stored.write(path, model.state_dict(), model.config())
 
 

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 
 from facekp.errors import InputError
 from facekp.heads import HeatmapHead
-from facekp.models.model import check_size, from_zero
+from facekp.models.model import check_size, zero_init
 from facekp.models.vgg import VGGTrunk
 
 
@@ -45,7 +45,7 @@ class FCN8(nn.Module):
             nn.Conv2d(pool5, channels, kernel, padding=kernel // 2), nn.ReLU(), nn.Dropout2d(dropout),
             nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Dropout2d(dropout),
         )
-        self.score5, self.score4, self.score3 = (from_zero(nn.Conv2d(c, K, 1)) for c in (channels, pool4, pool3))
+        self.score5, self.score4, self.score3 = (zero_init(nn.Conv2d(c, K, 1)) for c in (channels, pool4, pool3))
         self.up5, self.up4, self.up3 = bilinear_up(K, 2), bilinear_up(K, 2), bilinear_up(K, 8)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from facekp.errors import InputError
 from facekp.heads import HeatmapHead
-from facekp.models.model import check_size, from_zero
+from facekp.models.model import check_size, zero_init
 
 
 class Residual(nn.Module):
@@ -74,7 +74,7 @@ class StackedHourglass(nn.Module):
         self.hourglasses = nn.ModuleList(nn.Sequential(
             Hourglass(depth, c), Residual(c, c), nn.Conv2d(c, c, 1), nn.BatchNorm2d(c), nn.ReLU(),
         ) for _ in range(stacks))
-        self.heads = nn.ModuleList(from_zero(nn.Conv2d(c, num_keypoints, 1)) for _ in range(stacks))
+        self.heads = nn.ModuleList(zero_init(nn.Conv2d(c, num_keypoints, 1)) for _ in range(stacks))
         # Between two stacks, features and heatmaps are both fed back in (1x1 convolutions).
         self.feed_features = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(stacks - 1))
         self.feed_maps = nn.ModuleList(nn.Conv2d(num_keypoints, c, 1) for _ in range(stacks - 1))

@@ -37,7 +37,7 @@ from torch import Tensor, nn
 from facekp import heatmaps
 from facekp.errors import InputError
 from facekp.heads import LGCNHead
-from facekp.models.model import check_size, from_zero
+from facekp.models.model import check_size, zero_init
 
 GAIN = 0.01
 
@@ -83,14 +83,14 @@ class LGCN(nn.Module):
             *[conv_block(c, c, 5, dropout) for _ in range(large - 1)],
             *[conv_block(c, c, 3, dropout) for _ in range(small)],
         )
-        self.main = from_zero(nn.Conv2d(c, K, 1))
+        self.main = zero_init(nn.Conv2d(c, K, 1))
         self.side = nn.Sequential(nn.Conv2d(c, K, 1), nn.BatchNorm2d(K), nn.ReLU())
         self.kernel = kernel
         self.context = nn.Sequential(
             conv_block(2 * K, c, 3, dropout, dilation=dilation),
             *[conv_block(c, c, 3, dropout, dilation=dilation) for _ in range(dilated - 1)],
         )
-        self.correction = from_zero(nn.Conv2d(c, K, 1))
+        self.correction = zero_init(nn.Conv2d(c, K, 1))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         x = self.local(images)  # (B, c, H/s, W/s)

@@ -19,7 +19,7 @@ def check_size(size: int, multiple: int = 1, least: int = 1) -> None:
                          "Resize the images, name another size, or take another network.")
 
 
-def from_zero(layer: Layer, bias: float = 0.0) -> Layer:
+def zero_init(layer: Layer, bias: float = 0.0) -> Layer:
     """The same layer with weights of 0 and one bias: a last layer that begins with empty maps, or in the middle."""
     weight, biases = layer.parameters()
     nn.init.zeros_(weight)

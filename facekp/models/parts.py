@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from facekp.errors import InputError
 from facekp.heads import PartHead
 from facekp.models.hourglass import Residual
-from facekp.models.model import KeypointModel, check_size, from_zero
+from facekp.models.model import KeypointModel, check_size, zero_init
 from facekp.models.resnet import resnet_trunk
 
 STAGES = ("detector", "regressor", "joint")
@@ -60,7 +60,7 @@ class Detector(nn.Module):
             raise InputError(f"A detector of {layers} stages can have no stride of {stride}; the nearest is {now}.")
         last = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)][-1]
         # It begins by saying "no" (2 %) everywhere: right for nearly all pixels.
-        self.score = from_zero(nn.Conv2d(last.out_channels, num_keypoints, 1), bias=-4.0)
+        self.score = zero_init(nn.Conv2d(last.out_channels, num_keypoints, 1), bias=-4.0)
         self.up = nn.ConvTranspose2d(num_keypoints, num_keypoints, now, stride=now)
         repeat_pixels(self.up)
 
@@ -120,7 +120,7 @@ def regressor(num_keypoints: int, channels: int, depth: int, stem_pool: bool) ->
         WideningHourglass(depth, c),  # (B, 2c, H/2, W/2)
         nn.Conv2d(2 * c, 2 * c, 1), nn.BatchNorm2d(2 * c), nn.ReLU(),
         nn.Conv2d(2 * c, c, 1), nn.BatchNorm2d(c), nn.ReLU(),
-        from_zero(nn.Conv2d(c, K, 1)), up,  # (B, K, H, W)
+        zero_init(nn.Conv2d(c, K, 1)), up,  # (B, K, H, W)
     )
 
 

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from facekp.data.faces import Faces
 from facekp.heads import CoordinateHead, HeatmapHead
-from facekp.models.model import KeypointModel, check_size, from_zero
+from facekp.models.model import KeypointModel, check_size, zero_init
 
 
 class LinearPixels(nn.Module):
@@ -110,7 +110,7 @@ def cnn3(num_keypoints: int, size: int = 96, channels: int = 32, hidden: int = 5
         nn.Conv2d(c, 2 * c, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2 * d),
         nn.Conv2d(2 * c, 4 * c, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.3 * d), nn.Flatten(),
         nn.Linear(4 * c * left**2, hidden), nn.ReLU(), nn.Dropout(0.5 * d),
-        nn.Linear(hidden, hidden), nn.ReLU(), from_zero(nn.Linear(hidden, head.outputs(num_keypoints))),
+        nn.Linear(hidden, hidden), nn.ReLU(), zero_init(nn.Linear(hidden, head.outputs(num_keypoints))),
     )
     return network, head
 

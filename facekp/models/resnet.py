@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from facekp.errors import InputError
 from facekp.heads import CoordinateHead
-from facekp.models.model import from_zero
+from facekp.models.model import zero_init
 
 if TYPE_CHECKING:
     import torchvision
@@ -52,7 +52,7 @@ def resnet(num_keypoints: int, size: int = 96, depth: int = 18, blocks: tuple[in
     """
     network = resnet_trunk(depth, blocks, pretrained)
     head = CoordinateHead((size, size))
-    network.fc = from_zero(nn.Linear(network.fc.in_features, head.outputs(num_keypoints)))
+    network.fc = zero_init(nn.Linear(network.fc.in_features, head.outputs(num_keypoints)))
     return network, head
 
 

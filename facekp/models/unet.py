@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from facekp.heads import HeatmapHead
-from facekp.models.model import check_size, from_zero
+from facekp.models.model import check_size, zero_init
 
 
 def double_conv(c_in: int, c_out: int) -> nn.Sequential:
@@ -40,7 +40,7 @@ class UNet(nn.Module):
         up = widths[-2::-1]  # 512, 256, 128, 64
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * c, c, 2, stride=2) for c in up)
         self.merge = nn.ModuleList(double_conv(2 * c, c) for c in up)
-        self.head = from_zero(nn.Conv2d(channels, num_keypoints, 1))
+        self.head = zero_init(nn.Conv2d(channels, num_keypoints, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         x, skips = self.down[0](images), []  # (B, 64, H, W)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from facekp.errors import InputError
 from facekp.heads import CoordinateHead
-from facekp.models.model import check_size, from_zero
+from facekp.models.model import check_size, zero_init
 from facekp.models.resnet import grey_stem, imagenet
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -92,7 +92,7 @@ def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 
     network = nn.Sequential(
         trunk, Last(), nn.Flatten(),  # (B, 512 * 3 * 3)
         nn.Dropout(dropout), nn.Linear(trunk.channels[-1] * places, hidden), nn.ReLU(),
-        nn.Dropout(dropout), from_zero(nn.Linear(hidden, head.outputs(num_keypoints))),
+        nn.Dropout(dropout), zero_init(nn.Linear(hidden, head.outputs(num_keypoints))),
     )
     return network, head
 

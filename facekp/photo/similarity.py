@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from facekp.errors import InputError
+from facekp.images import EYES_APART, EYES_DOWN, Box, crop, to_crop
 from facekp.keypoints import KAGGLE, Scheme
-from facekp.photo.square import EYES_APART, EYES_DOWN, Box, crop, to_crop
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ Folds, diagnostics and pace stand beside the loop; they are imported when asked 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from facekp.locks import Busy
+from facekp.files import Busy
 from facekp.training.config import TrainConfig, pick_device, pick_precision
 from facekp.training.loop import evaluate, fit, shuffled_batches, train_epoch
 from facekp.training.optim import EMA

@@ -20,8 +20,7 @@ import torch
 from torch import Tensor
 
 from facekp.errors import InputError
-from facekp.files import replacing
-from facekp.locks import alone_in
+from facekp.files import alone_in, replacing
 from facekp.models import KeypointModel, save_model
 from facekp.training.config import completed
 from facekp.training.state import Run

@@ -37,7 +37,7 @@ class TrainConfig:
         ema: decay of the exponential moving average of the weights. The average is what is
             evaluated and kept; 0 turns it off.
         clip: largest norm of the whole gradient.
-        augment: the views' ranges, or None for the bare images.
+        augment: the ranges of the augmentation, or None for the bare images.
         seed: of the shuffling and the augmentation.
         device: "auto" (a GPU if there is one), "cpu", "cuda", "mps".
         precision: "auto" (bf16 on a GPU that has it, fp16 on one that has not, fp32 on a CPU), "fp32", "bf16", "fp16".
@@ -77,7 +77,7 @@ class TrainConfig:
             raise InputError(f"Expected a seed from 0 on; found {self.seed}.")
         if not isinstance(self.augment, Augment | None):
             raise InputError(f"Expected an Augment or None for augment; found {self.augment!r}. "
-                             "On the command line: --views none, or --set augment.rotation=30.")
+                             "On the command line: --augment none, or --set augment.rotation=30.")
         if self.epochs < 1 or self.batch_size < 2:
             raise InputError(
                 f"Expected at least 1 epoch and batches of at least 2; found {self.epochs} and {self.batch_size}."

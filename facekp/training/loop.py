@@ -23,8 +23,7 @@ from facekp import metrics
 from facekp.augment import augment
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.files import write_json
-from facekp.locks import alone_in
+from facekp.files import alone_in, write_json
 from facekp.models import KeypointModel, save_model
 from facekp.models.model import to_float
 from facekp.predict import check_fit, predict

@@ -43,6 +43,9 @@ def read_record(path: str | Path, *needed: str) -> dict:
     model = found.get("model")
     if isinstance(model, dict) and "origin" in model:
         model.setdefault("pixel_offset", model.pop("origin"))  # as it was called until version 0.1.0
+    measured = found.get("metrics")
+    if isinstance(measured, dict) and "rmse_per_regime" in measured:
+        measured.setdefault("rmse_per_source", measured.pop("rmse_per_regime"))  # the same
     for entry, kind in KINDS.items():
         value: object = found
         for key in entry.split("."):

@@ -11,18 +11,18 @@ from matplotlib.figure import Figure
 from facekp import metrics, plots
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.evaluation import fitting
 from facekp.heads import DSNTHead, stack_list
 from facekp.heatmaps import softmax
 from facekp.models import KeypointModel
 from facekp.predict import as_tensor, predict, to_float
-from facekp.widgets.live import Live, Seen, choice, slider, switch, table
+from facekp.runs import fitting
+from facekp.widgets.live import Live, Rendered, choice, slider, switch, table
 
 SHOWN = {"truth and prediction": "both", "truth": "truth", "prediction": "prediction"}
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class Predictions:
     """What one network says about all faces.
 
     Attributes:
@@ -39,11 +39,11 @@ class Answers:
     errors: np.ndarray
 
 
-def answers(model: KeypointModel, faces: Faces) -> Answers:
+def answers(model: KeypointModel, faces: Faces) -> Predictions:
     """Ask ``model`` about every face."""
     faces = fitting(model, faces)
     points, confidence = predict(model, faces)
-    return Answers(model, faces, points, confidence, metrics.rmse(points, faces.keypoints, axis=(1, 2)))
+    return Predictions(model, faces, points, confidence, metrics.rmse(points, faces.keypoints, axis=(1, 2)))
 
 
 def order(errors: np.ndarray, worst_first: bool) -> np.ndarray:
@@ -67,7 +67,7 @@ def maps(model: KeypointModel, faces: Faces, face: int) -> np.ndarray | None:
     return (last / last.amax(dim=(-2, -1), keepdim=True).clamp_min(1e-6))[0].cpu().numpy()
 
 
-def draw(found: Answers, face: int, show: str, veil: np.ndarray | None, title: str) -> Figure:
+def draw(found: Predictions, face: int, show: str, veil: np.ndarray | None, title: str) -> Figure:
     """One face with the points that ``show`` ("both", "truth", "prediction") asks for.
 
     Args:
@@ -94,7 +94,7 @@ def draw(found: Answers, face: int, show: str, veil: np.ndarray | None, title: s
     return figure
 
 
-def points_table(found: Answers, face: int) -> str:
+def points_table(found: Predictions, face: int) -> str:
     """An HTML table: each point's error in pixels and the confidence in it, the worst first."""
     off = metrics.distances(found.points[face : face + 1], found.faces.keypoints[face : face + 1])[0]
     rows = [(found.faces.scheme.names[k].replace("_", " "), number(off[k]), number(found.confidence[face, k]))
@@ -138,7 +138,7 @@ def viewer(models: dict[str, KeypointModel] | KeypointModel, faces: Faces) -> Li
     ask = lru_cache(None)(lambda network: answers(models[network], faces))
     veils = lru_cache(64)(lambda network, face: maps(models[network], ask(network).faces, face))
 
-    def see(rank: int, network: str, show: str, point: str, worst_first: bool) -> Seen:
+    def see(rank: int, network: str, show: str, point: str, worst_first: bool) -> Rendered:
         found = ask(network)
         face = int(order(found.errors, worst_first)[rank])
         veil = None if point == "none" else veils(network, face)
@@ -148,7 +148,7 @@ def viewer(models: dict[str, KeypointModel] | KeypointModel, faces: Faces) -> Li
         words = points_table(found, face)
         if point != "none" and veil is None:
             words = f"<p>{escape(network)} writes down numbers and draws no heatmap.</p>{words}"
-        return Seen(draw(found, face, show, veil, title), words)
+        return Rendered(draw(found, face, show, veil, title), words)
 
     points = [("none", "none"), ("all points", "all"), *((n.replace("_", " "), n) for n in names)]
     return Live("Prediction viewer", {

@@ -14,7 +14,7 @@ from torch import Tensor
 from facekp import heatmaps, plots
 from facekp.errors import InputError
 from facekp.heads import HeatmapHead
-from facekp.widgets.live import Live, Seen, choice, slider, table
+from facekp.widgets.live import Live, Rendered, choice, slider, table
 
 SIZE = 96
 MARKS = "s^oXDPv<>h*d"  # one for each decoder, and from the first again where there are more
@@ -110,13 +110,13 @@ def _answers(axis: Axes, scene: Scene, reading: Reading) -> None:
     axis.set(xlim=(-0.5, SIZE - 0.5), ylim=(SIZE - 0.5, -0.5))
 
 
-def see(**values: Any) -> Seen:
+def see(**values: Any) -> Rendered:
     """The picture and the table of one scene."""
     scene = Scene(**values)
     reading = read(scene)
     rows = [(name.replace("_", " "), f"{x:.2f}", f"{y:.2f}", f"{reading.errors[name]:.2f}")
             for name, (x, y) in reading.points.items()]
-    return Seen(draw(scene, reading), table(("decoder", "x (px)", "y (px)", "error (px)"), rows))
+    return Rendered(draw(scene, reading), table(("decoder", "x (px)", "y (px)", "error (px)"), rows))
 
 
 def heatmap_lab() -> Live:

@@ -1,6 +1,6 @@
 """Controls, and the picture and the words that follow them.
 
-What they show is decided elsewhere, by a function from the controls' values to :class:`Seen`. This file only
+What they show is decided elsewhere, by a function from the controls' values to :class:`Rendered`. This file only
 calls it when a control moves, and it is the only one that knows ipywidgets.
 """
 
@@ -22,7 +22,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Rendered:
     """What a widget shows for one state of its controls.
 
     Attributes:
@@ -87,7 +87,7 @@ class Live:
         box: all of it, for use inside another widget.
     """
 
-    def __init__(self, title: str, controls: dict[str, Any], see: Callable[..., Seen], buttons: tuple = ()) -> None:
+    def __init__(self, title: str, controls: dict[str, Any], see: Callable[..., Rendered], buttons: tuple = ()) -> None:
         """``see(**values)`` is called now, and again whenever a control moves."""
         w = ipywidgets()
         self.title, self.controls, self._see, self._held = title, controls, see, False
@@ -125,7 +125,7 @@ class Live:
             if self.values != self._drawn:  # another thread may have drawn it meanwhile
                 self._draw()
 
-    def _draw(self) -> Seen:
+    def _draw(self) -> Rendered:
         self._drawn = self.values
         try:
             seen = self._see(**self._drawn)

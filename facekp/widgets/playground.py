@@ -15,9 +15,9 @@ from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import Scheme
 from facekp.predict import as_tensor, to_float
-from facekp.widgets.live import Live, Seen, button, choice, slider, table
+from facekp.widgets.live import Live, Rendered, button, choice, slider, table
 
-MIRRORS = {"no mirror": "no", "mirror, names swapped": "swapped", "mirror, names forgotten": "forgotten"}
+FLIPS = {"no flip": "no", "flipped, names swapped": "swapped", "flipped, names not swapped": "forgotten"}
 LEFT, RIGHT, MIDDLE = plots.SERIES[0], plots.SERIES[1], plots.TRUTH
 
 
@@ -50,8 +50,8 @@ class View:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.mirror not in MIRRORS.values():
-            raise InputError(f"Expected mirror to be one of {', '.join(MIRRORS.values())}; found '{self.mirror}'.")
+        if self.mirror not in FLIPS.values():
+            raise InputError(f"Expected mirror to be one of {', '.join(FLIPS.values())}; found '{self.mirror}'.")
         if not (self.scale > 0 and self.contrast > 0 and self.blur >= 0 and self.noise >= 0):
             raise InputError(f"Expected scale and contrast above 0, blur and noise not below; found {self}.")
 
@@ -151,9 +151,9 @@ def augmentation_playground(faces: Faces, limits: Augment | None = None) -> Live
         raise InputError("Expected at least one face to play with; found none.")
     size, presses = faces.images.shape[1:], [0]
 
-    def see(face: int, **values) -> Seen:
+    def see(face: int, **values) -> Rendered:
         view, points = View(**values), faces.keypoints[face]
-        return Seen(draw(faces.images[face], points, view, faces.scheme), summary(points, view, size, faces.scheme))
+        return Rendered(draw(faces.images[face], points, view, faces.scheme), summary(points, view, size, faces.scheme))
 
     def again() -> None:
         presses[0] += 1
@@ -176,7 +176,7 @@ def _controls() -> dict:
         "scale": slider("scale (factor)", v.scale, 0.5, 2.0, 0.01),
         "shift_x": slider("shift right (px)", v.shift_x, -30.0, 30.0, 0.1),
         "shift_y": slider("shift down (px)", v.shift_y, -30.0, 30.0, 0.1),
-        "mirror": choice("mirror", v.mirror, list(MIRRORS.items())),
+        "mirror": choice("mirror", v.mirror, list(FLIPS.items())),
         "brightness": slider("brightness", v.brightness, -0.5, 0.5, 0.01),
         "contrast": slider("contrast (factor)", v.contrast, 0.3, 3.0, 0.01),
         "blur": slider("blur (px)", v.blur, 0.0, 3.0, 0.1),

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from facekp import plots
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.evaluation import fitting
 from facekp.models import KeypointModel
 from facekp.predict import predict
+from facekp.runs import fitting
 from facekp.widgets.live import bundle, ipywidgets, picture, png
 
 

@@ -15,7 +15,7 @@ import json, sys, time
 import numpy as np, torch
 from facekp.data.faces import Faces
 from facekp.models import create_model
-from facekp.recipes import recipe
+from facekp.training.recipes import recipe
 from facekp.training import pick_device
 from facekp.training.loader import Loader
 from facekp.training.loop import start, train_epoch

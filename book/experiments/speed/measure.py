@@ -15,9 +15,9 @@ from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import read_json, write_json
 from facekp.models import create_model
-from facekp.recipes import recipe
 from facekp.results import environment
 from facekp.training import fit, pick_device
+from facekp.training.recipes import recipe
 
 NETWORKS = ("hourglass-s", "hourglass-2", "resnet18")
 

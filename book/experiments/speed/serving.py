@@ -10,7 +10,7 @@ import torch
 
 from book.experiments.speed.steps import wait
 from facekp.errors import InputError
-from facekp.export import Whole, to_onnx
+from facekp.export import OnnxModel, to_onnx
 from facekp.models import create_model
 
 
@@ -39,7 +39,7 @@ def serving(name: str, device: torch.device, batches: tuple[int, ...] = (1, 32, 
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         onnx = onnx_way(create_model(name).eval(), folder)
-        whole = Whole(model).to(device)
+        whole = OnnxModel(model).to(device)
         faster = torch.compile(whole, dynamic=False)
 
         def on_device(function):

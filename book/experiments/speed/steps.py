@@ -12,10 +12,10 @@ from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.models import KeypointModel, create_model
 from facekp.models.count import macs
-from facekp.recipes import recipe
 from facekp.training import TrainConfig, fit, pick_device, pick_precision
 from facekp.training.loop import autocast
 from facekp.training.optim import make_optimizer
+from facekp.training.recipes import recipe
 
 # Multiplications and additions per second that the makers name for dense bf16 (fp16 on a T4) tensor cores.
 PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L4": 121e12, "T4": 65e12}

@@ -1,0 +1,141 @@
+"""What ``facekp evaluate``, ``predict``, ``submit`` and ``results analyse`` write and say."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facekp import data, metrics, plots, results
+from facekp.analysis import analyse
+from facekp.data import conventions, folder, kaggle
+from facekp.data.faces import Faces
+from facekp.errors import InputError
+from facekp.files import replacing, write_json
+from facekp.images import to_photo
+from facekp.predict import predict
+from facekp.runs import fitting, held_out, open_runs
+
+
+def report(
+    runs: list[str | Path], source: str | Path, all_faces: bool = False, picture: Path | None = None,
+    device: str = "auto", flip_tta: bool = False,
+) -> str:
+    """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``."""
+    plots.check_picture(picture)
+    model, record = open_runs(runs, device, to_test=not all_faces)
+    faces = fitting(model, data.load(source, progress=True, pixel_offset=model.pixel_offset))
+    train, test = (faces, faces) if all_faces else held_out(faces, record)
+    if not test.annotated.any():
+        raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
+    points, _ = predict(model, test, flip_tta=flip_tta)
+    result = results.scores(points, test, metrics.mean_face(train.keypoints))
+    lines = [
+        f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
+        f"RMSE       {result['rmse']:7.3f} px per coordinate",
+        f"mean face  {result['mean_face_rmse']:7.3f} px{' (of these same faces)' if all_faces else ''}",
+    ]
+    if "nme_inter_ocular" in result:
+        lines.append(f"NME        {100 * result['nme_inter_ocular']:7.2f} % of the distance between the eyes")
+    lines += source_lines(points, train, test)
+    lines += [""] + [
+        f"{name:28} {'-' if value is None else f'{value:6.3f} px'}"
+        for name, value in result["rmse_per_keypoint"].items()
+    ]
+    lines += results.left_out_line(result["rmse_per_keypoint"])
+    if picture:
+        worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
+        plots.save(plots.faces(test.select(worst), points[worst], count=32), picture)
+        lines.append(f"\nWrote {picture}: the faces with the largest errors.")
+    return "\n".join(lines)
+
+
+def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto") -> str:
+    """Write :func:`facekp.analysis.analyse`'s record of the mean of ``runs`` on their held-out faces; its gist in text.
+
+    The noise of the labels is measured on all faces of ``source``, those that the run did not use among them.
+    """
+    model, record = open_runs(runs, device, to_test=True)
+    everything = data.load(source, progress=True, pixel_offset=model.pixel_offset)
+    train, test = held_out(fitting(model, everything), record)
+    found = analyse(model, train, test, everything)
+    write_json(Path(out), found)
+    noise = found["label_noise"]
+    lines = [f"{model.name} on {len(test)} held-out faces: {found['rmse']:.3f} px; with flip TTA "
+             f"{found['flip_tta']:.3f} px (mean face {found['mean_face_rmse']:.3f} px)."]
+    if found["decoders"]:
+        told = ", ".join(f"{name} {rmse:.3f}" for name, rmse in sorted(found["decoders"].items(), key=lambda d: d[1]))
+        lines.append(f"The same maps read by each decoder: {told} px.")
+    if noise["rmse"] is not None:
+        lines.append(f"Two labels of one image ({noise['groups']} images) scatter by {noise['rmse']:.3f} px.")
+    return "\n".join([*lines, f"Wrote {out}"])
+
+
+def source_lines(points: np.ndarray, train: Faces, test: Faces) -> list[str]:
+    """A line for each of Kaggle's two sources: the RMSE of its faces, and of its own mean face.
+
+    Args:
+        points: (N, K, 2) predictions for ``test``.
+        train, test: faces with Kaggle's points, in one convention or two; the mean faces are ``train``'s.
+
+    Returns:
+        Nothing where the points are not Kaggle's, or where either side lacks one of the sources.
+    """
+    if not conventions.of_kaggle(test.scheme):
+        return []
+    lines = []
+    for source, name in enumerate(("15 points", "4 points")):
+        here = kaggle.sources(test) == source
+        seen, truth = train.keypoints[kaggle.sources(train) == source], test.keypoints[here]
+        if np.isnan(seen).all() or np.isnan(truth).all():
+            return []
+        lines.append(f"{name:10} {metrics.rmse(points[here], truth):7.3f} px on the {here.sum()} faces of that source; "
+                     f"its mean face {metrics.mean_face_rmse(seen, truth):.3f} px")
+    return lines
+
+
+def predict_to_csv(
+    runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
+    flip_tta: bool = False,
+) -> str:
+    """Points for every face of a data set, as a table; what was written, in text. Photos: ``cli.photo_reports``.
+
+    Of a folder the table says which file a line is of, and points are in that file's own pixels, whatever its size:
+    as the folder's ``keypoints.csv`` has them.
+    """
+    plots.check_picture(picture)
+    model, _ = open_runs(runs, device)
+    if (Path(source).expanduser() / "keypoints.csv").is_file():
+        found, files, boxes = folder.read_files(source, model.size, progress=True)
+    else:
+        found, files, boxes = data.load(source, progress=True), [], []
+    faces = fitting(model, found)
+    points, confidence = predict(model, faces, flip_tta=flip_tta)
+    there = np.array([to_photo(p, box, model.size) for p, box in zip(points, boxes, strict=True)]) if files else points
+    there = there + model.pixel_offset  # as the labels of its training data count
+    table = pd.DataFrame(there.reshape(len(points), -1), columns=model.scheme.columns)
+    table.insert(0, "row", faces.rows)
+    if files:
+        table.insert(0, "file", files)
+    if np.isfinite(confidence).any():
+        table["confidence"] = confidence.mean(axis=1)
+    with replacing(out) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.3f")
+    told = f"Wrote {len(table)} line{'s' if len(table) > 1 else ''} to {out}"
+    if picture:
+        plots.save(plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2), picture)
+        told += f" and the picture {picture}"
+    return told + "."
+
+
+def submission(
+    runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto", flip_tta: bool = False
+) -> str:
+    """The competition's file ``RowId,Location`` for the test faces in ``source``; what was written, in text."""
+    model, _ = open_runs(runs, device)
+    test, lookup = kaggle.read_test(source, progress=True), kaggle.read_lookup(source)
+    sources = conventions.sources_of_lookup(lookup, test.rows)
+    points, _ = predict(model, fitting(model, test), flip_tta=flip_tta)
+    if model.scheme.names == conventions.TWO.names:
+        points = conventions.join_conventions(points, sources)
+    kaggle.write_submission(points + np.float32(model.pixel_offset), lookup, out, test.rows)
+    return f"Wrote {len(lookup)} rows to {out}. Upload it on the competition's page, or with the kaggle command."

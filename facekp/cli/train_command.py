@@ -1,0 +1,205 @@
+"""What the commands train and check: data, network and settings, put together."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from facekp import data, plots, results, training
+from facekp.data.conventions import with_conventions
+from facekp.data.faces import Faces
+from facekp.data.folder import subset
+from facekp.errors import InputError
+from facekp.files import clear_partials
+from facekp.models import KeypointModel, check_options, create_model
+from facekp.models.count import features_of_maps
+from facekp.training import TrainConfig
+from facekp.training.checkpoint import finished
+from facekp.training.distributed import Distributed, init_distributed
+
+NO_PAIRS = ("No left/right pairs among the points, so images are flipped and no point is swapped. If some are left "
+            "and right, name them so (left_ear, right_ear), write pairs.csv, or add --set augment.flip=0.")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training to be done.
+
+    Attributes:
+        source: what ``data.load`` takes.
+        model: name of the network; ``options`` and ``head`` are changes to it.
+        config: how to train it.
+        keypoints: which faces, see ``data.folder.subset``.
+        conventions: "one" or "two", see ``data.conventions``.
+        held_out: share of the faces that are kept for testing.
+        pixel_offset: what the labels call the centre of the first pixel, see ``data.load``.
+
+    Raises:
+        InputError: a share that is none, or options that are none of the network's.
+    """
+
+    source: str | Path
+    model: str
+    config: TrainConfig
+    keypoints: str = "15"
+    conventions: str = "one"
+    held_out: float = 0.1
+    options: dict = field(default_factory=dict)
+    head: dict = field(default_factory=dict)
+    pixel_offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 < self.held_out < 1:
+            raise InputError(f"Expected a share of held-out faces between 0 and 1; found {self.held_out!r}. To learn "
+                             "from every face and still be tested on faces not seen, train folds: --folds 5.")
+        if not isinstance(self.options, dict) or not isinstance(self.head, dict):
+            raise InputError("Expected the options of the network and of its head by their names; found "
+                             f"{self.options!r} and {self.head!r}.")
+        check_options(self.model, self.options)
+        if self.options.get("in_channels", 1) != 1:
+            raise InputError(f"Expected in_channels = 1, for grey faces; found {self.options['in_channels']}. The stem "
+                             "of a paper's network, for colour, is there to count its weights.")
+
+    def faces(self) -> Faces:
+        """All faces of the job."""
+        faces = data.load(self.source, progress=True, pixel_offset=self.pixel_offset)
+        return with_conventions(subset(faces, self.keypoints), self.conventions)
+
+    def network(self, faces: Faces) -> KeypointModel:
+        """A fresh network for these faces.
+
+        Raises:
+            InputError: it has fewer features than it shall draw maps.
+        """
+        model = create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.pixel_offset,
+                             **self.options)
+        features, K = features_of_maps(model), len(faces.scheme)
+        if features is not None and features < K:
+            raise InputError(f"Expected a network with at least as many features as the {K} maps that it shall draw of "
+                             f"them; {self.model} has {features} here, and would never draw some of the points. Add "
+                             f"--option channels={8 * -(-K // 8)} (in a plan: options = {{ channels = ... }}).")
+        return model
+
+    def notes(self) -> dict:
+        """How the faces were split, for the record."""
+        split = {"keypoints": self.keypoints, "held_out": self.held_out, "seed": self.config.seed}
+        return {"split": split | ({} if self.conventions == "one" else {"conventions": self.conventions})}
+
+
+def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, tensorboard: bool = False) -> None:
+    """Train, say how it goes, and write the run; or ``folds`` runs.
+
+    Raises:
+        InputError: ``run`` is a file, is finished, or has files in it and ``resume`` was not asked for.
+        Busy: another process trains into ``run``.
+    """
+    clear_partials(run)  # of a killed run: nobody sees them, so the folder counts as empty without them
+    if resume and ((run / "folds.json").is_file() if folds else finished(run)):
+        raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
+    if run.is_file():
+        raise InputError(f"{run}: expected a new or empty folder; found a file. Name another.")
+    if not resume and run.is_dir() and any(run.iterdir()):
+        raise InputError(f"{run}: expected a new or empty folder; found {what_is_in(run)}.")
+    if folds and tensorboard:
+        raise InputError("TensorBoard shows one run at a time: expected --folds or --tensorboard, found both.")
+    device = training.pick_device(job.config.device)
+    distributed = init_distributed(device)
+    try:
+        if folds:
+            train_folds(job, run, folds, distributed)
+        else:
+            train_one(job, run, resume, distributed, tensorboard)
+    finally:
+        if distributed.size > 1:
+            dist.destroy_process_group()
+
+
+def what_is_in(run: Path) -> str:
+    """What a folder holds that is not empty, and what to do then."""
+    if finished(run) or (run / "folds.json").is_file():
+        return "a finished run. Name another"
+    if any((run / name).exists() for name in ("resume.pt", "log.jsonl", "fold-0")):
+        return "a run that is not finished. Add --resume to go on with it, or name another"
+    return "files that are not of a run. Name another"
+
+
+def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tensorboard: bool) -> None:
+    """One model, on all faces but those held out."""
+    faces = job.faces()
+    learn, test = faces.split(job.held_out, job.config.seed)
+    torch.manual_seed(job.config.seed)
+    model = job.network(faces)
+    write = training.tensorboard(run / "tensorboard") if tensorboard and distributed.is_main else None
+    device = training.pick_device(job.config.device)
+    if distributed.is_main:
+        many = f", {distributed.size} processes" if distributed.size > 1 else ""
+        print(f"{job.model} on {len(learn)} faces, tested on {len(test)} others, on {device}{many}", flush=True)
+        if not faces.scheme.pairs and job.config.augment is not None and job.config.augment.flip:
+            print(NO_PAIRS, flush=True)
+
+    def each_epoch(line: dict) -> None:
+        if not sys.stderr.isatty():
+            print(told(line), flush=True)
+        if write:
+            write(line)
+
+    record = training.fit(model, learn, test, job.config, run, resume, on_epoch=each_epoch, notes=job.notes(),
+                          score=results.scores)
+    if distributed.is_main:
+        m = record["metrics"]
+        print(f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
+              f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}",
+              *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
+
+
+def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:
+    """k models, each tested on its own share of the faces."""
+    if distributed.size > 1:
+        raise InputError("Expected folds in a single process; found several of torchrun. Start one fold run per GPU.")
+    faces = job.faces()
+    print(f"{job.model} on {k} folds of {len(faces)} faces, on {training.pick_device(job.config.device)}", flush=True)
+
+    def each_epoch(fold: int, line: dict) -> None:
+        if not sys.stderr.isatty():
+            print(f"fold {fold + 1} of {k}  {told(line)}", flush=True)
+
+    record = training.fit_folds(lambda: job.network(faces), faces, k, job.config, run, notes=job.notes(),
+                                on_epoch=each_epoch, score=results.scores)
+    m = record["metrics"]
+    print(f"RMSE {m['rmse']:.3f} px on all {len(faces)} faces, each predicted by a model that never saw it "
+          f"(folds: {', '.join(f'{r:.3f}' for r in record['rmse_of_folds'])}); the mean face has "
+          f"{m['mean_face_rmse']:.3f} px. Wrote {run}; 'facekp predict' and 'submit' take it as one model.",
+          *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
+
+
+def told(line: dict) -> str:
+    """An epoch in one line, for logs without a progress bar."""
+    return (f"epoch {line['epoch']:4}  loss {line['loss']:8.4f}  val RMSE {line['val_rmse']:7.3f} px  "
+            f"(mean face {line['mean_face_rmse']:.3f})  {line['images_per_second']:6.0f} images/s")
+
+
+def check(job: Job, count: int = 8) -> str:
+    """The verdict of ``training.overfit`` on a few faces, in text."""
+    faces = job.faces()
+    few = faces.select(faces.annotated.any(1)).select(slice(count))
+    torch.manual_seed(job.config.seed)
+    result = training.overfit(job.network(faces), few, job.config)
+    share = result["rmse"] / result["mean_face_rmse"]
+    verdict = ("It can learn: labels, head and loss fit together." if share < 0.3 else
+               "It does not learn them. Suspect the labels, the head, the loss, or a learning rate that is far off.")
+    return (f"{job.model}, {len(result['losses'])} steps on {len(few)} faces: loss {result['losses'][0]:.3f} -> "
+            f"{result['losses'][-1]:.4f}, RMSE {result['rmse']:.3f} px on these same faces (their mean face: "
+            f"{result['mean_face_rmse']:.3f}).\n{verdict}")
+
+
+def find_lr(job: Job, picture: Path) -> str:
+    """The result of ``training.find_lr`` in text; draws ``picture``."""
+    plots.check_picture(picture)
+    faces = job.faces()
+    torch.manual_seed(job.config.seed)
+    found = training.find_lr(job.network(faces), faces, job.config)
+    plots.save(plots.range_test(found), picture)
+    return (f"The loss falls up to a rate of {found['end']:.1e}; a good peak is a third of that, "
+            f"{found['suggestion']:.1e} (--lr). Wrote {picture}")

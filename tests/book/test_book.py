@@ -1,0 +1,140 @@
+"""The notebooks as they are stored: executed, described, agreeing with each other and with the library."""
+
+import importlib.util
+import json
+import pkgutil
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from facekp.show import source
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "book").glob("*.ipynb"))
+EXEMPT = {"nbval-ignore-output", "nbval-skip", "raises-exception"}
+
+
+def code_cells(path: Path) -> list:
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code" and c.source.strip()]
+
+
+def stamp_tool():
+    spec = importlib.util.spec_from_file_location("stamp", ROOT / "book" / "tools" / "stamp.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_are_notebooks_and_each_is_in_the_table_of_contents():
+    toc = (ROOT / "_toc.yml").read_text()
+    assert len(NOTEBOOKS) >= 3
+    assert all(f"book/{n.stem}\n" in toc for n in NOTEBOOKS)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+class TestNotebook:
+    def test_was_run_from_top_to_bottom_without_an_error(self, path):
+        cells = code_cells(path)
+        assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+        outputs = [o for c in cells for o in c.outputs]
+        assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+
+    def test_every_picture_has_an_alternative_text(self, path):
+        for cell in code_cells(path):
+            if any("image/png" in o.get("data", {}) for o in cell.outputs):
+                alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+                assert len(alt) > 40, cell.source
+
+    def test_holds_no_path_of_one_machine(self, path):
+        assert not re.search(r"(?<![\w.])/(home|root|work|tmp|Users|content/[^d])/?[\w.]", path.read_text())
+
+    def test_needs_no_file_beside_it(self, path):
+        """In Colab there is only the installed package: records come from it, not from a folder."""
+        assert "results/" not in "".join(c.source for c in code_cells(path))
+
+    def test_cells_are_short(self, path):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                assert len(cell.source.splitlines()) <= 25, cell.source
+                assert max(map(len, cell.source.splitlines())) <= 108, cell.source  # what a page of the book is wide
+
+    def test_prefers_a_gpu_in_colab_and_installs_without_pins(self, path):
+        notebook = nbformat.read(path, as_version=4)
+        assert notebook.metadata["accelerator"] == "GPU"
+        setup = code_cells(path)[0].source
+        assert setup == code_cells(NOTEBOOKS[0])[0].source
+        assert f"git+{stamp_tool().address()}@" in setup and "==" not in setup
+
+    def test_ends_with_exercises_whose_solutions_run(self, path):
+        text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells)
+        exercises = set(re.findall(r":::\{exercise\}.*\n:label: (\S+)", text))
+        solutions = set(re.findall(r":::\{solution\} (\S+)", text))
+        assert 3 <= len(exercises) <= 5 and exercises == solutions
+        hidden = [c for c in code_cells(path) if "hide-cell" in c.metadata.get("tags", [])]
+        assert len(hidden) == len(exercises)
+
+
+def test_source_that_a_chapter_shows_is_the_librarys_as_it_is():
+    """In a second, what running the notebooks takes minutes to say: which of them to run again after a change."""
+    shown = 0
+    for path in NOTEBOOKS:
+        for data in (o.get("data", {}) for c in code_cells(path) for o in c.outputs):
+            if name := re.fullmatch(r"Source of (facekp[\w.]*)", data.get("text/plain", "")):
+                thing = pkgutil.resolve_name(name[1])
+                thing = getattr(thing, "func", thing)  # of a cached property
+                assert data["text/markdown"] == source(thing)._repr_markdown_(), f"{path.name}: {name[1]}"
+                shown += 1
+    assert shown > 20
+
+
+def test_at_most_fifteen_in_a_hundred_cells_are_exempt_from_comparison():
+    cells = [c for n in NOTEBOOKS for c in code_cells(n)]
+    exempt = [c for c in cells if EXEMPT & set(c.metadata.get("tags", [])) or "# NBVAL_" in c.source]
+    assert len(exempt) <= 0.15 * len(cells)
+
+
+def test_the_address_is_the_same_everywhere():
+    tool = stamp_tool()
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert config["repository"]["url"] == tool.address()
+    assert tool.forms(tool.address())["pages"] == config["html"]["baseurl"]
+    assert tool.stamp(check=True) == []
+
+
+def test_a_new_address_reaches_every_file(tmp_path, monkeypatch):
+    tool = stamp_tool()
+    copies = []
+    for path in [ROOT / "pyproject.toml", *tool.files()]:
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(path.read_text())
+        copies.append(copy)
+    old = tool.address()
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    copies[0].write_text(copies[0].read_text().replace(old, "https://github.com/somebody/else"))
+    assert "_config.yml" in tool.stamp()
+    assert [c.name for c in copies if old.removeprefix("https://") in c.read_text()] == []
+    assert "somebody.github.io/else/" in (tmp_path / "_config.yml").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "book" / "results").glob("real-*.json")), ids=lambda p: p.stem)
+def test_a_record_is_whole(path):
+    record = json.loads(path.read_text())
+    assert record["format"] == 1 and len(record["curve"]) == record["config"]["epochs"]
+    assert record["metrics"]["rmse"] == pytest.approx(record["curve"][-1]["val_rmse"], abs=1e-3)
+    assert record["metrics"]["mean_face_rmse"] == record["curve"][0]["mean_face_rmse"]
+    assert {"fingerprint", "faces"} <= record["data"]["train"].keys() and record["environment"]["torch"]
+
+
+def test_the_readme_shows_the_recorded_figures():
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "book" / "tools" / "tables.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    readme = (ROOT / "README.md").read_text()
+    assert tables.filled(readme) == readme
+    assert all(text() in readme for text in (tables.reader, tables.results, tables.speed, tables.demo))
+    test, book = json.loads((ROOT / "book" / "results" / "first-day.json").read_text())["seconds"].values()
+    assert f"`make test` {test / 60:.0f} minutes" in readme and f"\n`make book` {book / 60:.0f} minutes" in readme

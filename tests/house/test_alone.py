@@ -1,0 +1,134 @@
+"""The training loop stands alone: what it imports, what a step passes through, and that earlier files stay good."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, field, fields, make_dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from blobs import blob_faces
+
+from facekp.augment import PRESETS, Augment
+from facekp.errors import InputError
+from facekp.models import MODELS, create_model, load_model
+from facekp.training import TrainConfig, config, fit, loop
+from facekp.training.checkpoint import Checkpointer
+from facekp.training.folds import check_fold
+from facekp.training.loader import Loader
+from facekp.training.recipes import recipe
+
+CONFIG = TrainConfig(epochs=2, batch_size=8, device="cpu")
+
+
+def modules_after(code: str) -> set[str]:
+    """The names of all modules that a fresh Python has after ``code``."""
+    done = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True,
+                          text=True, check=True)
+    return set(done.stdout.split())
+
+
+def small():
+    torch.manual_seed(0)
+    return create_model("hourglass-s", channels=16, depth=2)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Faces, and the folder of a finished run on them."""
+    faces, folder = blob_faces(20).split(0.2), tmp_path_factory.mktemp("run")
+    fit(small(), *faces, CONFIG, folder, progress=False)
+    return faces, folder
+
+
+def test_training_imports_few_modules_and_none_that_knows_kaggle_zips_or_reports():
+    ours = {name for name in modules_after("import facekp.training") if name.split(".")[0] == "facekp"}
+    assert len(ours) <= 25
+    rooms = {".".join(name.split(".")[1:2]) for name in ours} - {""}
+    assert rooms == {"augment", "data", "errors", "files", "keypoints", "metrics", "models", "predict", "show",
+                     "training"}
+    assert {name for name in ours if name.startswith("facekp.data.")} <= {"facekp.data.faces", "facekp.data.npz"}
+
+
+def test_a_network_that_needs_no_torchvision_does_not_import_it():
+    code = "import facekp.training, facekp.predict; from facekp.models import create_model; create_model('hourglass-s')"
+    theirs = modules_after("import torch, numpy, pandas, safetensors.torch")
+    new = modules_after(code) - theirs
+    assert not {"torchvision", "torchvision.models", "torch._dynamo", "matplotlib"} & new
+    assert {name for name in new if name.startswith("facekp.models.")} == {
+        "facekp.models.model", "facekp.models.stored", "facekp.models.hourglass"}
+
+
+def test_a_training_step_passes_through_eight_files():
+    faces, files = blob_faces(8), set()
+    run = loop.start(create_model("hourglass-s", faces.scheme), CONFIG, len(faces))
+    images, points = next(Loader(faces, torch.device("cpu")).batches([torch.arange(8)]))
+    loop.train_step(run, images, points, CONFIG)  # what is imported in it is imported now
+
+    def entered(frame, event, _):
+        if event == "call" and frame.f_globals.get("__name__", "").startswith("facekp."):
+            files.add(frame.f_code.co_filename)
+
+    sys.setprofile(entered)
+    try:
+        loop.train_step(run, images, points, CONFIG)
+    finally:
+        sys.setprofile(None)
+    assert 4 <= len(files) <= 8, files
+
+
+def test_a_network_can_be_added_as_a_plain_function(monkeypatch):
+    def thin(num_keypoints, size=96, channels=8):
+        return MODELS["cnn3"](num_keypoints, size=size, channels=channels)
+
+    monkeypatch.setitem(MODELS, "thin", thin)
+    assert create_model("thin", channels=4).options == {"channels": 4}
+    with pytest.raises(InputError, match=r"does not have: 'depth'\. Known: channels"):
+        create_model("thin", depth=3)
+
+
+def test_each_preset_names_every_field_of_the_augmentation():
+    source = Path(sys.modules["facekp.augment"].__file__).read_text()
+    presets = source[source.index("PRESETS:") : source.index("def augment(")]
+    count = sum(preset is not None for preset in PRESETS.values())
+    for f in fields(Augment):
+        assert presets.count(f"{f.name}=") == count, f.name
+
+
+# ---- settings that come and go --------------------------------------------------------------------
+
+
+def test_a_setting_that_is_gone_is_passed_over_in_files_and_refused_with_a_line_when_asked_for(run):
+    (learn, test), folder = run
+    old = asdict(CONFIG) | {"compile": False, "feed": "auto"}
+    record = json.loads((folder / "record.json").read_text())
+    assert config.completed(old) == config.completed(record["config"]) == record["config"]
+    (folder / "record.json").write_text(json.dumps(record | {"config": json.loads(json.dumps(old))}))
+    check_fold(folder, learn, test, CONFIG)
+    assert recipe("cnn3", compile=False, feed="auto") == recipe("cnn3")
+    with pytest.raises(InputError, match=r"no longer has the setting compile: .* Leave it out"):
+        recipe("cnn3", compile=True)
+
+
+def test_a_new_setting_leaves_earlier_runs_readable(run, tmp_path, monkeypatch):
+    """As a later version would have it: a further field in TrainConfig, and one in Augment."""
+    (learn, test), folder = run
+    before = json.loads(json.dumps({"config": asdict(CONFIG)}))
+    wider = make_dataclass("Augment", [("fog", float, 0.25)], bases=(Augment,), frozen=True)
+    views = ("augment", Augment | None, field(default_factory=wider))
+    later = make_dataclass("TrainConfig", [("patience", int, 3), views], bases=(TrainConfig,), frozen=True)
+    monkeypatch.setattr(config, "Augment", wider)
+    monkeypatch.setattr(config, "TrainConfig", later)
+    now = later(epochs=2, batch_size=8, device="cpu")
+    assert config.completed(before["config"]) == json.loads(json.dumps(asdict(now)))
+    check_fold(folder, learn, test, now)
+    with pytest.raises(InputError, match="another config"):
+        check_fold(folder, learn, test, later(epochs=2, batch_size=8, device="cpu", patience=4))
+    load_model(folder / "model.safetensors")
+
+    begun = loop.start(small(), CONFIG, len(learn))
+    Checkpointer(tmp_path, before, 0.0).save(begun)
+    Checkpointer(tmp_path, {"config": asdict(now)}, 0.0).load(begun, len(learn))
+    with pytest.raises(InputError, match=r"another config \(patience: 3 then, 4 now\)"):
+        Checkpointer(tmp_path, {"config": asdict(now) | {"patience": 4}}, 0.0).load(begun, len(learn))
