@@ -129,7 +129,7 @@ def comparable(named: dict[str, list[dict]]) -> dict[str, list[dict]]:
     return dict(sorted(kept.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
 
 
-def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
+def frame(folder: str | Path, names: list[str] | None = None, order: list[str] | None = None) -> pd.DataFrame:
     """A line per name, best first: means over the seeds that all lines share, with their standard deviation.
 
     "median face" is the RMSE of the middle one of the held-out faces, which no single face moves.
@@ -137,21 +137,24 @@ def frame(folder: str | Path, names: list[str] | None = None) -> pd.DataFrame:
     Args:
         folder: of records.
         names: which runs; those without a record are left out. Default: all.
+        order: of the lines, instead of best first.
     """
     named = {name: runs for name, runs in records(folder).items() if names is None or name in names}
     lines = []
-    for name, runs in comparable(named).items():
+    shown = comparable(named)
+    for name in [n for n in order if n in shown] if order else shown:
+        runs = shown[name]
         rmse = np.array([r["metrics"]["rmse"] for r in runs])
-        share = np.mean([r["metrics"]["rmse"] / r["metrics"]["mean_face_rmse"] for r in runs])
+        fraction = np.mean([r["metrics"]["rmse"] / r["metrics"]["mean_face_rmse"] for r in runs])
         nme = np.mean([r["metrics"].get("nme_inter_ocular", np.nan) for r in runs])
         middle = np.mean([np.median(r["face_rmse"]) for r in runs])
         spread = f" ± {rmse.std(ddof=1):.3f}" if len(rmse) > 1 else ""
-        weights = "" if name == "mean face" else f"{runs[0]['parameters'] / 1e6:.2f} M"  # it has none that learn
-        lines.append({"network": name, "weights": weights, "RMSE (px)": f"{rmse.mean():.3f}{spread}",
-                      "of the mean face": f"{share:.2f}", "median face (px)": f"{middle:.2f}",
+        parameters = "" if name == "mean face" else f"{runs[0]['parameters'] / 1e6:.2f} M"  # it has none that learn
+        lines.append({"network": name, "parameters": parameters, "RMSE (px)": f"{rmse.mean():.3f}{spread}",
+                      "of the mean face": f"{fraction:.2f}", "median face (px)": f"{middle:.2f}",
                       "NME": f"{100 * nme:.1f} %",
                       "epochs": str(runs[0].get("config", {}).get("epochs", "")), "seeds": str(len(rmse))})
-    columns = ["network", "weights", "RMSE (px)", "of the mean face", "median face (px)", "NME", "epochs", "seeds"]
+    columns = ["network", "parameters", "RMSE (px)", "of the mean face", "median face (px)", "NME", "epochs", "seeds"]
     return pd.DataFrame(lines, columns=columns).set_index("network")
 
 

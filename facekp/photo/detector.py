@@ -3,11 +3,12 @@
 A cascade is old, small and quick, and it comes with OpenCV: nothing is downloaded. It finds faces that look at the
 camera and stand upright; turned, tilted or hidden ones it misses, and now and then it takes a curtain for a face.
 
-*From its box to our square.* The cascade has its own idea of how much of a face a box holds. On 100 synthetic
-heads before synthetic backgrounds (``tests/unit/photo/test_photo_detector.py`` measures it again) the eyes are
+*From its box to our square.* The cascade has its own idea of how much of a face a box holds. On 100 synthetic heads
+before synthetic backgrounds (``tests/unit/photo/test_photo_detector.py`` measures it again) the eyes are
 :data:`BOX_EYES_APART` = 0.385 of the box's side apart (one head like another within 0.03), the point between them is
-:data:`BOX_EYES_DOWN` = 0.396 of it below the upper edge. In the square that a network wants these are 0.380 and 0.391 (:mod:`facekp.images`). So the
-square's side is 0.385 / 0.380 = 1.01 of the box's, and its upper edge is moved so that the eyes come to lie right.
+:data:`BOX_EYES_DOWN` = 0.396 of it below the upper edge. In the square that a network wants these are 0.380 and 0.391
+(:mod:`facekp.images`). So the square's side is 0.385 / 0.380 = 1.01 of the box's, and its upper edge is moved so that
+the eyes come to lie right.
 """
 
 import numpy as np

@@ -19,8 +19,12 @@ def epochs_for(seconds: float, model: KeypointModel, train: Faces, config: Train
     A copy of the model tells, in pairs of steps: one pair to warm up, then the fastest of three (other
     programs can only slow a step down). The model itself stays as it is.
     """
-    step = seconds_per_step(model, train, config, pairs=3)
-    return int(seconds / (step * (len(train) // min(config.batch_size, len(train)))))
+    return int(seconds / seconds_per_epoch(model, train, config, pairs=3))
+
+
+def seconds_per_epoch(model: KeypointModel, train: Faces, config: TrainConfig, pairs: int = 1) -> float:
+    """How long the training steps of one epoch take here, measured on a few of them."""
+    return seconds_per_step(model, train, config, pairs) * (len(train) // min(config.batch_size, len(train)))
 
 
 def quickest_threads(model: KeypointModel, train: Faces, config: TrainConfig) -> int:
