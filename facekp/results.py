@@ -158,9 +158,9 @@ def frame(folder: str | Path, names: list[str] | None = None, order: list[str] |
     return pd.DataFrame(lines, columns=columns).set_index("network")
 
 
-def table(folder: str | Path) -> str:
+def table(folder: str | Path, names: list[str] | None = None) -> str:
     """The lines of :func:`frame` as Markdown."""
-    rows = frame(folder).reset_index()
+    rows = frame(folder, names).reset_index()
     lines = [list(rows.columns), *rows.to_numpy().tolist()]
     text = [f"| {' | '.join(cells)} |" for cells in lines]
     return "\n".join([text[0], "|---" * len(rows.columns) + "|", *text[1:]])

@@ -158,7 +158,10 @@ def sample() -> Faces:
 
 
 def write_sample(folder: str | Path, n: int = SAMPLE_SIZE, seed: int = SAMPLE_SEED) -> Faces:
-    """Draw ``n`` Kaggle-shaped faces into ``folder``: ``faces.png`` (16 to a row), ``labels.csv``, ``sample.json``."""
+    """Draw ``n`` Kaggle-shaped faces into ``folder`` (``faces.png``, 16 to a row, ``labels.csv``, ``sample.json``), and
+    six people in one photo, ``scene.jpg``."""
+    from facekp.synthetic.group import group  # it imports from here
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     faces = generate(n, seed, kaggle_shaped=True)
@@ -172,6 +175,8 @@ def write_sample(folder: str | Path, n: int = SAMPLE_SIZE, seed: int = SAMPLE_SE
     with replacing(folder / "labels.csv") as temporary:
         table = pd.DataFrame(faces.keypoints.reshape(n, -1), columns=KAGGLE.columns)
         table.to_csv(temporary, index=False, float_format="%.3f", lineterminator="\n")
+    with replacing(folder / "scene.jpg") as temporary:
+        Image.fromarray(group(2, 3, seed=5, enlarge=3)[0]).save(temporary, format="JPEG", quality=90)
     write_json(folder / "sample.json", {"faces": n, "seed": seed, "licence": "CC0-1.0",
                                         "made by": f"python -m facekp.synthetic FOLDER --n {n} --seed {seed}"})
     return faces

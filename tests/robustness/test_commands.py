@@ -84,6 +84,7 @@ def stand_ins(tmp_path_factory) -> Path:
         Image.fromarray(faces.images[0]).save(folder / name)
     for name in ("party.jpg", "scene.png"):
         Image.fromarray(group(1, 2, seed=1)[0]).save(folder / name)
+    shutil.copytree(ROOT / "data" / "sample", folder / "data" / "sample")
     (folder / "photos").mkdir()
     shutil.copy(folder / "party.jpg", folder / "photos")
     (folder / "my-animals" / "images").mkdir(parents=True)
@@ -233,10 +234,10 @@ def test_no_command_is_of_an_unknown_kind():
 
 
 @pytest.mark.tried("Python snippets of the README", "running them one after the other", "none raises")
-def test_the_snippets_of_the_readme_run(day, monkeypatch):
+def test_the_snippets_of_the_readme_and_of_the_command_reference_run(day, monkeypatch):
     monkeypatch.setattr(matplotlib.pyplot, "show", lambda: None)
     names: dict = {}
-    snippets = shown.snippets("README.md")
+    snippets = [*shown.snippets("README.md"), *shown.snippets("book/commands.md")]
     assert len(snippets) == 2
     for snippet in snippets:
         exec(snippet.replace("epochs=10", "epochs=1"), names)
