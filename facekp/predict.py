@@ -1,10 +1,12 @@
 """From images to keypoints with a trained model."""
 
+from typing import overload
+
 import numpy as np
 import torch
 
 from facekp.data.faces import Faces
-from facekp.errors import InputError
+from facekp.errors import InputError, listed
 from facekp.models import KeypointModel
 from facekp.models.model import to_float
 
@@ -27,10 +29,42 @@ def check_fit(model: KeypointModel, faces: Faces) -> None:
         raise InputError(f"The model takes images of {model.size}x{model.size}; the data has {faces.images.shape[1:]}.")
 
 
+def check_calibrated(model: KeypointModel, coverage: float, flip_tta: bool = False) -> None:
+    """Raise InputError unless ``model`` was calibrated for predictions of this kind, and for such a ``coverage``."""
+    if model.calibration is None:
+        raise InputError(f"Expected a calibrated model for a coverage of {coverage}; found {model.name} without a "
+                         "calibration, or with one of other weights. Make it from faces that the model did not learn "
+                         "from: 'facekp calibrate RUN DATA', or model.calibration = calibrate(model, faces).")
+    if model.calibration.names != model.scheme.names:
+        raise InputError(f"Expected a calibration of the model's points, {listed(list(model.scheme.names))}; found one of "
+                         f"{listed(list(model.calibration.names))}. Calibrate again.")
+    if model.calibration.flip_tta != flip_tta:
+        asked, found = ("with", "without") if flip_tta else ("without", "with")
+        raise InputError(f"Expected a calibration {asked} flip TTA, as these predictions are; found one {found} it. "
+                         "Calibrate again, or change that option.")
+    model.calibration.limits(coverage)
+
+
+@overload
+def predict(
+    model: KeypointModel, faces: Faces | np.ndarray, batch_size: int | None = None, flip_tta: bool = False,
+    coverage: None = None,
+) -> tuple[np.ndarray, np.ndarray]: ...
+@overload
+def predict(
+    model: KeypointModel, faces: Faces | np.ndarray, batch_size: int | None = None, flip_tta: bool = False, *,
+    coverage: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
+@overload
+def predict(
+    model: KeypointModel, faces: Faces | np.ndarray, batch_size: int | None = None, flip_tta: bool = False, *,
+    coverage: float | None,
+) -> tuple[np.ndarray, ...]: ...
 @torch.inference_mode()
 def predict(
     model: KeypointModel, faces: Faces | np.ndarray, batch_size: int | None = None, flip_tta: bool = False,
-) -> tuple[np.ndarray, np.ndarray]:
+    coverage: float | None = None,
+) -> tuple[np.ndarray, ...]:
     """The keypoints of each face, on the device where the model is.
 
     Args:
@@ -40,17 +74,22 @@ def predict(
             CPU 32 (measured for hourglass-s on two cores: 256 at a time is half as fast).
         flip_tta: test-time augmentation: predict the horizontally flipped image too, and take the mean
             (:func:`facekp.models.flip.flip_tta`): twice the time.
+        coverage: 0.9 asks for radii that contain 90 % of the true points, of each keypoint, on faces like those that
+            the model was calibrated on (:mod:`facekp.calibration`).
 
     Returns:
         points (N, K, 2) float32 in pixels, (0, 0) being the centre of the first one, and confidence (N, K): see the
-        model's head.
+        model's head. With ``coverage`` also radius (N, K) float32 in pixels.
 
     Raises:
-        InputError: images of another shape or type.
+        InputError: images of another shape or type; a coverage that is not between 0 and 1, or a model that was not
+            calibrated.
     """
     images = faces.images if isinstance(faces, Faces) else faces
     if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1:] != (model.size, model.size):
         raise InputError(f"Expected images (N, {model.size}, {model.size}) uint8; found {images.shape} {images.dtype}.")
+    if coverage is not None:
+        check_calibrated(model, coverage, flip_tta)
     from facekp.models.flip import flip_tta as flip  # only when asked: a training step needs no flip
 
     device = next(model.parameters()).device
@@ -65,4 +104,6 @@ def predict(
         p, c = flip(model, batch) if flip_tta else model.head.decode(model(batch))
         points[rows], confidence[rows] = p.cpu(), c.cpu()
     model.train(was_training)
-    return points, confidence
+    if coverage is None:
+        return points, confidence
+    return points, confidence, model.calibration.radius(confidence, coverage)

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from facekp import data, metrics
+from facekp.calibration import load_calibration, save_calibration
 from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.models import KeypointModel, load_model, stored
@@ -24,7 +25,7 @@ RESEARCH = "research and teaching only"  # weights that learnt from photographs 
 
 def names() -> list[str]:
     """What :func:`load_pretrained` knows."""
-    return sorted(p.stem for p in FOLDER.glob("*.json"))
+    return sorted(p.stem for p in FOLDER.glob("*.safetensors"))
 
 
 def card(name: str) -> dict:
@@ -56,7 +57,7 @@ def terms(runs: list[str | Path]) -> list[str]:
 
 
 def load_pretrained(name: str = "hourglass-s", device: str | torch.device = "cpu") -> KeypointModel:
-    """A trained model, ready to use; nothing is downloaded.
+    """A trained model, ready to use and calibrated on faces that it did not learn from; nothing is downloaded.
 
     Mind the card's ``licence``: weights that learnt from photographs are for research and teaching only.
 
@@ -68,7 +69,9 @@ def load_pretrained(name: str = "hourglass-s", device: str | torch.device = "cpu
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
         raise InputError(f"{path}: these are not the weights that the card describes (SHA-256 {expected[:16]}...). "
                          "Install facekp again.")
-    return load_model(path, device)
+    model = load_model(path, device)
+    model.calibration = load_calibration(path)
+    return model
 
 
 def rmse_on_sample(model: KeypointModel) -> float:
@@ -79,7 +82,7 @@ def rmse_on_sample(model: KeypointModel) -> float:
 
 
 def ship(run: str | Path, name: str, licence: str, source: str, command: str, folder: str | Path = FOLDER) -> dict:
-    """Make weights and card ``name`` from a finished run, in numbers of sixteen bits; the card.
+    """Make weights and card ``name`` from a finished run, in numbers of sixteen bits, with its calibration; the card.
 
     Args:
         run: a folder that ``facekp train`` wrote.
@@ -97,6 +100,9 @@ def ship(run: str | Path, name: str, licence: str, source: str, command: str, fo
     record = read_record(run / "record.json", "parameters", "seed", "metrics.rmse", "metrics.mean_face_rmse")
     halves = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     path = stored.write(folder / f"{name}.safetensors", halves, model.config())
+    calibration = load_calibration(run / "model.safetensors")
+    if calibration is not None:
+        save_calibration(calibration, path)
     m = record["metrics"]
     out = {
         "name": name, "model": model.config()["model"], "parameters": record["parameters"], "licence": licence,

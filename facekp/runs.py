@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from facekp.calibration import load_calibration
 from facekp.data import conventions, folder
 from facekp.data.faces import Faces
 from facekp.errors import InputError
@@ -14,7 +15,8 @@ from facekp.training.folds import Ensemble, load_ensemble
 
 
 def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict]:
-    """The model of a run folder (or a ``.safetensors`` file) and its record ({} where there is none).
+    """The model of a run folder (or a ``.safetensors`` file), calibrated if a calibration of its weights is beside it,
+    and its record ({} where there is none).
 
     A folder of folds is one model, the mean of its models, and its record is ``folds.json``. "pretrained:NAME", or
     NAME alone where no file is called so, is a model that ships with the library.
@@ -24,11 +26,18 @@ def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict
     run = Path(run)
     if (run / "fold-0").is_dir():
         return load_ensemble(run, pick_device(device)), read_record(run / "folds.json")
-    file = run / "model.safetensors" if run.is_dir() else run
+    file = weights_of(run)
     if not file.is_file() and (run / "resume.pt").is_file():
         raise InputError(f"{run}: this training is not finished, so there are no weights yet. The command that began "
                          "it, with --resume, goes on.")
-    return load_model(file, pick_device(device)), read_record(file.with_name("record.json"))
+    model = load_model(file, pick_device(device))
+    model.calibration = load_calibration(file)
+    return model, read_record(file.with_name("record.json"))
+
+
+def weights_of(run: str | Path) -> Path:
+    """The file with the weights of a run folder; or ``run`` itself, if it is a file."""
+    return Path(run) / "model.safetensors" if Path(run).is_dir() else Path(run)
 
 
 def open_runs(runs: list[str | Path], device: str = "auto", to_test: bool = False) -> tuple[KeypointModel, dict]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facekp.cli.arguments import Device, FlipTTA, Others, RunFolder, Source
+from facekp.cli.arguments import Coverage, Device, FlipTTA, Others, RunFolder, Source
 
 
 def evaluate(
@@ -22,6 +22,23 @@ def evaluate(
     from facekp.cli import reports
 
     print(reports.report([run, *(others or [])], data, all_faces, picture, device, flip_tta))
+
+
+def calibrate(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="What 'facekp train' wrote, or a .safetensors file.")
+    ],
+    data: Source,
+    all_faces: Annotated[
+        bool, typer.Option("--all", help="Use all faces, none of which the run learnt from.")
+    ] = False,
+    flip_tta: FlipTTA = False,
+    device: Device = "auto",
+) -> None:
+    """Learn from held-out faces how far off a network is, so that 'predict --coverage 0.9' can give radii."""
+    from facekp.cli import reports
+
+    print(reports.calibration(run, data, all_faces, flip_tta, device))
 
 
 def predict(
@@ -46,6 +63,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print the photo's faces as JSON.")] = False,
     others: Others = None,
     flip_tta: FlipTTA = False,
+    coverage: Coverage = None,
     device: Device = "auto",
 ) -> None:
     """Find the keypoints in a photo, in every photo of a folder, or in every face of a data set.
@@ -58,7 +76,7 @@ def predict(
 
     runs: list[str | Path] = [run, *(others or [])]
     boxes = photo_reports.where(box or [], look)
-    text, notes = photo_reports.answer(runs, source, out, picture, boxes, as_json, device, flip_tta)
+    text, notes = photo_reports.answer(runs, source, out, picture, boxes, as_json, device, flip_tta, coverage)
     for note in (*notes, *pretrained.terms(runs)):
         print(note, file=sys.stderr)
     print(text)

@@ -38,6 +38,11 @@ Others = Annotated[
 FlipTTA = Annotated[
     bool, typer.Option("--flip-tta", help="Predict the flipped image too and take the mean: twice the time.")
 ]
+Coverage = Annotated[
+    float | None,
+    typer.Option(help="0.9 adds a radius for each point: on faces like those that the run was calibrated on "
+                      "(facekp calibrate), it contains 90 % of the true points."),
+]
 Model = Annotated[str, typer.Option(help="A name from 'facekp models'.")]
 Options = Annotated[list[str] | None, typer.Option("--option", help="A network option: stacks=2. May be repeated.")]
 HeadOptions = Annotated[list[str] | None, typer.Option("--head", help="A head option: sigma=2. May be repeated.")]

@@ -14,6 +14,7 @@ from facekp.errors import InputError, listed
 from facekp.files import check_new, check_table, replacing
 from facekp.images import ENDINGS, Box, read
 from facekp.photo.face_result import FaceResult, predict_photo
+from facekp.predict import check_calibrated
 from facekp.runs import open_runs
 from facekp.show import bar
 
@@ -48,6 +49,7 @@ def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
 def answer(
     runs: list[str | Path], source: str | Path, out: Path | None = None, picture: Path | None = None,
     boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", flip_tta: bool = False,
+    coverage: float | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """What ``facekp predict`` answers: for a photo, a folder of photos, or a data set.
 
@@ -58,19 +60,20 @@ def answer(
     check_new(picture, source)
     several = bool(pictures(source))
     if not several and (boxes or as_json or is_photo(source)):
-        return photo_report(runs, source, out, picture, boxes, as_json, device, flip_tta)
+        return photo_report(runs, source, out, picture, boxes, as_json, device, flip_tta, coverage)
     if several and (as_json or picture is not None):
         raise InputError(f"{source}: expected one photo with --json or --out; found a folder. Name OUT.csv instead.")
     if out is None:
         raise InputError("Expected OUT.csv, a file to write the points of all faces to; found none. Name one.")
     if several:
-        return folder_report(runs, source, out, boxes, device, flip_tta)
-    return predict_to_csv(runs, source, out, picture, device, flip_tta), ()
+        return folder_report(runs, source, out, boxes, device, flip_tta, coverage)
+    return predict_to_csv(runs, source, out, picture, device, flip_tta, coverage), ()
 
 
 def photo_report(
     runs: list[str | Path], source: str | Path, out: Path | None = None, picture: Path | None = None,
     boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", flip_tta: bool = False,
+    coverage: float | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """Find the faces' points, and write what is asked for.
 
@@ -83,6 +86,7 @@ def photo_report(
         as_json: answer in JSON, a list with one entry per face.
         device: for the models.
         flip_tta: predict the flipped images too, and take the mean.
+        coverage: also give radii that contain this fraction of the true points.
 
     Returns:
         The answer in text, and notes on how the picture was read.
@@ -93,7 +97,7 @@ def photo_report(
     plots.check_picture(picture)
     photo = read(source)
     model, _ = open_runs(runs, device)
-    faces = predict_photo(model, photo, boxes, flip_tta)
+    faces = predict_photo(model, photo, boxes, flip_tta, coverage)
     if not faces:
         raise InputError(f"{source}: {NO_FACE}")
     told = []
@@ -111,12 +115,12 @@ def photo_report(
 
 def folder_report(
     runs: list[str | Path], source: str | Path, out: Path, boxes: str | list[Box] | None = None, device: str = "auto",
-    flip_tta: bool = False,
+    flip_tta: bool = False, coverage: float | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """Find the points of the faces in every picture of a folder, and write them as one table.
 
     Args:
-        runs, boxes, device, flip_tta: see :func:`photo_report`.
+        runs, boxes, device, flip_tta, coverage: see :func:`photo_report`.
         source: the folder; see :func:`pictures`.
         out: the table to write, one line per face.
 
@@ -127,6 +131,8 @@ def folder_report(
         InputError: a picture that cannot be read, which the message names; or no face was found in any.
     """
     model, _ = open_runs(runs, device)
+    if coverage is not None:
+        check_calibrated(model, coverage, flip_tta)
     photos, tables = pictures(source), []
     notes: list[str] = []
     without: list[str] = []
@@ -134,7 +140,7 @@ def folder_report(
         photo = read(path)
         notes += photo.notes
         try:
-            faces = predict_photo(model, photo, boxes, flip_tta)
+            faces = predict_photo(model, photo, boxes, flip_tta, coverage)
         except InputError as e:
             raise InputError(f"{path}: {e}") from None
         if faces:
@@ -157,12 +163,15 @@ def write_table(tables: list[pd.DataFrame], out: str | Path) -> None:
 
 
 def table(faces: list[FaceResult], name: str) -> pd.DataFrame:
-    """One line per face: file, x and y of each point, the mean confidence where there is one, the square looked at."""
+    """One line per face: file, x and y of each point, the mean confidence and each radius where there are any, the
+    square looked at."""
     frame = pd.DataFrame([face.points.ravel() for face in faces], columns=faces[0].scheme.columns)
     frame.insert(0, "file", name)
     confidence = np.array([face.confidence for face in faces])
     if np.isfinite(confidence).any():
         frame["confidence"] = confidence.mean(axis=1)
+    if faces[0].radius is not None:
+        frame[[f"{name}_radius" for name in faces[0].scheme.names]] = np.array([face.radius for face in faces])
     boxes = np.array([face.box.as_tuple() for face in faces])
     return frame.assign(box_x=boxes[:, 0], box_y=boxes[:, 1], box_side=boxes[:, 2])
 
@@ -173,6 +182,8 @@ def listing(faces: list[FaceResult]) -> str:
     for i, face in enumerate(faces, 1):
         x, y, side, _ = face.box.as_tuple()
         lines.append(f"face {i}: a square of {side:.1f} pixels, its corner at {x:.1f}, {y:.1f}")
-        lines += [f"  {name:26} {px:9.2f} {py:9.2f}" + (f"   confidence {c:.2f}" if np.isfinite(c) else "")
-                  for name, (px, py), c in zip(face.scheme.names, face.points, face.confidence, strict=True)]
+        radii = [""] * len(face.points) if face.radius is None else [f"   radius {r:.2f}" for r in face.radius]
+        each = zip(face.scheme.names, face.points, face.confidence, radii, strict=True)
+        lines += [f"  {name:26} {px:9.2f} {py:9.2f}" + (f"   confidence {c:.2f}" if np.isfinite(c) else "") + radius
+                  for name, (px, py), c, radius in each]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What ``facekp evaluate``, ``predict``, ``submit`` and ``results analyse`` write and say."""
+"""What ``facekp evaluate``, ``calibrate``, ``predict``, ``submit`` and ``results analyse`` write and say."""
 
 from pathlib import Path
 
@@ -7,13 +7,15 @@ import pandas as pd
 
 from facekp import data, metrics, plots, results
 from facekp.analysis import analyse
+from facekp.calibration import calibrate, save_calibration
 from facekp.data import conventions, folder, kaggle
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import replacing, write_json
 from facekp.images import to_photo
-from facekp.predict import predict
-from facekp.runs import fitting, held_out, open_runs
+from facekp.predict import check_calibrated, predict
+from facekp.pretrained import shipped
+from facekp.runs import fitting, held_out, open_run, open_runs, weights_of
 
 
 def report(
@@ -93,23 +95,53 @@ def source_lines(points: np.ndarray, train: Faces, test: Faces) -> list[str]:
     return lines
 
 
+def calibration(
+    run: str | Path, source: str | Path, all_faces: bool = False, flip_tta: bool = False, device: str = "auto",
+) -> str:
+    """Calibrate a run on its held-out faces, or on all faces of ``source``, and write the file beside its weights.
+
+    Raises:
+        InputError: shipped weights, which are calibrated, or folds: no face is held out by all of their models.
+    """
+    if shipped(run) is not None or (Path(run) / "fold-0").is_dir():
+        what = "shipped weights, which are calibrated already" if shipped(run) else "the models of several folds"
+        raise InputError(f"{run}: expected one run of 'facekp train', or a .safetensors file; found {what}.")
+    model, record = open_run(run, device)
+    faces = fitting(model, data.load(source, progress=True, pixel_offset=model.pixel_offset))
+    test = faces if all_faces else held_out(faces, record)[1]
+    found = calibrate(model, test, flip_tta)
+    _, confidence = predict(model, test, flip_tta=flip_tta)
+    lines = [f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
+             "coverage   mean radius"]
+    for coverage in (0.5, 0.8, 0.9, 0.95):
+        try:
+            lines.append(f"{coverage:7.0%} {found.radius(confidence, coverage).mean():11.2f} px")
+        except InputError:
+            lines.append(f"{coverage:7.0%}  too few faces")
+    path = save_calibration(found, weights_of(run))
+    return "\n".join([*lines, f"Wrote {path}. Next: facekp predict {run} INPUT --coverage 0.9"
+                              f"{' --flip-tta' if flip_tta else ''}"])
+
+
 def predict_to_csv(
     runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
-    flip_tta: bool = False,
+    flip_tta: bool = False, coverage: float | None = None,
 ) -> str:
     """Points for every face of a data set, as a table; what was written, in text. Photos: ``cli.photo_reports``.
 
     Of a folder the table says which file a line is of, and points are in that file's own pixels, whatever its size:
-    as the folder's ``keypoints.csv`` has them.
+    as the folder's ``keypoints.csv`` has them. With ``coverage`` there is a radius for each point, in the same pixels.
     """
     plots.check_picture(picture)
     model, _ = open_runs(runs, device)
+    if coverage is not None:
+        check_calibrated(model, coverage, flip_tta)
     if (Path(source).expanduser() / "keypoints.csv").is_file():
         found, files, boxes = folder.read_files(source, model.size, progress=True)
     else:
         found, files, boxes = data.load(source, progress=True), [], []
     faces = fitting(model, found)
-    points, confidence = predict(model, faces, flip_tta=flip_tta)
+    points, confidence, *radius = predict(model, faces, flip_tta=flip_tta, coverage=coverage)
     there = np.array([to_photo(p, box, model.size) for p, box in zip(points, boxes, strict=True)]) if files else points
     there = there + model.pixel_offset  # as the labels of its training data count
     table = pd.DataFrame(there.reshape(len(points), -1), columns=model.scheme.columns)
@@ -118,6 +150,9 @@ def predict_to_csv(
         table.insert(0, "file", files)
     if np.isfinite(confidence).any():
         table["confidence"] = confidence.mean(axis=1)
+    if radius:
+        scale = np.array([box.square().width / model.size for box in boxes])[:, None] if files else 1.0
+        table[[f"{name}_radius" for name in model.scheme.names]] = radius[0] * scale
     with replacing(out) as temporary:
         table.to_csv(temporary, index=False, float_format="%.3f")
     told = f"Wrote {len(table)} line{'s' if len(table) > 1 else ''} to {out}"

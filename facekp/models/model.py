@@ -42,6 +42,7 @@ class KeypointModel(nn.Module):
         name, size, options: what :func:`create_model` was called with.
         pixel_offset: what the labels of its training data call the centre of the first pixel, see
             :func:`facekp.data.load`. The model itself takes and gives points as facekp counts them, from 0.
+        calibration: a :class:`facekp.calibration.Calibration`, or None; ``predict(..., coverage=0.9)`` needs it.
     """
 
     def __init__(self, network: nn.Module, head: Any, scheme: Scheme, name: str, size: int, options: dict,
@@ -49,10 +50,16 @@ class KeypointModel(nn.Module):
         super().__init__()
         self.network, self.head, self.scheme = network, head, scheme
         self.name, self.size, self.options, self.pixel_offset = name, size, options, pixel_offset
+        self.calibration: Any = None
 
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
         """(B, 1, H, W) in [0, 1] -> raw."""
         return self.network(self.normalise(images))
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """As PyTorch's. Other parameters make other errors: a calibration is removed."""
+        self.calibration = None
+        return super().load_state_dict(*args, **kwargs)
 
     @staticmethod
     def normalise(images: Tensor) -> Tensor:
