@@ -36,8 +36,9 @@ def check_calibrated(model: KeypointModel, coverage: float, flip_tta: bool = Fal
                          "calibration, or with one of other weights. Make it from faces that the model did not learn "
                          "from: 'facekp calibrate RUN DATA', or model.calibration = calibrate(model, faces).")
     if model.calibration.names != model.scheme.names:
-        raise InputError(f"Expected a calibration of the model's points, {listed(list(model.scheme.names))}; found one of "
-                         f"{listed(list(model.calibration.names))}. Calibrate again.")
+        wanted, found = listed(list(model.scheme.names)), listed(list(model.calibration.names))
+        raise InputError(f"Expected a calibration of the model's points, {wanted}; found one of {found}. "
+                         "Calibrate again.")
     if model.calibration.flip_tta != flip_tta:
         asked, found = ("with", "without") if flip_tta else ("without", "with")
         raise InputError(f"Expected a calibration {asked} flip TTA, as these predictions are; found one {found} it. "

@@ -3,13 +3,11 @@
 import json
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from blobs import blob_faces
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cli import facekp, refused
 
 from facekp import load_pretrained, metrics, pretrained, runs
 from facekp.calibration import LEAST, Calibration, calibrate, file_of, from_errors, load_calibration, save_calibration
@@ -18,7 +16,6 @@ from facekp.models import create_model, save_model
 from facekp.photo import Box, predict_photo
 from facekp.predict import predict
 from facekp.synthetic import generate
-from facekp.training import TrainConfig, fit
 
 SHIPPED = "hourglass-s-synthetic"
 
@@ -50,7 +47,7 @@ def test_the_rank_is_the_one_of_the_theorem():
     errors = np.arange(1.0, 20)[::-1, None]  # 19 faces: 19 down to 1 px
     found = from_errors(errors, np.ones_like(errors), ("a",))
     assert [found.limits(c)[0] for c in (0.05, 0.5, 0.55, 0.9, 0.95, 1e-12)] == [1, 10, 11, 18, 19, 1]
-    with pytest.raises(InputError, match="at least 24 held-out faces for a coverage of 0.96; found 19 with 'a'"):
+    with pytest.raises(InputError, match=r"at least 24 held-out faces for a coverage of 0\.96; found 19 with 'a'"):
         found.limits(0.96)
 
 
@@ -91,62 +88,16 @@ def test_every_shipped_network_is_calibrated_as_it_is_used(name):
     points, confidence, radius = predict(model, images, coverage=0.9)
     again, sure = predict(model, images)
     assert np.array_equal(points, again) and np.array_equal(confidence, sure)
-    assert radius.shape == (2, 15) and radius.dtype == np.float32 and (0.3 < radius).all() and (radius < 60).all()
+    assert radius.shape == (2, 15) and radius.dtype == np.float32 and (radius > 0.3).all() and (radius < 60).all()
 
 
 def test_another_kind_of_prediction_or_other_points_are_refused():
     model, images = load_pretrained(SHIPPED), np.zeros((1, 96, 96), np.uint8)
-    with pytest.raises(InputError, match="a calibration with flip TTA.*found one without it"):
+    with pytest.raises(InputError, match=r"a calibration with flip TTA.*found one without it"):
         predict(model, images, flip_tta=True, coverage=0.9)
     model.calibration = Calibration(("nose",), (np.ones(20),))
     with pytest.raises(InputError, match="found one of nose"):
         predict(model, images, coverage=0.9)
-
-
-@pytest.fixture(scope="module")
-def work(tmp_path_factory):
-    """A folder with a run on blobs, trained for a moment; 40 of its 80 faces are held out."""
-    folder = tmp_path_factory.mktemp("calibration")
-    faces = blob_faces(80)
-    faces.save(folder / "faces.npz")
-    train, test = faces.split(0.5, 0)
-    torch.manual_seed(0)
-    model = create_model("hourglass-s", channels=16, depth=2)
-    notes = {"split": {"keypoints": "15", "held_out": 0.5, "seed": 0}}
-    fit(model, train, test, TrainConfig(epochs=2, batch_size=8, device="cpu"), folder / "run", notes=notes)
-    return folder
-
-
-def test_the_command_calibrates_on_held_out_faces_and_predict_gives_radii(work):
-    assert "facekp calibrate RUN DATA" in refused(
-        facekp("predict", work / "run", work / "faces.npz", work / "never.csv", "--coverage", "0.9"))
-    told = facekp("calibrate", work / "run", work / "faces.npz")
-    assert told.returncode == 0 and "40 held-out faces" in told.stdout and "    90 %" in told.stdout, told
-    model, record = runs.open_run(work / "run", "cpu")
-    _, test = runs.held_out(runs.fitting(model, __import__("facekp").data.load(work / "faces.npz")), record)
-    fresh = calibrate(model, test)
-    np.testing.assert_allclose(model.calibration.limits(0.9), fresh.limits(0.9), atol=1.1e-3)
-    assert (model.calibration.limits(0.9) >= fresh.limits(0.9)).all()  # rounded upwards
-    told = facekp("predict", work / "run", work / "faces.npz", work / "points.csv", "--coverage", "0.9")
-    assert told.returncode == 0, told.stderr
-    table = pd.read_csv(work / "points.csv")
-    radius = predict(model, test, coverage=0.9)[2]
-    names = [f"{name}_radius" for name in model.scheme.names]
-    np.testing.assert_allclose(table.set_index("row").loc[test.rows, names], radius, atol=6e-4)
-    assert not (work / "never.csv").exists()
-
-
-@pytest.mark.parametrize("coverage", ["0", "1", "1.5"])
-def test_the_command_refuses_a_coverage_that_is_none(work, coverage):
-    assert "coverage between 0 and 1" in refused(
-        facekp("predict", SHIPPED, work / "faces.npz", work / "never.csv", "--coverage", coverage))
-    assert not (work / "never.csv").exists()
-
-
-def test_shipped_weights_and_folds_cannot_be_calibrated_by_the_command(work, tmp_path):
-    assert "calibrated already" in refused(facekp("calibrate", SHIPPED, work / "faces.npz"))
-    (tmp_path / "fold-0").mkdir()
-    assert "several folds" in refused(facekp("calibrate", tmp_path, work / "faces.npz"))
 
 
 def test_other_weights_have_no_calibration_any_more(tmp_path):
