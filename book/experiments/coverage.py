@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import torch
 import typer
 
 from book.experiments.unseen import unseen
@@ -21,7 +22,8 @@ from facekp.data import load
 from facekp.data.faces import Faces
 from facekp.files import write_json
 from facekp.models import KeypointModel
-from facekp.predict import predict
+from facekp.models.model import to_float
+from facekp.predict import as_tensor, predict
 from facekp.pretrained import FOLDER, load_pretrained
 from facekp.results import commit
 from facekp.synthetic import generate
@@ -65,17 +67,18 @@ def rank_correlation(confidence: np.ndarray, errors: np.ndarray) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
+@torch.inference_mode()
 def rank_correlations(model: KeypointModel, faces: Faces) -> dict[str, float]:
     """Of all points together, by the decoder that found them; the confidence is the peak's height for all."""
-    head, found = model.head, {}
-    try:
-        for decoder in heatmaps.DECODERS:
-            model.head = replace(head, decoder=decoder, decoder_options={})
-            on = Predicted(model, faces)
-            found[decoder] = rank_correlation(on.confidence, on.errors)
-    finally:
-        model.head = head
-    return found
+    found: dict[str, list] = {decoder: [] for decoder in heatmaps.DECODERS}
+    for start in range(0, len(faces), 32):
+        part = faces.select(slice(start, start + 32))
+        raw = model(to_float(as_tensor(part.images)))
+        for decoder in found:
+            points, confidence = replace(model.head, decoder=decoder, decoder_options={}).decode(raw)
+            found[decoder].append((confidence.numpy(), metrics.distances(points.numpy(), part.keypoints)))
+    return {decoder: rank_correlation(*map(np.concatenate, zip(*parts, strict=True)))
+            for decoder, parts in found.items()}
 
 
 def halves(faces: Faces, seed: int) -> list[np.ndarray]:
@@ -100,9 +103,25 @@ def synthetic_entry(calibrate_on: Faces, test: Faces) -> dict:
     model = load_pretrained(SYNTHETIC)
     known, new = Predicted(model, calibrate_on), Predicted(model, test)
     return {"calibrated_on": len(calibrate_on), "tested_on": len(test),
-            "rank_correlation": rank_correlations(model, test.select(slice(200))),
+            "rank_correlation": rank_correlations(model, test),
             **{kind: new.tested(known.calibration(scaled=scaled), scaled=scaled)
                for kind, scaled in (("scaled", True), ("plain", False))}}
+
+
+def photographs_entry(name: str, faces: Faces) -> dict:
+    """A network of photographs, on those that it did not learn from."""
+    model = load_pretrained(name)
+    return {"faces": len(faces), "fingerprint": faces.fingerprint(), "rank_correlation": rank_correlations(model, faces),
+            **split_in_halves(Predicted(model, faces), faces)}
+
+
+def moved_entry(calibrate_on: Faces, faces: Faces) -> dict:
+    """The network of synthetic faces on photographs: with radii from synthetic faces, and from photographs."""
+    model = load_pretrained(SYNTHETIC)
+    known, new = Predicted(model, calibrate_on), Predicted(model, faces)
+    return {"faces": len(faces), "rank_correlation": rank_correlations(model, faces),
+            "calibrated_on_synthetic": new.tested(known.calibration()),
+            "calibrated_on_photographs": split_in_halves(new, faces)["scaled"]}
 
 
 def measure(photographs: Faces, calibrate_on: Faces, test: Faces) -> dict:
@@ -113,22 +132,15 @@ def measure(photographs: Faces, calibrate_on: Faces, test: Faces) -> dict:
         calibrate_on, test: synthetic faces.
 
     Returns:
-        ``synthetic``; ``photographs``, by network; and ``moved``: the network of synthetic faces on photographs, with
-        radii from synthetic faces and from photographs. Each with ``scaled`` and ``plain`` radii, by coverage.
+        ``synthetic``; ``photographs``, by network; and ``moved``, see :func:`moved_entry`. Each with ``scaled`` and
+        ``plain`` radii, by coverage.
     """
-    record: dict = {"splits": SPLITS, "commit": commit(), "synthetic": synthetic_entry(calibrate_on, test)}
-    record["photographs"] = {}
-    for name in PHOTOGRAPHS:
-        faces, model = unseen(name, photographs), load_pretrained(name)
-        record["photographs"][name] = {"faces": len(faces), "fingerprint": faces.fingerprint(),
-                                       "rank_correlation": rank_correlations(model, faces),
-                                       **split_in_halves(Predicted(model, faces), faces)}
-    model = load_pretrained(SYNTHETIC)
-    known, new = Predicted(model, calibrate_on), Predicted(model, faces)
-    record["moved"] = {"faces": len(faces), "rank_correlation": rank_correlations(model, faces),
-                       "calibrated_on_synthetic": new.tested(known.calibration()),
-                       "calibrated_on_photographs": split_in_halves(new, faces)["scaled"]}
-    return rounded(record)
+    faces = {name: unseen(name, photographs) for name in PHOTOGRAPHS}
+    return rounded({
+        "splits": SPLITS, "commit": commit(), "synthetic": synthetic_entry(calibrate_on, test),
+        "photographs": {name: photographs_entry(name, held_out) for name, held_out in faces.items()},
+        "moved": moved_entry(calibrate_on, faces[PHOTOGRAPHS[0]]),
+    })
 
 
 def rounded(value):
