@@ -111,8 +111,8 @@ def synthetic_entry(calibrate_on: Faces, test: Faces) -> dict:
 def photographs_entry(name: str, faces: Faces) -> dict:
     """A network of photographs, on those that it did not learn from."""
     model = load_pretrained(name)
-    return {"faces": len(faces), "fingerprint": faces.fingerprint(), "rank_correlation": rank_correlations(model, faces),
-            **split_in_halves(Predicted(model, faces), faces)}
+    return {"faces": len(faces), "fingerprint": faces.fingerprint(),
+            "rank_correlation": rank_correlations(model, faces), **split_in_halves(Predicted(model, faces), faces)}
 
 
 def moved_entry(calibrate_on: Faces, faces: Faces) -> dict:
