@@ -105,6 +105,7 @@ def table(record: dict) -> str:
     lines = [f"| {record['answered_by_all']} faces | NME | median face | least familiar half "
              "| faces off by more than 10 % | no face found | ms a face |", "|---" * 7 + "|"]
     for name, m in sorted(record["methods"].items(), key=lambda item: item[1]["nme"]):
-        lines.append(f"| {name} | {m['nme']:.2%} ± {m['standard_error']:.2%} | {m['median']:.2%} | {m['nme_unfamiliar']:.2%} | "
+        lines.append(f"| {name} | {m['nme']:.2%} ± {m['standard_error']:.2%} | {m['median']:.2%} | "
+                     f"{m['nme_unfamiliar']:.2%} | "
                      f"{m['over_10_percent']:.1%} | {m['no_face_found']} | {m['ms_per_face']:.1f} |")
     return "\n".join(lines)
