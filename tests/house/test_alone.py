@@ -128,6 +128,11 @@ def test_a_new_setting_leaves_earlier_runs_readable(run, tmp_path, monkeypatch):
     load_model(folder / "model.safetensors")
 
     begun = loop.start(small(), CONFIG, len(learn))
+    model = small().config()
+    earlier = before | {"model": model | {"head": {k: v for k, v in model["head"].items() if k != "target"}}}
+    Checkpointer(tmp_path, earlier, 0.0).save(begun)
+    today = {"config": asdict(now), "model": model}
+    Checkpointer(tmp_path, today, 0.0).load(begun, len(learn))  # of a head without that setting
     Checkpointer(tmp_path, before, 0.0).save(begun)
     Checkpointer(tmp_path, {"config": asdict(now)}, 0.0).load(begun, len(learn))
     with pytest.raises(InputError, match=r"another config \(patience: 3 then, 4 now\)"):

@@ -24,6 +24,7 @@ def raw_for(head, seed=0):
 def all_heads():
     yield from (CoordinateHead((48, 48), name) for name in losses.COORDINATE_LOSSES)
     yield from (HeatmapHead(loss_name=name) for name in losses.HEATMAP_LOSSES)
+    yield HeatmapHead(target="whole-pixel", sigma=1.75)
     yield from (HeatmapHead(stride=1, scale=10.0, decoder=name) for name in heatmaps.DECODERS)
     yield from (DSNTHead(), PartHead(), LGCNHead(), LGCNHead(stride=2, sigmas=(1, 2, 4)))
 
@@ -174,7 +175,8 @@ def test_soft_argmax_of_a_gaussian_is_no_middle_of_the_map():
 def test_unknown_names():
     for make in (lambda: CoordinateHead(loss_name="x"), lambda: HeatmapHead(decoder="x"),
                  lambda: HeatmapHead(loss_name="x"), lambda: LGCNHead(decoder="x"),
-                 lambda: HeatmapHead(decoder_options={"x": 1}), lambda: HeatmapHead(scale="x")):
+                 lambda: HeatmapHead(decoder_options={"x": 1}),
+                 lambda: HeatmapHead(scale="x"), lambda: HeatmapHead(target="x")):
         with pytest.raises(InputError, match="'x'"):
             make()
 
