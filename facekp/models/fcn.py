@@ -17,8 +17,9 @@ Deviations from the paper, and why:
     the last x8 is learnt    the paper keeps it bilinear; maps of points have to be sharper than
                              regions. All three start as bilinear interpolation.
     dropout of channels      the paper drops single numbers; next to each other on a map they say the same.
-    trained at once          the paper trains FCN-32, then 16, then 8, or all at once with the skips' scores scaled
-                             down. Ours start at 0, like the paper's, and AdamW scales each by itself.
+    trained at once          the paper trains FCN-32, then 16, then 8, or all at once with the skips' features scaled
+                             down (pool4 by 0.01, pool3 by 0.0001) before they are scored. Our scores start at 0, like
+                             the paper's, and AdamW scales each by itself.
     K linear maps            we draw Gaussians, with squared error; the paper's softmax decides between classes.
     wide Gaussians, sigma 5  whatever the network draws, it draws on a 12x12 grid.
     compact size             ``fcn8-s``: a quarter of the trunk's channels, 256 in conv6 and conv7.

@@ -8,14 +8,18 @@ that darkness is information, and the regressor places the point from the other 
 Training has three stages, see :func:`set_stage`: the detector alone; the regressor on the finished
 detector; both together.
 
-The layers follow the paper's released weights (detector) and a later network built on the paper's
-regressor. Deviations for 96x96, and why:
+The layers follow the paper's released weights (detector) and a later network built on the paper's regressor: with
+``stem_pool=True`` and K = 15 the regressor has 17,360,366 parameters, as ``hg_furukawa_original(15)`` of
+CubiCasa/CubiCasa5k has with a stem widened to 16 input channels (the image and 15 part maps). Deviations for 96x96,
+and why:
     detector at stride 4   the paper's ResNet-152 ends at stride 16: 6x6 pixels. Ours is a ResNet-50
                            without the stem's pooling, whose last two stages do not halve: 24x24. (As in the
                            released weights, without dilation.)
     regressor at stride 2  the paper's stem has stride 4. Our hourglass works at 48x48 down to 3x3, the
                            paper's at 64x64 down to 4x4.
-    one grey channel in    the data is grey.
+    one grey channel in    the data is grey (``in_channels=3`` takes RGB).
+    no biases before       the convolutions of the released detector carry biases, 75,712 numbers for ResNet-152, which
+    batch norm             batch norm takes off again. torchvision's have none.
     discs and Gaussians    radius 4 and sigma 2, in proportion; the paper has 10 and 5 at 256x256.
     losses                 each as a share: cross entropy per pixel of the disc, squared error per empty map, so that
                            the two can be added. A mean over pixels is small as soon as a map is empty.

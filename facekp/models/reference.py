@@ -11,8 +11,13 @@ the rows of a table differ in the network alone. Their authors trained them so:
     cnn3   Nesterov momentum from 0.9 to 0.999, rate from 0.03 to 0.0001, flips, 3000 epochs
     fcn24  RMSprop, batches of 32, 300 epochs; flips, shifts of 2 px, scales of 1 %
 
-which ``recipe(name, authors=True)`` gives, and ``facekp train --authors``; the rate of cnn3 divided by 48^2, as our
-loss counts pixels where his counts from -1 to 1, and RMSprop's memory PyTorch's 0.99 where Keras has 0.9.
+``recipe(name, original_recipe=True)`` and ``facekp train --original-recipe`` give these, with four differences:
+
+    both   images are scaled as for every network, (x - 0.5) / 0.25; the authors divide by 255.
+    cnn3   the rates are divided by 48^2, since our loss counts pixels and his counts from -1 to 1. He stopped after 200
+           epochs without a better score on the held-out faces; here all epochs are trained.
+    fcn24  RMSprop's memory is PyTorch's 0.99; Keras has 0.9.
+    fcn24  one scale for x and y; the blog draws the two separately.
 
 The first two are not trained by gradients but fitted to faces at once, so they are not in ``MODELS`` and are
 not saved; what :func:`mean_face` and :func:`ridge` return can be used wherever a trained model can (``predict``,
@@ -122,7 +127,8 @@ def fcn24(num_keypoints: int, size: int = 96, channels: int = 64, kernel: int = 
     face. Its maps are at full size, its targets 10 high with sigma 5.
 
     Deviations: the decoder is ``local_mean``; the blog takes a weighted mean of the brightest n^2 pixels, wherever
-    they are. Weights begin as PyTorch has it.
+    they are. The last deconvolution has a bias for each map, K numbers; the blog's has none. Weights begin as PyTorch
+    has it.
 
     Args:
         num_keypoints: K.
