@@ -13,8 +13,8 @@ A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name 
 
 Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
 ``held_out``, ``options``, ``head``, ``pixel_offset`` as :class:`facekp.cli.train_command.Job` has them; ``faces``, how
-many of the training faces are used; ``authors``, whether to train with the original recipe; ``set``, changes to the
-recipe; ``folds``, into how many parts the faces are split, of which run number i (its seed) holds out part i;
+many of the training faces are used; ``original_recipe``, whether to train as the network's authors did; ``set``,
+changes to the recipe; ``folds``, into how many parts the faces are split (run number i, its seed, holds out part i);
 ``apart``, what must not be on both sides: "copies" (the default) or "lookalikes"; ``mistake``, one of ``MISTAKES``,
 made on purpose to see what it costs.
 """
@@ -39,10 +39,11 @@ KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "conventions": (str, "a text"), "apart": (str, "a text"), "mistake": (str, "a text"),
     "seeds": (list, "a list of whole numbers from 0 on"), "faces": (int, "a whole number"),
     "folds": (int, "a whole number"), "held_out": (float, "a number"), "pixel_offset": ((int, float), "a number"),
-    "authors": (bool, "true or false"), "options": (dict, "a table"), "head": (dict, "a table"),
+    "original_recipe": (bool, "true or false"), "options": (dict, "a table"), "head": (dict, "a table"),
     "set": (dict, "a table"),
 }
 """What a run may have, and what each must be."""
+RENAMED = {"authors": "original_recipe"}  # keys of earlier plans, which are still read
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class Run:
     def job(self, source: str | Path, device: str = "auto") -> Job:
         """The training that this run is."""
         s = self.settings
-        changes = {"device": device} | s.get("set", {}) | {"seed": self.seed, "authors": s.get("authors", False)}
+        changes = {"device": device} | s.get("set", {}) | {"seed": self.seed}
+        changes["original_recipe"] = s.get("original_recipe", False)
         config = recipe(s["model"], **changes)
         return Job(source, s["model"], config, s.get("keypoints", "15"), s.get("conventions", "one"),
                    s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("pixel_offset", 0.0))
@@ -124,6 +126,7 @@ def read_toml(path: Path) -> dict:
 
 def settings_of(common: dict, entry: dict, where: str) -> dict:
     """The settings of one run: its own before those of all runs."""
+    common, entry = ({RENAMED.get(key, key): value for key, value in part.items()} for part in (common, entry))
     for part in (common, entry):
         check_kinds(part, where)
     settings = {**common, **entry, "set": common.get("set", {}) | entry.get("set", {})}

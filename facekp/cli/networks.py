@@ -61,7 +61,9 @@ def train(
     option: Options = None,
     head: HeadOptions = None,
     setting: Settings = None,
-    authors: Annotated[bool, typer.Option(help="Train cnn3 or fcn24 the way its authors did.")] = False,
+    original_recipe: Annotated[
+        bool, typer.Option("--original-recipe", help="Train cnn3, fcn24, an hourglass or lgcn as its authors did.")
+    ] = False,
     tensorboard: Annotated[bool, typer.Option(help="Write RUN/tensorboard too.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
 ) -> None:
@@ -78,7 +80,7 @@ def train(
     changes = settings(setting)
     if augment is not None and "augment" in changes:
         raise InputError("Expected --augment or --set augment...; found both. Give all ranges with --set, or a name.")
-    config = recipe(model, **({"authors": authors} | common | {"augment": augment} | changes))
+    config = recipe(model, **({"original_recipe": original_recipe} | common | {"augment": augment} | changes))
     job = train_command.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head),
                             pixel_offset)
     try:
