@@ -11,11 +11,12 @@ import torch.distributed as dist
 from facekp import data, plots, results, training
 from facekp.data.conventions import with_conventions
 from facekp.data.faces import Faces
-from facekp.data.folder import subset
+from facekp.data.folder import in_colour, subset
 from facekp.errors import InputError, check_choice
 from facekp.files import clear_partials
 from facekp.models import KeypointModel, check_options, create_model, start_from
 from facekp.models.count import features_of_maps
+from facekp.models.model import check_channels
 from facekp.runs import open_run
 from facekp.training import TrainConfig
 from facekp.training.checkpoint import finished
@@ -24,6 +25,9 @@ from facekp.training.stages import fit_stages
 
 NO_PAIRS = ("No left/right pairs among the points, so images are flipped and no point is swapped. If some are left "
             "and right, name them so (left_ear, right_ear), write pairs.csv, or add --set augment.flip=0.")
+
+MADE_GREY = ("The images are in colour and were made grey, as the networks here expect. To keep the colours: --option "
+             "in_channels=3")
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,7 @@ class Job:
             raise InputError("Expected the options of the network and of its head by their names; found "
                              f"{self.options!r} and {self.head!r}.")
         check_options(self.model, self.options)
-        if self.options.get("in_channels", 1) != 1:
-            raise InputError(f"Expected in_channels = 1, for grey faces; found {self.options['in_channels']}. The stem "
-                             "of a paper's network, for colour, is there to count its weights.")
+        check_channels(self.options.get("in_channels", 1))
         self.check_stages()
 
     def check_stages(self) -> None:
@@ -94,7 +96,8 @@ class Job:
 
     def faces(self) -> Faces:
         """All faces of the job."""
-        faces = data.load(self.source, progress=True, pixel_offset=self.pixel_offset)
+        colour = self.options.get("in_channels", 1) == 3
+        faces = data.load(self.source, progress=True, pixel_offset=self.pixel_offset, colour=colour)
         return with_conventions(subset(faces, self.keypoints), self.conventions)
 
     def network(self, faces: Faces, stage: str | None = None) -> KeypointModel:
@@ -182,6 +185,9 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
     if distributed.is_main:
         many = f", {distributed.size} processes" if distributed.size > 1 else ""
         print(f"{job.model} on {len(learn)} faces, tested on {len(test)} others, on {device}{many}", flush=True)
+        files = (Path(job.source).expanduser() / "keypoints.csv").is_file()
+        if files and faces.channels == 1 and in_colour(job.source):
+            print(MADE_GREY, flush=True)
         if job.init is not None:
             print(told_init(job, learn), flush=True)
         if not faces.scheme.pairs and job.config.augment is not None and job.config.augment.flip:

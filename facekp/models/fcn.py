@@ -35,7 +35,7 @@ from facekp.models.vgg import VGGTrunk
 
 
 class FCN8(nn.Module):
-    """(B, 1, H, W) -> (B, K, H, W)."""
+    """(B, in_channels, H, W) -> (B, K, H, W)."""
 
     def __init__(self, num_keypoints: int, trunk: VGGTrunk, channels: int, kernel: int, dropout: float) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def bilinear_up(channels: int, factor: int) -> nn.ConvTranspose2d:
 
 
 def fcn8(num_keypoints: int, size: int = 96, width: float = 1.0, channels: int = 1024, kernel: int = 3,
-         dropout: float = 0.5, pretrained: bool = False) -> tuple[nn.Module, HeatmapHead]:
+         dropout: float = 0.5, pretrained: bool = False, in_channels: int = 1) -> tuple[nn.Module, HeatmapHead]:
     """FCN-8 and its heatmap head.
 
     Args:
@@ -84,9 +84,10 @@ def fcn8(num_keypoints: int, size: int = 96, width: float = 1.0, channels: int =
         kernel: of conv6, an odd number; the paper has 7.
         dropout: share of conv6's and conv7's channels that are switched off in training.
         pretrained: start the trunk from ImageNet weights; only with ``width=1``.
+        in_channels: 1 for grey images, 3 for RGB.
     """
     check_size(size, 32)
     if kernel % 2 == 0:
         raise InputError(f"Expected an odd kernel, so that the map keeps its size; found {kernel}.")
-    network = FCN8(num_keypoints, VGGTrunk(width, pretrained), channels, kernel, dropout)
+    network = FCN8(num_keypoints, VGGTrunk(width, pretrained, in_channels), channels, kernel, dropout)
     return network, HeatmapHead(stride=1, sigma=5.0)
