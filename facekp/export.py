@@ -89,7 +89,7 @@ def check(model: KeypointModel | Ensemble, path: Path, maps: bool) -> None:
     """Raise InputError for what :func:`to_onnx` cannot do: now, not after some seconds."""
     if path.suffix.lower() != ".onnx" or path.is_dir():
         raise InputError(f"{path}: expected the name of a file that ends in .onnx. Name one, e.g. model.onnx.")
-    if maps and (isinstance(model, Ensemble) or model.head.reads == "coordinates"):
+    if maps and (isinstance(model, Ensemble) or model.head.reads in ("coordinates", "distributions")):
         raise InputError(f"Expected a heatmap network to show the maps of; found {model.name}, which has none to show. "
                          "Export it without its maps.")
     try:

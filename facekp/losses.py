@@ -152,6 +152,12 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
     return 0.5 * divergence(p) + 0.5 * divergence(q)
 
 
+def kullback_leibler(label: Tensor, logits: Tensor) -> Tensor:
+    """(..., n), (..., n) -> (...): from ``label``, which sums to 1, to the softmax of ``logits``; 0 if they are equal."""
+    tiny = torch.finfo(label.dtype).tiny
+    return (label * (label.clamp_min(tiny).log() - logits.log_softmax(-1))).sum(-1)
+
+
 def annotated(keypoints: Tensor) -> tuple[Tensor, Tensor]:
     """Split (B, K, 2) with NaN into points without NaN and a mask (B, K).
 

@@ -64,6 +64,9 @@ MODELS: dict[str, Callable[..., tuple[nn.Module, "Head"]]] = {
     "parts": partial(network, "parts.parts"),
     "lgcn-s": partial(network, "lgcn.lgcn", channels=32, layers=(2, 4, 4), stride=2, sigmas=(1, 2, 4)),
     "lgcn": partial(network, "lgcn.lgcn"),
+    # classification of each coordinate
+    "simcc-s": partial(network, "simcc.simcc", depth=18),
+    "simcc": partial(network, "simcc.simcc"),
 }
 
 
@@ -142,7 +145,7 @@ def change_head(head: Any, changes: dict) -> "Head":
         check_choice("head setting", setting, fields)
         if hasattr(head, setting) and not same_type(getattr(head, setting), value):
             raise InputError(f"Expected the head's {setting} to be like {getattr(head, setting)!r}; found {value!r}.")
-        if setting in ("size", "stride", "sigmas") and value != getattr(head, setting):
+        if setting in ("size", "stride", "sigmas", "split") and value != getattr(head, setting):
             raise InputError(f"The head's {setting} is the network's, {getattr(head, setting)}; found {value}. Change "
                              "the network's options instead.")
     return dataclasses.replace(head, **changes) if new is type(head) else new(**{"stride": head.stride, **changes})

@@ -26,6 +26,8 @@ RECIPES: dict[str, dict] = {
     "fcn24": {"lr": 1e-3},
     "unet": {"lr": 1e-3},
     "parts-s": {"lr": 5e-3},
+    "simcc-s": {"lr": 1e-3},
+    "simcc": {"lr": 1e-3},
 }
 
 ALIKE = {"schedule": "constant", "warmup": 0.0, "ema": 0.0, "weight_decay": 0.0, "clip": 1e9}

@@ -132,6 +132,12 @@ def test_jensen_shannon_by_hand():
     assert losses.jensen_shannon(p, half).item() == pytest.approx(wanted)
 
 
+def test_kullback_leibler_by_hand():
+    label, logits = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.25, 0.5, 0.25]).log() + 3  # a constant is no matter
+    assert losses.kullback_leibler(label, logits).item() == pytest.approx(0.5 * math.log(2))
+    assert losses.kullback_leibler(label, label.clamp_min(1e-30).log()).item() == pytest.approx(0, abs=1e-6)
+
+
 def test_masked_mean():
     table, mask = torch.tensor([[1.0, 100.0], [3.0, 100.0]]), torch.tensor([[True, False], [True, False]])
     assert losses.masked_mean(table, mask) == 2
