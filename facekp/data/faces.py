@@ -15,7 +15,6 @@ import pandas as pd
 from facekp.data.npz import check_npz
 from facekp.errors import InputError
 from facekp.files import replacing
-from facekp.images import grey
 from facekp.keypoints import KAGGLE, Scheme
 
 
@@ -84,6 +83,8 @@ class Faces:
         """The same faces in grey (0.299 R + 0.587 G + 0.114 B); itself if they are."""
         if self.channels == 1:
             return self
+        from facekp.images import grey  # training needs no image files
+
         return replace(self, images=np.array([grey(image) for image in self.images]).reshape(self.images.shape[:3]))
 
     @property
