@@ -153,7 +153,7 @@ def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
 
 
 def kullback_leibler(label: Tensor, logits: Tensor) -> Tensor:
-    """(..., n), (..., n) -> (...): from ``label``, which sums to 1, to the softmax of ``logits``; 0 if they are equal."""
+    """Divergence of the softmax of ``logits`` (..., n) from ``label`` (..., n), which sums to 1: (...), 0 if equal."""
     tiny = torch.finfo(label.dtype).tiny
     return (label * (label.clamp_min(tiny).log() - logits.log_softmax(-1))).sum(-1)
 
