@@ -80,7 +80,7 @@ def augment(
     """A random augmentation of each face.
 
     Args:
-        images: (B, 1, H, W) in [0, 1].
+        images: (B, C, H, W) in [0, 1].
         keypoints: (B, K, 2) pixels, NaN = not annotated.
         swap: (K,) int64, the scheme's left/right permutation, on the same device.
         config: the ranges.
@@ -260,16 +260,16 @@ def photometric(images: Tensor, config: Augment, generator: torch.Generator) -> 
 
 
 def blur(images: Tensor, sigma: Tensor, most: float) -> Tensor:
-    """Images (B, 1, H, W), each blurred by a Gaussian of its own ``sigma`` (B,) in pixels, none above ``most``."""
-    B, _, H, W = images.shape
+    """Images (B, C, H, W), each blurred by a Gaussian of its own ``sigma`` (B,) in pixels, none above ``most``."""
+    B, C, H, W = images.shape
     radius = max(1, math.ceil(3 * most))
     x = torch.arange(-radius, radius + 1, device=images.device)
     kernel = torch.exp(-0.5 * (x / sigma.clamp_min(1e-3)[:, None]) ** 2)  # (B, 2r + 1)
-    kernel = kernel / kernel.sum(1, keepdim=True)
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(C, 0)
     # The batch becomes channels, and a convolution in groups gives each its own kernel: along x, then along y.
-    out = F.pad(images.view(1, B, H, W), (radius,) * 4, mode="replicate")
-    out = F.conv2d(F.conv2d(out, kernel[:, None, None], groups=B), kernel[:, None, :, None], groups=B)
-    return out.view(B, 1, H, W)
+    out = F.pad(images.reshape(1, B * C, H, W), (radius,) * 4, mode="replicate")
+    out = F.conv2d(F.conv2d(out, kernel[:, None, None], groups=B * C), kernel[:, None, :, None], groups=B * C)
+    return out.view(B, C, H, W)
 
 
 def rectangles(images: Tensor, most: float, generator: torch.Generator) -> Tensor:

@@ -4,6 +4,8 @@ Pre-processing and decoding are inside the file, so that nobody has to write the
 
     images (B, size, size) uint8, any B  ->  points (B, K, 2) in pixels, confidence (B, K)
 
+A network of RGB images takes (B, size, size, 3).
+
 What the file cannot show by its shapes stands in its metadata: the names of the points, the terms of use.
 """
 
@@ -42,7 +44,7 @@ class OnnxModel(nn.Module):
         self.model, self.maps = model, maps
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """(B, H, W) uint8 -> points (B, K, 2) in pixels, confidence (B, K) and, if asked for, maps (B, K, h, w)."""
+        """Images, uint8 -> points (B, K, 2) in pixels, confidence (B, K) and, if asked for, maps (B, K, h, w)."""
         raw = self.model(to_float(images))
         points, confidence = self.model.head.decode(raw)
         answer = points, confidence
@@ -64,7 +66,7 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
     path = Path(path)
     check(model, path, maps)
     whole = OnnxModel(copy.deepcopy(model), maps).cpu().eval()
-    images = torch.zeros(2, model.size, model.size, dtype=torch.uint8)
+    images = torch.zeros(2, *form(model), dtype=torch.uint8)
     with replacing(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations: nothing a reader could act on
         program = torch.onnx.export(
@@ -78,11 +80,16 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
     return path
 
 
+def form(model: KeypointModel) -> tuple[int, ...]:
+    """The shape of one image as the file takes it: (size, size), or (size, size, 3) for RGB."""
+    return (model.size, model.size) if model.channels == 1 else (model.size, model.size, 3)
+
+
 def check(model: KeypointModel | Ensemble, path: Path, maps: bool) -> None:
     """Raise InputError for what :func:`to_onnx` cannot do: now, not after some seconds."""
     if path.suffix.lower() != ".onnx" or path.is_dir():
         raise InputError(f"{path}: expected the name of a file that ends in .onnx. Name one, e.g. model.onnx.")
-    if maps and (isinstance(model, Ensemble) or model.head.reads == "coordinates"):
+    if maps and (isinstance(model, Ensemble) or model.head.reads in ("coordinates", "distributions")):
         raise InputError(f"Expected a heatmap network to show the maps of; found {model.name}, which has none to show. "
                          "Export it without its maps.")
     try:
@@ -127,7 +134,7 @@ def export(run: str | Path, path: str | Path, maps: bool = False) -> str:
     name = pretrained.shipped(run)
     licence = UNKNOWN if name is None else pretrained.card(name)["licence"]
     path = to_onnx(model, path, maps, licence)
-    s, k = model.size, len(model.scheme)
+    k, images = len(model.scheme), ", ".join(map(str, form(model)))
     outputs = f"points (B, {k}, 2), confidence (B, {k})" + (f", maps (B, {k}, h, w)" if maps else "")
     return (f"Wrote {path}: {path.stat().st_size / 1e6:.2f} MB, opset {OPSET}. "
-            f"images (B, {s}, {s}) uint8 -> {outputs}. Licence: {licence}.")
+            f"images (B, {images}) uint8 -> {outputs}. Licence: {licence}.")

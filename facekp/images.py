@@ -136,6 +136,11 @@ def grey(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).convert("L"))
 
 
+def rgb(pixels: np.ndarray) -> np.ndarray:
+    """(H, W, 3) or (H, W) uint8 -> (H, W, 3) uint8; a grey picture has three equal channels then."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
+
+
 def pixels_of(photo: "str | Path | Photo | np.ndarray") -> np.ndarray:
     """What a user calls a photo, as an array (H, W) or (H, W, 3) uint8.
 
@@ -202,7 +207,7 @@ def whole(pixels: np.ndarray) -> Box:
     return Box(0, 0, side, side)
 
 
-def crop(pixels: np.ndarray, box: Box, size: int = 96, least: int = SMALLEST) -> np.ndarray:
+def crop(pixels: np.ndarray, box: Box, size: int = 96, least: int = SMALLEST, colour: bool = False) -> np.ndarray:
     """The square of ``box`` as a network sees it.
 
     Args:
@@ -210,11 +215,12 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96, least: int = SMALLEST) ->
         box: see the module's head.
         size: side of the result.
         least: how many pixels of the photo, either way, the box must hold.
+        colour: keep the colours.
 
     Returns:
-        (size, size) uint8, grey. Each new pixel is the weighted mean of all the old ones under it (a tent
-        two new pixels wide), so that nothing flickers and nothing moves; where the photo has fewer pixels
-        than the crop, it is read between the nearest.
+        (size, size) uint8, grey; with ``colour`` (size, size, 3), RGB. Each new pixel is the weighted mean of all
+        the old ones under it (a tent two new pixels wide), so that nothing flickers and nothing moves; where the
+        photo has fewer pixels than the crop, it is read between the nearest.
 
     Raises:
         InputError: less than ``least`` pixels of the photo lie in the box, or the square has more than
@@ -232,9 +238,10 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96, least: int = SMALLEST) ->
         raise InputError(f"Expected a square of at most {math.isqrt(MOST)} pixels a side; found {side:g}. "
                          "Give a box round the face, or cut it out with a photo program.")
     (x0, x1), (y0, y1) = _span(box.x, side, W, size), _span(box.y, side, H, size)
-    region = grey(pixels[max(y0, 0) : min(y1, H), max(x0, 0) : min(x1, W)])
+    region = pixels[max(y0, 0) : min(y1, H), max(x0, 0) : min(x1, W)]
+    region = rgb(region) if colour else grey(region)
     beyond = (max(-y0, 0), max(y1 - H, 0)), (max(-x0, 0), max(x1 - W, 0))
-    region = np.pad(region, beyond, mode="edge")
+    region = np.pad(region, (*beyond, (0, 0)) if colour else beyond, mode="edge")
     left, top = box.x - x0, box.y - y0
     # Pillow's BILINEAR is that tent. Its BOX takes whole pixels only, and moves things by parts of one.
     small = Image.fromarray(region).resize((size, size), Image.Resampling.BILINEAR,

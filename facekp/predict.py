@@ -25,8 +25,13 @@ def check_fit(model: KeypointModel, faces: Faces) -> None:
             f"The model finds {len(model.scheme)} points of '{model.scheme.name}', but the data has "
             f"{len(faces.scheme)} points of '{faces.scheme.name}'. Use the data it was trained for."
         )
-    if faces.images.shape[1:] != (model.size, model.size):
-        raise InputError(f"The model takes images of {model.size}x{model.size}; the data has {faces.images.shape[1:]}.")
+    if faces.images.shape[1:3] != (model.size, model.size):
+        raise InputError(f"The model takes images of {model.size}x{model.size}; the data has "
+                         f"{faces.images.shape[1:3]}.")
+    if faces.channels != model.channels:
+        kinds = {1: "grey", 3: "RGB"}
+        raise InputError(f"The model takes {kinds[model.channels]} images; the data has {kinds[faces.channels]} ones. "
+                         f"Read them with load(..., colour={model.channels == 3}), or take another network.")
 
 
 def check_calibrated(model: KeypointModel, coverage: float, flip_tta: bool = False) -> None:
@@ -70,7 +75,7 @@ def predict(
 
     Args:
         model: in eval mode or not; it is left as it was.
-        faces: Faces, or images (N, H, W) uint8, with H = W = ``model.size``.
+        faces: Faces, or images (N, H, W) uint8, with H = W = ``model.size``; (N, H, W, 3) for a model of RGB images.
         batch_size: faces per forward pass; only speed and memory depend on it. By default 256 on a GPU, and on a
             CPU 32 (measured for hourglass-s on two cores: 256 at a time is half as fast).
         flip_tta: test-time augmentation: predict the horizontally flipped image too, and take the mean
@@ -87,8 +92,10 @@ def predict(
             calibrated.
     """
     images = faces.images if isinstance(faces, Faces) else faces
-    if images.ndim != 3 or images.dtype != np.uint8 or images.shape[1:] != (model.size, model.size):
-        raise InputError(f"Expected images (N, {model.size}, {model.size}) uint8; found {images.shape} {images.dtype}.")
+    form = (model.size, model.size) if model.channels == 1 else (model.size, model.size, 3)
+    if images.dtype != np.uint8 or images.shape[1:] != form:
+        raise InputError(f"Expected images (N, {', '.join(map(str, form))}) uint8; found {images.shape} "
+                         f"{images.dtype}.")
     if coverage is not None:
         check_calibrated(model, coverage, flip_tta)
     from facekp.models.flip import flip_tta as flip  # only when asked: a training step needs no flip

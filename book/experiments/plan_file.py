@@ -12,9 +12,10 @@ A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name 
     model = "hourglass-s"
 
 Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``; ``keypoints``, ``conventions``,
-``held_out``, ``options``, ``head``, ``pixel_offset`` as :class:`facekp.cli.train_command.Job` has them; ``faces``, how
-many of the training faces are used; ``authors``, whether to train with the original recipe; ``set``, changes to the
-recipe; ``folds``, into how many parts the faces are split, of which run number i (its seed) holds out part i;
+``held_out``, ``options``, ``head``, ``pixel_offset``, ``init``, ``stages`` as
+:class:`facekp.cli.train_command.Job` has them (the epochs are those of one stage); ``faces``, how
+many of the training faces are used; ``original_recipe``, whether to train as the network's authors did; ``set``,
+changes to the recipe; ``folds``, into how many parts the faces are split (run number i, its seed, holds out part i);
 ``apart``, what must not be on both sides: "copies" (the default) or "lookalikes"; ``mistake``, one of ``MISTAKES``,
 made on purpose to see what it costs.
 """
@@ -39,10 +40,12 @@ KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "conventions": (str, "a text"), "apart": (str, "a text"), "mistake": (str, "a text"),
     "seeds": (list, "a list of whole numbers from 0 on"), "faces": (int, "a whole number"),
     "folds": (int, "a whole number"), "held_out": (float, "a number"), "pixel_offset": ((int, float), "a number"),
-    "authors": (bool, "true or false"), "options": (dict, "a table"), "head": (dict, "a table"),
+    "init": (str, "a text"), "stages": (list, 'a list of texts, like ["detector", "regressor", "joint"]'),
+    "original_recipe": (bool, "true or false"), "options": (dict, "a table"), "head": (dict, "a table"),
     "set": (dict, "a table"),
 }
 """What a run may have, and what each must be."""
+RENAMED = {"authors": "original_recipe"}  # keys of earlier plans, which are still read
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,12 @@ class Run:
     def job(self, source: str | Path, device: str = "auto") -> Job:
         """The training that this run is."""
         s = self.settings
-        changes = {"device": device} | s.get("set", {}) | {"seed": self.seed, "authors": s.get("authors", False)}
+        changes = {"device": device} | s.get("set", {}) | {"seed": self.seed}
+        changes["original_recipe"] = s.get("original_recipe", False)
         config = recipe(s["model"], **changes)
         return Job(source, s["model"], config, s.get("keypoints", "15"), s.get("conventions", "one"),
-                   s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("pixel_offset", 0.0))
+                   s.get("held_out", 0.1), s.get("options", {}), s.get("head", {}), s.get("pixel_offset", 0.0),
+                   s.get("init"), tuple(s.get("stages", ())))
 
 
 def slugify(name: str) -> str:
@@ -124,6 +129,7 @@ def read_toml(path: Path) -> dict:
 
 def settings_of(common: dict, entry: dict, where: str) -> dict:
     """The settings of one run: its own before those of all runs."""
+    common, entry = ({RENAMED.get(key, key): value for key, value in part.items()} for part in (common, entry))
     for part in (common, entry):
         check_kinds(part, where)
     settings = {**common, **entry, "set": common.get("set", {}) | entry.get("set", {})}
@@ -155,6 +161,8 @@ def check_kinds(settings: dict, where: str) -> None:
         fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         if key == "seeds":
             fits = fits and all(type(seed) is int and 0 <= seed < 2**31 for seed in value)
+        if key == "stages":
+            fits = fits and bool(value) and all(isinstance(stage, str) for stage in value)
         if not fits:
             raise InputError(f"{where}: expected {key} to be {wanted}; found {value!r}.")
 
@@ -163,4 +171,5 @@ def stand_in(run: Run) -> Run:
     """``run``, or for a reference row the same run of a network, to ask how its faces are split."""
     if run.settings["model"] not in REFERENCES:
         return run
-    return replace(run, settings={k: v for k, v in run.settings.items() if k != "set"} | {"model": "cnn3"})
+    return replace(run, settings={k: v for k, v in run.settings.items() if k not in ("set", "init", "stages")}
+                   | {"model": "cnn3"})

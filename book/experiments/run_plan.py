@@ -134,8 +134,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
             # A record notes its split only where 'facekp evaluate' can make it again.
             repeatable = not {"folds", "apart", "mistake"} & set(run.settings)
             notes = job.notes() if repeatable else {}
-            record = training.fit(job.network(learn), learn, test, job.config, folder, resume=True, notes=notes,
-                                  score=scores)
+            record = job.fit(job.network(learn), learn, test, folder, True, notes)
         model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))
     points, _ = predict(model, test)
     offset = np.nanmean(points - test.keypoints, axis=(0, 1), dtype=np.float64).reshape(2)
@@ -162,11 +161,14 @@ def check_record(path: Path, record: dict, learn: Faces, test: Faces, job: Job |
     if job is not None:
         plan, there = json.loads(json.dumps(asdict(job.config))), completed(record.get("config", {}))
         differ = sorted(k for k in plan.keys() - FREE if plan[k] != there.get(k))
-        network = {"model": job.model, "options": job.options, "pixel_offset": job.pixel_offset}
+        network = {"model": job.model, "options": job.final_options, "pixel_offset": job.pixel_offset}
         # Records from before there was an offset have none.
         found = {"pixel_offset": 0.0, "head": {}, **record.get("model", {})}
         differ += sorted(k for k in network if network[k] != found.get(k))
         differ += sorted(k for k in job.head if job.head[k] != found["head"].get(k))
+        before = None if job.init is None else str(job.init), list(job.stages)
+        if (record.get("init"), [part.get("stage") for part in record.get("stages", [])]) != before:
+            differ.append("init or stages")
         if differ:
             raise InputError(f"{path}: this record was made with another {', '.join(differ)} than the plan "
                              "says. Remove it, or name another --out folder.")

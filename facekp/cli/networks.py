@@ -61,7 +61,15 @@ def train(
     option: Options = None,
     head: HeadOptions = None,
     setting: Settings = None,
-    authors: Annotated[bool, typer.Option(help="Train cnn3 or fcn24 the way its authors did.")] = False,
+    original_recipe: Annotated[
+        bool, typer.Option("--original-recipe", help="Train cnn3, fcn24, an hourglass or lgcn as its authors did.")
+    ] = False,
+    init: Annotated[
+        str | None, typer.Option(help="Start from these weights: a RUN, a .safetensors file, or shipped weights.")
+    ] = None,
+    stages: Annotated[
+        str | None, typer.Option(help="Train parts in stages, --epochs each: detector,regressor,joint.")
+    ] = None,
     tensorboard: Annotated[bool, typer.Option(help="Write RUN/tensorboard too.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on with an interrupted run.")] = False,
 ) -> None:
@@ -78,9 +86,9 @@ def train(
     changes = settings(setting)
     if augment is not None and "augment" in changes:
         raise InputError("Expected --augment or --set augment...; found both. Give all ranges with --set, or a name.")
-    config = recipe(model, **({"authors": authors} | common | {"augment": augment} | changes))
+    config = recipe(model, **({"original_recipe": original_recipe} | common | {"augment": augment} | changes))
     job = train_command.Job(data, model, config, keypoints, conventions, held_out, options(option), options(head),
-                            pixel_offset)
+                            pixel_offset, init, tuple(stages.split(",")) if stages else ())
     try:
         train_command.train(job, run, folds, resume, tensorboard)
     except KeyboardInterrupt as error:  # caught here: further out it would become a bare "Aborted."

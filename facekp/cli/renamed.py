@@ -2,7 +2,8 @@
 
 from facekp.errors import InputError
 
-OPTIONS = {"--origin": "--pixel-offset", "--mirror": "--flip-tta", "--views": "--augment"}
+OPTIONS = {"--origin": "--pixel-offset", "--mirror": "--flip-tta", "--views": "--augment",
+           "--authors": "--original-recipe"}
 COMMANDS: dict[tuple[str, ...], str] = {
     ("results", "run"): "python -m book.experiments.run_plan",
     ("bench", "reader"): "python -m book.experiments.speed reader",

@@ -25,7 +25,8 @@ def report(
     """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``."""
     plots.check_picture(picture)
     model, record = open_runs(runs, device, to_test=not all_faces)
-    faces = fitting(model, data.load(source, progress=True, pixel_offset=model.pixel_offset))
+    colour = model.channels == 3
+    faces = fitting(model, data.load(source, progress=True, pixel_offset=model.pixel_offset, colour=colour))
     train, test = (faces, faces) if all_faces else held_out(faces, record)
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
@@ -57,7 +58,7 @@ def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device
     The noise of the labels is measured on all faces of ``source``, those that the run did not use among them.
     """
     model, record = open_runs(runs, device, to_test=True)
-    everything = data.load(source, progress=True, pixel_offset=model.pixel_offset)
+    everything = data.load(source, progress=True, pixel_offset=model.pixel_offset, colour=model.channels == 3)
     train, test = held_out(fitting(model, everything), record)
     found = analyse(model, train, test, everything)
     write_json(Path(out), found)
@@ -137,9 +138,9 @@ def predict_to_csv(
     if coverage is not None:
         check_calibrated(model, coverage, flip_tta)
     if (Path(source).expanduser() / "keypoints.csv").is_file():
-        found, files, boxes = folder.read_files(source, model.size, progress=True)
+        found, files, boxes = folder.read_files(source, model.size, progress=True, colour=model.channels == 3)
     else:
-        found, files, boxes = data.load(source, progress=True), [], []
+        found, files, boxes = data.load(source, progress=True, colour=model.channels == 3), [], []
     faces = fitting(model, found)
     points, confidence, *radius = predict(model, faces, flip_tta=flip_tta, coverage=coverage)
     there = np.array([to_photo(p, box, model.size) for p, box in zip(points, boxes, strict=True)]) if files else points

@@ -1,6 +1,7 @@
 """What the commands train and check: data, network and settings, put together."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,17 +11,23 @@ import torch.distributed as dist
 from facekp import data, plots, results, training
 from facekp.data.conventions import with_conventions
 from facekp.data.faces import Faces
-from facekp.data.folder import subset
-from facekp.errors import InputError
+from facekp.data.folder import in_colour, subset
+from facekp.errors import InputError, check_choice
 from facekp.files import clear_partials
-from facekp.models import KeypointModel, check_options, create_model
+from facekp.models import KeypointModel, check_options, create_model, start_from
 from facekp.models.count import features_of_maps
+from facekp.models.model import check_channels
+from facekp.runs import open_run
 from facekp.training import TrainConfig
 from facekp.training.checkpoint import finished
 from facekp.training.distributed import Distributed, init_distributed
+from facekp.training.stages import fit_stages
 
 NO_PAIRS = ("No left/right pairs among the points, so images are flipped and no point is swapped. If some are left "
             "and right, name them so (left_ear, right_ear), write pairs.csv, or add --set augment.flip=0.")
+
+MADE_GREY = ("The images are in colour and were made grey, as the networks here expect. To keep the colours: --option "
+             "in_channels=3")
 
 
 @dataclass(frozen=True)
@@ -35,9 +42,12 @@ class Job:
         conventions: "one" or "two", see ``data.conventions``.
         held_out: share of the faces that are kept for testing.
         pixel_offset: what the labels call the centre of the first pixel, see ``data.load``.
+        init: a run, a file or shipped weights to start from, see ``facekp.runs.open_run``; None for fresh weights.
+        stages: values of the network's option ``stage``, each trained for ``config.epochs``, one after the other.
 
     Raises:
-        InputError: a share that is none, or options that are none of the network's.
+        InputError: a share that is none, options that are none of the network's, or a first stage that would train
+            a regressor on a detector with fresh weights.
     """
 
     source: str | Path
@@ -49,6 +59,8 @@ class Job:
     options: dict = field(default_factory=dict)
     head: dict = field(default_factory=dict)
     pixel_offset: float = 0.0
+    init: str | Path | None = None
+    stages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 < self.held_out < 1:
@@ -58,29 +70,63 @@ class Job:
             raise InputError("Expected the options of the network and of its head by their names; found "
                              f"{self.options!r} and {self.head!r}.")
         check_options(self.model, self.options)
-        if self.options.get("in_channels", 1) != 1:
-            raise InputError(f"Expected in_channels = 1, for grey faces; found {self.options['in_channels']}. The stem "
-                             "of a paper's network, for colour, is there to count its weights.")
+        check_channels(self.options.get("in_channels", 1))
+        self.check_stages()
+
+    def check_stages(self) -> None:
+        """Raise InputError for stages that the network does not have, or a detector that would never be trained."""
+        if not self.stages and "stage" not in self.options:
+            return
+        from facekp.models.parts import STAGES
+
+        for stage in self.stages or [self.options["stage"]]:
+            check_options(self.model, {"stage": stage})
+            check_choice("stage", stage, STAGES)
+        if "stage" in self.options and self.stages:
+            raise InputError("Expected --stages or --option stage=...; found both. Leave one of them out.")
+        if (self.stages[0] if self.stages else self.options["stage"]) == "regressor" and self.init is None:
+            raise InputError("The stage 'regressor' trains on a detector that no longer learns, and this one would "
+                             "have fresh weights. Train a detector first (--option stage=detector) and start from it "
+                             f"(--init RUN), or train all of them: --stages {','.join(STAGES)}.")
+
+    @property
+    def final_options(self) -> dict:
+        """The options of the network as it ends: in its last stage."""
+        return self.options | ({"stage": self.stages[-1]} if self.stages else {})
 
     def faces(self) -> Faces:
         """All faces of the job."""
-        faces = data.load(self.source, progress=True, pixel_offset=self.pixel_offset)
+        colour = self.options.get("in_channels", 1) == 3
+        faces = data.load(self.source, progress=True, pixel_offset=self.pixel_offset, colour=colour)
         return with_conventions(subset(faces, self.keypoints), self.conventions)
 
-    def network(self, faces: Faces) -> KeypointModel:
-        """A fresh network for these faces.
+    def network(self, faces: Faces, stage: str | None = None) -> KeypointModel:
+        """A new network for these faces, with the weights of ``init`` if there is one; in that stage, or the first.
 
         Raises:
-            InputError: it has fewer features than it shall draw maps.
+            InputError: it has fewer features than it shall draw maps, or ``init`` does not fit it.
         """
-        model = create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.pixel_offset,
-                             **self.options)
+        stage = stage or next(iter(self.stages), None)
+        options = self.options | ({"stage": stage} if stage else {})
+        model = create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.pixel_offset, **options)
         features, K = features_of_maps(model), len(faces.scheme)
         if features is not None and features < K:
             raise InputError(f"Expected a network with at least as many features as the {K} maps that it shall draw of "
                              f"them; {self.model} has {features} here, and would never draw some of the points. Add "
                              f"--option channels={8 * -(-K // 8)} (in a plan: options = {{ channels = ... }}).")
-        return model
+        return start_from(model, None if self.init is None else open_run(self.init, "cpu")[0])
+
+    def fit(self, model: KeypointModel, learn: Faces, test: Faces, run: Path, resume: bool = False,
+            notes: dict | None = None, on_epoch: Callable[[dict], None] | None = None) -> dict:
+        """Train ``model``, of :meth:`network`, or all stages into the folder ``run``; the record, which names ``init``.
+        """
+        notes = (notes or {}) | ({} if self.init is None else {"init": str(self.init)})
+        if self.stages:
+            return fit_stages(lambda stage: model if stage == self.stages[0] else self.network(learn, stage),
+                              self.stages, learn, test, self.config, run, notes, on_epoch=on_epoch,
+                              score=results.scores)
+        return training.fit(model, learn, test, self.config, run, resume, on_epoch=on_epoch, notes=notes,
+                            score=results.scores)
 
     def notes(self) -> dict:
         """How the faces were split, for the record."""
@@ -102,6 +148,9 @@ def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, t
         raise InputError(f"{run}: expected a new or empty folder; found a file. Name another.")
     if not resume and run.is_dir() and any(run.iterdir()):
         raise InputError(f"{run}: expected a new or empty folder; found {what_is_in(run)}.")
+    if folds and (job.init is not None or job.stages):
+        raise InputError("Folds start from fresh weights, in one stage: expected --folds, or --init and --stages; "
+                         "found both. Weights that learnt from a face must not be tested on it.")
     if folds and tensorboard:
         raise InputError("TensorBoard shows one run at a time: expected --folds or --tensorboard, found both.")
     device = training.pick_device(job.config.device)
@@ -120,7 +169,7 @@ def what_is_in(run: Path) -> str:
     """What a folder holds that is not empty, and what to do then."""
     if finished(run) or (run / "folds.json").is_file():
         return "a finished run. Name another"
-    if any((run / name).exists() for name in ("resume.pt", "log.jsonl", "fold-0")):
+    if any((run / name).exists() for name in ("resume.pt", "log.jsonl", "fold-0")) or any(run.glob("stage-1-*")):
         return "a run that is not finished. Add --resume to go on with it, or name another"
     return "files that are not of a run. Name another"
 
@@ -136,6 +185,11 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
     if distributed.is_main:
         many = f", {distributed.size} processes" if distributed.size > 1 else ""
         print(f"{job.model} on {len(learn)} faces, tested on {len(test)} others, on {device}{many}", flush=True)
+        files = (Path(job.source).expanduser() / "keypoints.csv").is_file()
+        if files and faces.channels == 1 and in_colour(job.source):
+            print(MADE_GREY, flush=True)
+        if job.init is not None:
+            print(told_init(job, learn), flush=True)
         if not faces.scheme.pairs and job.config.augment is not None and job.config.augment.flip:
             print(NO_PAIRS, flush=True)
 
@@ -145,13 +199,22 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
         if write:
             write(line)
 
-    record = training.fit(model, learn, test, job.config, run, resume, on_epoch=each_epoch, notes=job.notes(),
-                          score=results.scores)
+    record = job.fit(model, learn, test, run, resume, job.notes(), each_epoch)
     if distributed.is_main:
         m = record["metrics"]
         print(f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
               f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}",
               *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
+
+
+def told_init(job: Job, learn: Faces) -> str:
+    """Where the weights come from, and whether they may have learnt from faces that are held out now."""
+    _, record = open_run(str(job.init), "cpu")
+    known = record.get("data", {}).get("train", {}).get("fingerprint")
+    if known == learn.fingerprint(job.pixel_offset):
+        return f"starting from {job.init}, which learnt from the same faces"
+    return (f"starting from {job.init}. It may have learnt from faces that are held out now; then the error on them is "
+            "too small. (The same data, seed and --held-out hold out the same faces.)")
 
 
 def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:

@@ -16,7 +16,7 @@ PLACES = ("data/kaggle", "../data/kaggle", "/content/drive/MyDrive/facekp", "/ka
 """Where Kaggle's files are looked for: this repository, its book folder, Google Drive in Colab, a Kaggle notebook."""
 
 
-def load(source: str | Path, progress: bool = False, pixel_offset: float = 0.0) -> Faces:
+def load(source: str | Path, progress: bool = False, pixel_offset: float = 0.0, colour: bool = False) -> Faces:
     """Faces from whatever ``source`` is, their keypoints in facekp's pixels: (0, 0) is the centre of the first one.
 
     Args:
@@ -28,16 +28,22 @@ def load(source: str | Path, progress: bool = False, pixel_offset: float = 0.0) 
         pixel_offset: what the source's labels call the centre of the first pixel: 0.5 where they count from the
             pixel's edge, 1 where they count from one. It is taken off here, in each file's own pixels, and nowhere
             else; ``facekp predict`` and ``submit`` add it to the tables that they write.
+        colour: keep colours, for a network with ``in_channels=3``; otherwise all images become grey.
 
     Raises:
-        InputError: nothing of that kind is there, or an offset of more than two pixels.
+        InputError: nothing of that kind is there, an offset of more than two pixels, or ``colour`` of a source that is
+            grey.
     """
     check_pixel_offset(pixel_offset)
     if not _is_word(source) and (Path(source).expanduser() / "keypoints.csv").is_file():
         from facekp.data import folder
 
-        return folder.read_folder(source, progress=progress, pixel_offset=pixel_offset)
+        return folder.read_folder(source, progress=progress, pixel_offset=pixel_offset, colour=colour)
     faces = _load(source, progress)
+    if colour and faces.channels == 1:
+        raise InputError(f"{source}: expected images in colour; found grey ones. Leave out --option in_channels=3 "
+                         "(colour=True).")
+    faces = faces if colour else faces.grey()
     return replace(faces, keypoints=faces.keypoints - np.float32(pixel_offset)) if pixel_offset else faces
 
 

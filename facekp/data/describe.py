@@ -27,7 +27,7 @@ def report(faces: Faces) -> str:
 
 def outside(faces: Faces) -> int:
     """How many keypoints lie outside [0, width] x [0, height], which is where Kaggle's labels end. They are kept."""
-    height, width = faces.images.shape[1:]
+    height, width = faces.images.shape[1:3]
     with np.errstate(invalid="ignore"):
         return int(((faces.keypoints < 0) | (faces.keypoints > (width, height))).any(axis=2).sum())
 

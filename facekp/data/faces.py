@@ -20,10 +20,10 @@ from facekp.keypoints import KAGGLE, Scheme
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """N grey face images with up to K keypoints each.
+    """N face images with up to K keypoints each.
 
     Attributes:
-        images: (N, H, W) uint8.
+        images: (N, H, W) uint8, grey; or (N, H, W, 3) uint8, RGB.
         keypoints: (N, K, 2) float32, (x, y) in pixels; (0, 0) is the *centre* of the top-left
             pixel. A point that nobody annotated is (NaN, NaN).
         scheme: names and left/right pairs of the K points.
@@ -48,8 +48,8 @@ class Faces:
         if other or not isinstance(self.scheme, Scheme):
             raise InputError(f"Expected NumPy arrays and a Scheme; found {', '.join(other) or self.scheme!r}.")
         found = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in given.items())
-        if self.images.ndim != 3 or self.images.dtype != np.uint8:
-            raise InputError(f"Expected images (N, H, W) uint8; found {found}.")
+        if self.images.shape[3:] not in ((), (3,)) or self.images.ndim < 3 or self.images.dtype != np.uint8:
+            raise InputError(f"Expected images (N, H, W) or (N, H, W, 3) uint8; found {found}.")
         n, k = len(self.images), len(self.scheme)
         if self.keypoints.shape != (n, k, 2) or self.keypoints.dtype != np.float32 or self.rows.shape != (n,):
             raise InputError(f"Expected keypoints float32 ({n}, {k}, 2) and rows ({n},); found {found}.")
@@ -70,9 +70,22 @@ class Faces:
         return len(self.images)
 
     def __repr__(self) -> str:
-        n, h, w = self.images.shape
+        n, h, w, *_ = self.images.shape
         points = f"{len(self.scheme)} keypoints '{self.scheme.name}', {self.annotated.sum()} annotated"
-        return f"Faces({n} images {h}x{w}, {points})"
+        return f"Faces({n} {'RGB ' if self.channels == 3 else ''}images {h}x{w}, {points})"
+
+    @property
+    def channels(self) -> int:
+        """Of the images: 1 for grey, 3 for RGB."""
+        return 3 if self.images.ndim == 4 else 1
+
+    def grey(self) -> "Faces":
+        """The same faces in grey (0.299 R + 0.587 G + 0.114 B); itself if they are."""
+        if self.channels == 1:
+            return self
+        from facekp.images import grey  # training needs no image files
+
+        return replace(self, images=np.array([grey(image) for image in self.images]).reshape(self.images.shape[:3]))
 
     @property
     def annotated(self) -> np.ndarray:

@@ -97,7 +97,8 @@ def _manifest(faces: Faces, source: str | dict | None) -> dict:
         "subset": f"{full.sum()} faces with all {len(faces.scheme)} keypoints, {(any_point & ~full).sum()} with some, "
                   f"{(~any_point).sum()} with none",
         "source": {"name": source} if isinstance(source, str) else source,
-        "image_size": list(faces.images.shape[1:]),
+        "image_size": list(faces.images.shape[1:3]),
+        "channels": faces.channels,
         "scheme": faces.scheme.to_dict(),
         "fingerprint": faces.fingerprint(),
     }
@@ -122,30 +123,32 @@ def _write_table(path: Path, header: list[str], rows) -> None:
 # ---- reading ------------------------------------------------------------------------------------
 
 
-def read_folder(folder: str | Path, size: int = 96, progress: bool = False, pixel_offset: float = 0.0) -> Faces:
+def read_folder(
+    folder: str | Path, size: int = 96, progress: bool = False, pixel_offset: float = 0.0, colour: bool = False,
+) -> Faces:
     """The faces of a folder that :func:`extract` wrote or that the user made (see the module's head).
 
     Files are looked for in the folder, then in its ``images`` folder, and read as photos are
-    (:func:`facekp.photo.read`): upright, 8 bits, white where they are transparent. They become grey.
-    One that is not ``size`` x ``size`` already is first made square, its last column or row repeated
-    at the right or bottom, then resampled (:func:`facekp.photo.crop`); its keypoints, given in pixels
-    of the upright file less ``pixel_offset`` (see :func:`facekp.data.load`), move along:
+    (:func:`facekp.photo.read`): upright, 8 bits, white where they are transparent. They become grey, unless
+    ``colour`` keeps them as RGB. One that is not ``size`` x ``size`` already is first made square, its last
+    column or row repeated at the right or bottom, then resampled (:func:`facekp.photo.crop`); its keypoints, given in
+    pixels of the upright file less ``pixel_offset`` (see :func:`facekp.data.load`), move along:
     ``p' = (p + 0.5) * s - 0.5``.
 
     The scheme is the manifest's; without one, Kaggle's if the names are Kaggle's, else one that
     bears the folder's name and has the pairs of ``pairs.csv`` or, without that file, those that the
     names tell (``left_ear`` and ``right_ear``). The manifest's fingerprint is
-    compared where its images have the size asked for.
+    compared where its images have the size and the channels asked for.
 
     Raises:
         InputError: naming the file, row and column of what cannot be read, or saying that the
             folder is not as its manifest says.
     """
-    return read_files(folder, size, progress, pixel_offset)[0]
+    return read_files(folder, size, progress, pixel_offset, colour)[0]
 
 
 def read_files(
-    folder: str | Path, size: int = 96, progress: bool = False, pixel_offset: float = 0.0,
+    folder: str | Path, size: int = 96, progress: bool = False, pixel_offset: float = 0.0, colour: bool = False,
 ) -> tuple[Faces, list[str], list[Box]]:
     """:func:`read_folder`, with each face's file as ``keypoints.csv`` names it, and the square of it that was read."""
     folder = Path(os.path.expanduser(folder))
@@ -163,12 +166,13 @@ def read_files(
     rows = np.array([row_number(c, i, table) for i, c in enumerate(cells)], np.int64)
     keypoints = np.array([points_of(c, i, scheme, table) for i, c in enumerate(cells)], np.float64)
     keypoints = keypoints.reshape(-1, len(scheme), 2)
-    images, boxes = np.empty((len(cells), size, size), np.uint8), []
+    images, boxes = np.empty((len(cells), size, size, *([3] if colour else [])), np.uint8), []
     for i, c in enumerate(bar(progress, iterable=cells, desc="reading")):
-        images[i], box = _load(folder, c["file"], size, f"{table}, row {i + 1}")
+        images[i], box = _load(folder, c["file"], size, f"{table}, row {i + 1}", colour)
         boxes.append(box)
     faces = Faces(images, _in_squares(keypoints, boxes, size), scheme, rows)
-    if manifest and manifest["image_size"] == [size, size] and manifest["fingerprint"] != faces.fingerprint():
+    same_form = manifest and (manifest["image_size"], manifest["channels"]) == ([size, size], faces.channels)
+    if manifest and same_form and manifest["fingerprint"] != faces.fingerprint():
         raise InputError(f"{folder}: expected the images and labels that manifest.json describes; found that some were "
                          "changed. Extract them again; if the change is yours, delete manifest.json.")
     if pixel_offset:
@@ -197,6 +201,9 @@ def _read_manifest(path: Path, count: int) -> dict | None:
         if [type(v) for v in manifest.values()] != [int, int, list, str]:
             raise TypeError("an entry of another kind")
         manifest["scheme"] = Scheme.from_dict(found["scheme"])
+        manifest["channels"] = found.get("channels", 1)  # until version 0.1.0 all were grey
+        if manifest["channels"] not in (1, 3):
+            raise TypeError(f"{manifest['channels']!r} channels")
     except (InputError, KeyError, TypeError) as e:
         what = f"no {e}" if isinstance(e, KeyError) else e
         raise InputError(f"{path}: expected the manifest that facekp wrote; found something else ({what}). "
@@ -241,11 +248,30 @@ def _read_pairs(path: Path, names: list[str]) -> tuple[tuple[str, str], ...] | N
     return tuple((row["left"], row["right"]) for row in rows)
 
 
-def _load(folder: Path, file: str, size: int, where: str) -> tuple[np.ndarray, Box]:
+def in_colour(folder: str | Path, look_at: int = 8) -> bool:
+    """Whether one of the first ``look_at`` images of a folder has pixels that are not grey."""
+    folder = Path(os.path.expanduser(folder))
+    table = folder / "keypoints.csv"
+    rows = enumerate(read_table(table)[1][:look_at])
+    pictures = (_pixels(folder, c["file"], f"{table}, row {i + 1}") for i, c in rows)
+    return any((pixels != pixels[..., :1]).any() for pixels in pictures)
+
+
+def _load(folder: Path, file: str, size: int, where: str, colour: bool = False) -> tuple[np.ndarray, Box]:
     """The image that a row names, which may not lie outside the folder, as a network sees it; and the square of it.
 
     A photo that is shown to a network whole goes the same way, see :mod:`facekp.images`.
     """
+    pixels = _pixels(folder, file, where)
+    box = whole(pixels)
+    try:
+        return crop(pixels, box, size, least=1, colour=colour), box
+    except InputError as e:
+        raise InputError(f"{where}: {e}") from None
+
+
+def _pixels(folder: Path, file: str, where: str) -> np.ndarray:
+    """The image that a row names, (H, W, 3) uint8."""
     path = PureWindowsPath(file)  # knows both / and \\, and drive letters
     if not file or path.drive or path.root or ".." in path.parts:
         raise InputError(f"{where}, column 'file': expected a name within the folder; found '{file}'.")
@@ -255,8 +281,6 @@ def _load(folder: Path, file: str, size: int, where: str) -> tuple[np.ndarray, B
         raise InputError(f"{where}, column 'file': expected the image '{file}' in the folder or its images folder; "
                          "there is none. Put it there, or remove the row.")
     try:
-        pixels = read(found).pixels
-        box = whole(pixels)
-        return crop(pixels, box, size, least=1), box
+        return read(found).pixels
     except InputError as e:
         raise InputError(f"{where}: {e}") from None

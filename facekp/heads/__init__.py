@@ -16,17 +16,18 @@ from facekp.heads.dsnt import DSNTHead
 from facekp.heads.heatmap import HeatmapHead
 from facekp.heads.lgcn import LGCNHead
 from facekp.heads.parts import PartHead
+from facekp.heads.simcc import SimCCHead
 from facekp.heatmaps import stack_list
 from facekp.losses import annotated
 
-Head = CoordinateHead | HeatmapHead | DSNTHead | LGCNHead  # and PartHead, which is a HeatmapHead
+Head = CoordinateHead | HeatmapHead | DSNTHead | LGCNHead | SimCCHead  # and PartHead, which is a HeatmapHead
 
 
 HEADS: dict[str, type[Head]] = {"coordinate": CoordinateHead, "heatmap": HeatmapHead, "dsnt": DSNTHead,
-                                "parts": PartHead, "lgcn": LGCNHead}
+                                "parts": PartHead, "lgcn": LGCNHead, "simcc": SimCCHead}
 
 
 __all__ = [
-    "HEADS", "CoordinateHead", "DSNTHead", "Head", "HeatmapHead", "LGCNHead", "PartHead", "annotated", "check_decoder",
-    "check_positive", "stack_list",
+    "HEADS", "CoordinateHead", "DSNTHead", "Head", "HeatmapHead", "LGCNHead", "PartHead", "SimCCHead", "annotated",
+    "check_decoder", "check_positive", "stack_list",
 ]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from facekp.errors import InputError, check_choice
+from facekp.errors import InputError, check_choice, listed
 from facekp.keypoints import KAGGLE, Scheme, check_pixel_offset
 from facekp.models import stored
 from facekp.models.model import KeypointModel
@@ -64,6 +64,9 @@ MODELS: dict[str, Callable[..., tuple[nn.Module, "Head"]]] = {
     "parts": partial(network, "parts.parts"),
     "lgcn-s": partial(network, "lgcn.lgcn", channels=32, layers=(2, 4, 4), stride=2, sigmas=(1, 2, 4)),
     "lgcn": partial(network, "lgcn.lgcn"),
+    # classification of each coordinate
+    "simcc-s": partial(network, "simcc.simcc", depth=18),
+    "simcc": partial(network, "simcc.simcc"),
 }
 
 
@@ -142,7 +145,7 @@ def change_head(head: Any, changes: dict) -> "Head":
         check_choice("head setting", setting, fields)
         if hasattr(head, setting) and not same_type(getattr(head, setting), value):
             raise InputError(f"Expected the head's {setting} to be like {getattr(head, setting)!r}; found {value!r}.")
-        if setting in ("size", "stride", "sigmas") and value != getattr(head, setting):
+        if setting in ("size", "stride", "sigmas", "split") and value != getattr(head, setting):
             raise InputError(f"The head's {setting} is the network's, {getattr(head, setting)}; found {value}. Change "
                              "the network's options instead.")
     return dataclasses.replace(head, **changes) if new is type(head) else new(**{"stride": head.stride, **changes})
@@ -193,6 +196,30 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Keypoint
                          f"({stored.told(e)}). Copy the file again, or train again.") from None
     model.options = config["options"]
     return model.to(device).eval()
+
+
+def start_from(model: KeypointModel, given: KeypointModel | None) -> KeypointModel:
+    """``model`` with the weights of ``given``, another model of the same network; None leaves it as it is.
+
+    Raises:
+        InputError: ``given`` finds other points, or is another network or one of other sizes.
+    """
+    if given is None:
+        return model
+    ours, theirs = model.scheme.names, given.scheme.names
+    if ours != theirs:
+        raise InputError(f"Expected initial weights for the {len(ours)} points of these faces ({listed(list(ours))}); "
+                         f"found weights for {len(theirs)} points ({listed(list(theirs))}). Name a run that was "
+                         "trained on the same points in the same order.")
+    state, there = model.state_dict(), given.state_dict()
+    other = [name for name in sorted(state.keys() | there.keys())
+             if name not in state or name not in there or state[name].shape != there[name].shape]
+    if other:
+        raise InputError(f"Expected initial weights of the network {model.name} with the same options; found those of "
+                         f"{given.name}, which differ in '{other[0]}'. Name a run of the same network, or give the "
+                         "options that it was trained with.")
+    model.load_state_dict(there)
+    return model
 
 
 def from_config(config: dict) -> KeypointModel:

@@ -17,8 +17,9 @@ Deviations from the paper, and why:
     the last x8 is learnt    the paper keeps it bilinear; maps of points have to be sharper than
                              regions. All three start as bilinear interpolation.
     dropout of channels      the paper drops single numbers; next to each other on a map they say the same.
-    trained at once          the paper trains FCN-32, then 16, then 8, or all at once with the skips' scores scaled
-                             down. Ours start at 0, like the paper's, and AdamW scales each by itself.
+    trained at once          the paper trains FCN-32, then 16, then 8, or all at once with the skips' features scaled
+                             down (pool4 by 0.01, pool3 by 0.0001) before they are scored. Our scores start at 0, like
+                             the paper's, and AdamW scales each by itself.
     K linear maps            we draw Gaussians, with squared error; the paper's softmax decides between classes.
     wide Gaussians, sigma 5  whatever the network draws, it draws on a 12x12 grid.
     compact size             ``fcn8-s``: a quarter of the trunk's channels, 256 in conv6 and conv7.
@@ -34,7 +35,7 @@ from facekp.models.vgg import VGGTrunk
 
 
 class FCN8(nn.Module):
-    """(B, 1, H, W) -> (B, K, H, W)."""
+    """(B, in_channels, H, W) -> (B, K, H, W)."""
 
     def __init__(self, num_keypoints: int, trunk: VGGTrunk, channels: int, kernel: int, dropout: float) -> None:
         super().__init__()
@@ -72,7 +73,7 @@ def bilinear_up(channels: int, factor: int) -> nn.ConvTranspose2d:
 
 
 def fcn8(num_keypoints: int, size: int = 96, width: float = 1.0, channels: int = 1024, kernel: int = 3,
-         dropout: float = 0.5, pretrained: bool = False) -> tuple[nn.Module, HeatmapHead]:
+         dropout: float = 0.5, pretrained: bool = False, in_channels: int = 1) -> tuple[nn.Module, HeatmapHead]:
     """FCN-8 and its heatmap head.
 
     Args:
@@ -83,9 +84,10 @@ def fcn8(num_keypoints: int, size: int = 96, width: float = 1.0, channels: int =
         kernel: of conv6, an odd number; the paper has 7.
         dropout: share of conv6's and conv7's channels that are switched off in training.
         pretrained: start the trunk from ImageNet weights; only with ``width=1``.
+        in_channels: 1 for grey images, 3 for RGB.
     """
     check_size(size, 32)
     if kernel % 2 == 0:
         raise InputError(f"Expected an odd kernel, so that the map keeps its size; found {kernel}.")
-    network = FCN8(num_keypoints, VGGTrunk(width, pretrained), channels, kernel, dropout)
+    network = FCN8(num_keypoints, VGGTrunk(width, pretrained, in_channels), channels, kernel, dropout)
     return network, HeatmapHead(stride=1, sigma=5.0)

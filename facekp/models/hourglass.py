@@ -7,14 +7,21 @@ Deviations from the paper, and why:
     stem without pooling    the paper goes from 256 to 64 pixels (stride 4); 96 / 4 = 24 pixels are too
                             few to place a point. ``stem_pool=False`` keeps stride 2: 48x48 maps.
     one grey channel in     the data is grey (``in_channels=3`` gives the paper's stem).
-    targets                 the paper draws its Gaussian (sigma 1) around the nearest whole pixel; ours has its centre
-                            on the point itself, and sigma 1.5, so that the peak covers pixels enough to
-                            tell where between them it lies.
-    decoder                 ``local_mean`` instead of the quarter offset, whose steps alone cost 0.29 px at stride 2;
-                            the head's ``decoder="quarter_offset"`` gives the paper's.
+    targets                 the authors' code (princeton-vl/pose-hg-train, ``img.lua``) draws its Gaussian around the
+                            whole pixel that holds the point, in a 7x7 window, with a sigma of 1.75 (the paper says 1;
+                            issue 25 of that repository says why). Ours has its centre on the point itself, and
+                            sigma 1.5. The head's ``target="whole-pixel", sigma=1.75`` gives the authors'.
+    decoder                 ``local_mean`` instead of the quarter offset. On our targets its steps cost 0.29 px at
+                            stride 2 (s / sqrt(48)), on the authors' whole-pixel targets 0.58 px (s / sqrt(12)). The
+                            head's ``decoder="quarter_offset"`` gives the paper's.
+    missing joints          the authors train them towards empty maps; here they are masked out of the loss.
     from empty maps         the layers that draw the maps start at 0: most of a target is empty.
     mean over the stacks    of their losses, not the sum: the rate need not know how many there are.
     compact size            ``hourglass-s``: one stack, 64 instead of 256 channels.
+
+With the paper's stem (``in_channels=3, stem_pool=True``) and K = 15 there are 3,426,191 / 6,569,630 / 12,856,508 /
+25,430,264 parameters for 1 / 2 / 4 / 8 stacks: those of princeton-vl/pytorch_stacked_hourglass without the
+convolutions of its residuals that its forward pass never uses.
 """
 
 import torch.nn.functional as F
@@ -101,7 +108,7 @@ def hourglass(num_keypoints: int, size: int = 96, stacks: int = 2, channels: int
         stacks: how many hourglasses one after another; the paper uses 8, 2 is common.
         channels: width of the network; the paper uses 256.
         depth: how often an hourglass halves its input; the paper uses 4.
-        in_channels: 1 for grey; 2 for grey and a plane of -1 or +1 that says which of Kaggle's two sources is meant.
+        in_channels: 1 for grey images, 3 for RGB.
         stem_stride: the paper's first halving in the stem (2), or none (1).
         stem_pool: the paper's second halving in the stem.
 

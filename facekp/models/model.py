@@ -19,6 +19,12 @@ def check_size(size: int, multiple: int = 1, least: int = 1) -> None:
                          "Resize the images, name another size, or take another network.")
 
 
+def check_channels(in_channels: int) -> None:
+    """Raise InputError unless images are grey or RGB."""
+    if in_channels not in (1, 3):
+        raise InputError(f"Expected in_channels of 1, for grey images, or 3, for RGB; found {in_channels}.")
+
+
 def zero_init(layer: Layer, bias: float = 0.0) -> Layer:
     """The same layer with weights of 0 and one bias: a last layer that begins with empty maps, or in the middle."""
     weight, biases = layer.parameters()
@@ -28,15 +34,15 @@ def zero_init(layer: Layer, bias: float = 0.0) -> Layer:
 
 
 def to_float(images: Tensor) -> Tensor:
-    """(B, H, W) uint8 -> (B, 1, H, W) float32 in [0, 1]; the one place where grey values are scaled."""
-    return images[:, None].float() / 255
+    """(B, H, W) or (B, H, W, 3) uint8 -> (B, 1 or 3, H, W) float32 in [0, 1]; the one place where pixels are scaled."""
+    return (images[:, None] if images.ndim == 3 else images.movedim(-1, 1)).float() / 255
 
 
 class KeypointModel(nn.Module):
     """A network, the head that reads it, and the scheme that names its points.
 
     Attributes:
-        network: (B, 1, H, W) -> raw.
+        network: (B, channels, H, W) -> raw.
         head: what raw means; see :mod:`facekp.heads`.
         scheme: names of the K points.
         name, size, options: what :func:`create_model` was called with.
@@ -52,8 +58,13 @@ class KeypointModel(nn.Module):
         self.name, self.size, self.options, self.pixel_offset = name, size, options, pixel_offset
         self.calibration: Any = None
 
+    @property
+    def channels(self) -> int:
+        """Of its images: 1 for grey, 3 for RGB."""
+        return self.options.get("in_channels", 1)
+
     def forward(self, images: Tensor) -> Tensor | list[Tensor]:
-        """(B, 1, H, W) in [0, 1] -> raw."""
+        """(B, channels, H, W) in [0, 1] -> raw."""
         return self.network(self.normalise(images))
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
@@ -63,7 +74,7 @@ class KeypointModel(nn.Module):
 
     @staticmethod
     def normalise(images: Tensor) -> Tensor:
-        """Grey 0..1 becomes about -2..2, where networks start well."""
+        """Values 0..1 become about -2..2, where networks start well."""
         return (images - 0.5) / 0.25
 
     def config(self) -> dict:

@@ -8,14 +8,18 @@ that darkness is information, and the regressor places the point from the other 
 Training has three stages, see :func:`set_stage`: the detector alone; the regressor on the finished
 detector; both together.
 
-The layers follow the paper's released weights (detector) and a later network built on the paper's
-regressor. Deviations for 96x96, and why:
+The layers follow the paper's released weights (detector) and a later network built on the paper's regressor: with
+``stem_pool=True`` and K = 15 the regressor has 17,360,366 parameters, as ``hg_furukawa_original(15)`` of
+CubiCasa/CubiCasa5k has with a stem widened to 16 input channels (the image and 15 part maps). Deviations for 96x96,
+and why:
     detector at stride 4   the paper's ResNet-152 ends at stride 16: 6x6 pixels. Ours is a ResNet-50
                            without the stem's pooling, whose last two stages do not halve: 24x24. (As in the
                            released weights, without dilation.)
     regressor at stride 2  the paper's stem has stride 4. Our hourglass works at 48x48 down to 3x3, the
                            paper's at 64x64 down to 4x4.
-    one grey channel in    the data is grey.
+    one grey channel in    the data is grey (``in_channels=3`` takes RGB).
+    no biases before       the convolutions of the released detector carry biases, 75,712 numbers for ResNet-152, which
+    batch norm             batch norm takes off again. torchvision's have none.
     discs and Gaussians    radius 4 and sigma 2, in proportion; the paper has 10 and 5 at 256x256.
     losses                 each as a share: cross entropy per pixel of the disc, squared error per empty map, so that
                            the two can be added. A mean over pixels is small as soon as a map is empty.
@@ -40,12 +44,12 @@ STAGES = ("detector", "regressor", "joint")
 
 
 class Detector(nn.Module):
-    """(B, 1, H, W) -> part logits (B, K, H, W): a ResNet that stops halving at ``stride``, then one upsampling."""
+    """(B, in_channels, H, W) -> part logits (B, K, H, W): a ResNet that halves down to ``stride``, then upsampling."""
 
     def __init__(self, num_keypoints: int, depth: int, layers: int, stride: int, stem_pool: bool,
-                 pretrained: bool) -> None:
+                 pretrained: bool, in_channels: int = 1) -> None:
         super().__init__()
-        resnet = resnet_trunk(depth, pretrained=pretrained)
+        resnet = resnet_trunk(depth, pretrained=pretrained, in_channels=in_channels)
         pool = resnet.maxpool if stem_pool else nn.Identity()
         self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, pool)
         stages = [resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4][:layers]
@@ -108,13 +112,13 @@ class WideningHourglass(nn.Module):
         return self.skip(x) + self.up(low)
 
 
-def regressor(num_keypoints: int, channels: int, depth: int, stem_pool: bool) -> nn.Sequential:
-    """(B, 1 + K, H, W), image and part probabilities -> maps (B, K, H, W)."""
+def regressor(num_keypoints: int, channels: int, depth: int, stem_pool: bool, in_channels: int = 1) -> nn.Sequential:
+    """(B, in_channels + K, H, W), image and part probabilities -> maps (B, K, H, W)."""
     K, c, stride = num_keypoints, channels, 4 if stem_pool else 2
     up = nn.ConvTranspose2d(K, K, 4, stride=stride, padding=(4 - stride) // 2)
     repeat_pixels(up)
     return nn.Sequential(
-        nn.Conv2d(1 + K, c // 4, 7, stride=2, padding=3), nn.BatchNorm2d(c // 4), nn.ReLU(),
+        nn.Conv2d(in_channels + K, c // 4, 7, stride=2, padding=3), nn.BatchNorm2d(c // 4), nn.ReLU(),
         Residual(c // 4, c // 2), nn.MaxPool2d(2) if stem_pool else nn.Identity(),
         Residual(c // 2, c // 2), Residual(c // 2, c // 2), Residual(c // 2, c),
         WideningHourglass(depth, c),  # (B, 2c, H/2, W/2)
@@ -125,7 +129,7 @@ def regressor(num_keypoints: int, channels: int, depth: int, stem_pool: bool) ->
 
 
 class PartHeatmaps(nn.Module):
-    """(B, 1, H, W) -> [part logits, maps], both (B, K, H, W); in the stage "detector" [part logits] alone."""
+    """(B, in_channels, H, W) -> [part logits, maps], both (B, K, H, W); in the stage "detector" [part logits] alone."""
 
     def __init__(self, detector: nn.Module, regressor: nn.Module, stage: str) -> None:
         super().__init__()
@@ -173,7 +177,7 @@ def set_stage(model: KeypointModel, stage: str) -> None:
 
 def parts(num_keypoints: int, size: int = 96, stage: str = "joint", depth: int = 50, layers: int = 4,
           detector_stride: int = 4, channels: int = 256, hourglass_depth: int = 4, stem_pool: bool = False,
-          pretrained: bool = False) -> tuple[nn.Module, PartHead]:
+          pretrained: bool = False, in_channels: int = 1) -> tuple[nn.Module, PartHead]:
     """Detector, regressor and their head.
 
     Args:
@@ -187,8 +191,10 @@ def parts(num_keypoints: int, size: int = 96, stage: str = "joint", depth: int =
         hourglass_depth: how often the regressor's hourglass halves its input.
         stem_pool: pool in both stems, as in the paper.
         pretrained: start the detector from ImageNet weights.
+        in_channels: 1 for grey images, 3 for RGB.
     """
     check_size(size, max(detector_stride, 2 ** (hourglass_depth + 1 + stem_pool)))
-    detector = Detector(num_keypoints, depth, layers, detector_stride, stem_pool, pretrained)
-    network = PartHeatmaps(detector, regressor(num_keypoints, channels, hourglass_depth, stem_pool), stage)
+    detector = Detector(num_keypoints, depth, layers, detector_stride, stem_pool, pretrained, in_channels)
+    second = regressor(num_keypoints, channels, hourglass_depth, stem_pool, in_channels)
+    network = PartHeatmaps(detector, second, stage)
     return network, PartHead()

@@ -11,8 +11,13 @@ the rows of a table differ in the network alone. Their authors trained them so:
     cnn3   Nesterov momentum from 0.9 to 0.999, rate from 0.03 to 0.0001, flips, 3000 epochs
     fcn24  RMSprop, batches of 32, 300 epochs; flips, shifts of 2 px, scales of 1 %
 
-which ``recipe(name, authors=True)`` gives, and ``facekp train --authors``; the rate of cnn3 divided by 48^2, as our
-loss counts pixels where his counts from -1 to 1, and RMSprop's memory PyTorch's 0.99 where Keras has 0.9.
+``recipe(name, original_recipe=True)`` and ``facekp train --original-recipe`` give these, with four differences:
+
+    both   images are scaled as for every network, (x - 0.5) / 0.25; the authors divide by 255.
+    cnn3   the rates are divided by 48^2, since our loss counts pixels and his counts from -1 to 1. He stopped after 200
+           epochs without a better score on the held-out faces; here all epochs are trained.
+    fcn24  RMSprop's memory is PyTorch's 0.99; Keras has 0.9.
+    fcn24  one scale for x and y; the blog draws the two separately.
 
 The first two are not trained by gradients but fitted to faces at once, so they are not in ``MODELS`` and are
 not saved; what :func:`mean_face` and :func:`ridge` return can be used wherever a trained model can (``predict``,
@@ -25,7 +30,7 @@ from torch import Tensor, nn
 
 from facekp.data.faces import Faces
 from facekp.heads import CoordinateHead, HeatmapHead
-from facekp.models.model import KeypointModel, check_size, zero_init
+from facekp.models.model import KeypointModel, check_channels, check_size, zero_init
 
 
 class LinearPixels(nn.Module):
@@ -87,7 +92,7 @@ def _targets(faces: Faces) -> tuple[Tensor, Tensor, CoordinateHead]:
 
 
 def cnn3(num_keypoints: int, size: int = 96, channels: int = 32, hidden: int = 500,
-         dropout: float = 1.0) -> tuple[nn.Module, CoordinateHead]:
+         dropout: float = 1.0, in_channels: int = 1) -> tuple[nn.Module, CoordinateHead]:
     """Three convolutions and two hidden layers: Daniel Nouri, *Using convolutional neural nets to detect facial
     keypoints*, 2014 (his "net6"; "net2" with ``dropout=0``).
 
@@ -99,14 +104,16 @@ def cnn3(num_keypoints: int, size: int = 96, channels: int = 32, hidden: int = 5
         channels: of the first convolution, doubled twice.
         hidden: units of the two hidden layers; his "net8" has 1000.
         dropout: factor on his shares of 0.1, 0.2, 0.3 and 0.5.
+        in_channels: 1 for grey images, 3 for RGB.
     """
     check_size(size, least=16)
+    check_channels(in_channels)
     c, d = channels, dropout
     left = ((size - 2) // 2 - 1) // 2  # 96 -> 94 -> 47 -> 46 -> 23
     left = (left - 1) // 2  # -> 22 -> 11
     head = CoordinateHead((size, size))
     network = nn.Sequential(
-        nn.Conv2d(1, c, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.1 * d),
+        nn.Conv2d(in_channels, c, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.1 * d),
         nn.Conv2d(c, 2 * c, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.2 * d),
         nn.Conv2d(2 * c, 4 * c, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.3 * d), nn.Flatten(),
         nn.Linear(4 * c * left**2, hidden), nn.ReLU(), nn.Dropout(0.5 * d),
@@ -115,26 +122,30 @@ def cnn3(num_keypoints: int, size: int = 96, channels: int = 32, hidden: int = 5
     return network, head
 
 
-def fcn24(num_keypoints: int, size: int = 96, channels: int = 64, kernel: int = 24) -> tuple[nn.Module, HeatmapHead]:
+def fcn24(num_keypoints: int, size: int = 96, channels: int = 64, kernel: int = 24,
+          in_channels: int = 1) -> tuple[nn.Module, HeatmapHead]:
     """The heatmap network of the FairyOnIce blog (*Achieving top 5 in Kaggle's facial keypoints detection using FCN*).
 
     Two blocks of VGG's, then one convolution as large as its 24x24 picture: each place sees the whole
     face. Its maps are at full size, its targets 10 high with sigma 5.
 
     Deviations: the decoder is ``local_mean``; the blog takes a weighted mean of the brightest n^2 pixels, wherever
-    they are. Weights begin as PyTorch has it.
+    they are. The last deconvolution has a bias for each map, K numbers; the blog's has none. Weights begin as PyTorch
+    has it.
 
     Args:
         num_keypoints: K.
         size: image height and width in pixels; a multiple of 4.
         channels: of the first block; the second has twice, the large convolution 2.5 times as many.
         kernel: of the large convolution.
+        in_channels: 1 for grey images, 3 for RGB.
     """
     check_size(size, 4)
+    check_channels(in_channels)
     c, wide = channels, channels * 5 // 2
     before, after = (kernel - 1) // 2, kernel // 2  # an even kernel has no middle: 11 pixels before, 12 after
     network = nn.Sequential(
-        nn.Conv2d(1, c, 3, padding=1), nn.ReLU(), nn.Conv2d(c, c, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(in_channels, c, 3, padding=1), nn.ReLU(), nn.Conv2d(c, c, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(c, 2 * c, 3, padding=1), nn.ReLU(), nn.Conv2d(2 * c, 2 * c, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
         nn.ZeroPad2d((before, after, before, after)), nn.Conv2d(2 * c, wide, kernel), nn.ReLU(),  # (B, 160, 24, 24)
         nn.Conv2d(wide, wide, 1), nn.ReLU(),

@@ -4,7 +4,7 @@ torchvision's network, 96 -> 48 -> 24 -> 12 -> 6 -> 3 pixels wide; the mean over
 linear layer. ``blocks=`` changes how many residual blocks each of the four stages has: (2, 2, 2, 2) for 18.
 
 Deviations from the paper, and why:
-    one grey channel in     the data is grey; a first layer for RGB would see three equal channels.
+    one grey channel in     the data is grey; a first layer for RGB (``in_channels=3``) would see three equal channels.
     2K outputs, no softmax  we ask for coordinates, not for a class.
     stride on the 3x3       in the blocks of 50 and more layers torchvision halves in the second convolution;
                             the paper does so in the first, a 1x1, which never looks at three of four pixels.
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from facekp.errors import InputError
 from facekp.heads import CoordinateHead
-from facekp.models.model import zero_init
+from facekp.models.model import check_channels, zero_init
 
 if TYPE_CHECKING:
     import torchvision
@@ -37,7 +37,7 @@ DEPTHS = {
 
 
 def resnet(num_keypoints: int, size: int = 96, depth: int = 18, blocks: tuple[int, ...] | None = None,
-           pretrained: bool = False) -> tuple[nn.Module, CoordinateHead]:
+           pretrained: bool = False, in_channels: int = 1) -> tuple[nn.Module, CoordinateHead]:
     """A ResNet with a linear layer of 2K units.
 
     Args:
@@ -46,21 +46,23 @@ def resnet(num_keypoints: int, size: int = 96, depth: int = 18, blocks: tuple[in
         depth: 18, 34, 50, 101 or 152.
         blocks: residual blocks in each of the four stages; None for the depth's own.
         pretrained: start from ImageNet weights (downloaded by torchvision, about 45 MB for 18).
+        in_channels: 1 for grey images, 3 for RGB.
 
     Returns:
-        The network, (B, 1, H, W) -> (B, 2K), and its head.
+        The network, (B, in_channels, H, W) -> (B, 2K), and its head.
     """
-    network = resnet_trunk(depth, blocks, pretrained)
+    network = resnet_trunk(depth, blocks, pretrained, in_channels)
     head = CoordinateHead((size, size))
     network.fc = zero_init(nn.Linear(network.fc.in_features, head.outputs(num_keypoints)))
     return network, head
 
 
 def resnet_trunk(depth: int, blocks: tuple[int, ...] | None = None,
-                 pretrained: bool = False) -> "torchvision.models.ResNet":
-    """torchvision's ResNet with a grey first layer, still with its classifier ``fc``."""
+                 pretrained: bool = False, in_channels: int = 1) -> "torchvision.models.ResNet":
+    """torchvision's ResNet, still with its classifier ``fc``; for grey images with a grey first layer."""
     from torchvision.models import resnet as theirs  # takes two seconds, and most networks do not need it
 
+    check_channels(in_channels)
     if depth not in DEPTHS:
         raise InputError(f"Expected a ResNet depth of {', '.join(map(str, DEPTHS))}; found {depth}.")
     block, standard, name = DEPTHS[depth]
@@ -72,7 +74,8 @@ def resnet_trunk(depth: int, blocks: tuple[int, ...] | None = None,
     network = theirs.ResNet(getattr(theirs, block), list(blocks))
     if pretrained:
         network.load_state_dict(imagenet(name))
-    network.conv1 = grey_stem(network.conv1, keep=pretrained)
+    if in_channels == 1:
+        network.conv1 = grey_stem(network.conv1, keep=pretrained)
     return network
 
 

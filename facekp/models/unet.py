@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from facekp.heads import HeatmapHead
-from facekp.models.model import check_size, zero_init
+from facekp.models.model import check_channels, check_size, zero_init
 
 
 def double_conv(c_in: int, c_out: int) -> nn.Sequential:
@@ -30,12 +30,12 @@ def double_conv(c_in: int, c_out: int) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """(B, 1, H, W) -> (B, K, H, W)."""
+    """(B, in_channels, H, W) -> (B, K, H, W)."""
 
-    def __init__(self, num_keypoints: int, channels: int, depth: int) -> None:
+    def __init__(self, num_keypoints: int, channels: int, depth: int, in_channels: int = 1) -> None:
         super().__init__()
         widths = [channels * 2**i for i in range(depth + 1)]  # 64, 128, 256, 512, 1024
-        self.down = nn.ModuleList(double_conv(a, b) for a, b in zip([1, *widths[:-1]], widths, strict=True))
+        self.down = nn.ModuleList(double_conv(a, b) for a, b in zip([in_channels, *widths[:-1]], widths, strict=True))
         self.pool = nn.MaxPool2d(2)
         up = widths[-2::-1]  # 512, 256, 128, 64
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * c, c, 2, stride=2) for c in up)
@@ -52,7 +52,8 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-def unet(num_keypoints: int, size: int = 96, channels: int = 64, depth: int = 4) -> tuple[nn.Module, HeatmapHead]:
+def unet(num_keypoints: int, size: int = 96, channels: int = 64, depth: int = 4,
+         in_channels: int = 1) -> tuple[nn.Module, HeatmapHead]:
     """U-Net and its heatmap head.
 
     Args:
@@ -60,6 +61,8 @@ def unet(num_keypoints: int, size: int = 96, channels: int = 64, depth: int = 4)
         size: image height and width in pixels; a multiple of 2^depth (16).
         channels: of the first level; the paper has 64.
         depth: how often the size is halved; the paper has 4.
+        in_channels: 1 for grey images, 3 for RGB.
     """
     check_size(size, 2**depth)
-    return UNet(num_keypoints, channels, depth), HeatmapHead(stride=1, sigma=3.0)
+    check_channels(in_channels)
+    return UNet(num_keypoints, channels, depth, in_channels), HeatmapHead(stride=1, sigma=3.0)

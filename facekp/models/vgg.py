@@ -21,23 +21,24 @@ from torch import Tensor, nn
 
 from facekp.errors import InputError
 from facekp.heads import CoordinateHead
-from facekp.models.model import check_size, zero_init
+from facekp.models.model import check_channels, check_size, zero_init
 from facekp.models.resnet import grey_stem, imagenet
 
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
 class VGGTrunk(nn.Module):
-    """(B, 1, H, W) -> list of the five blocks' outputs, (B, c_i, H / 2^i, W / 2^i) for i = 1..5."""
+    """(B, in_channels, H, W) -> list of the five blocks' outputs, (B, c_i, H / 2^i, W / 2^i) for i = 1..5."""
 
-    def __init__(self, width: float = 1.0, pretrained: bool = False) -> None:
+    def __init__(self, width: float = 1.0, pretrained: bool = False, in_channels: int = 1) -> None:
         super().__init__()
+        check_channels(in_channels)
         if pretrained and width != 1:
             raise InputError(f"There are ImageNet weights for width=1 only; found {width}. Leave one of the two out.")
         layers: list[nn.Module] = []
         self.blocks = nn.ModuleList()
         self.channels: list[int] = []  # of each block's output
-        c_in = 3 if pretrained else 1
+        c_in = 3 if pretrained else in_channels
         for block in BLOCKS:
             for c in block:
                 c_out = round(c * width)
@@ -47,7 +48,7 @@ class VGGTrunk(nn.Module):
             self.channels.append(c_in)
             layers = []
         if pretrained:
-            load_imagenet(self)
+            load_imagenet(self, in_channels)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         outputs, x = [], images
@@ -57,8 +58,8 @@ class VGGTrunk(nn.Module):
         return outputs
 
 
-def load_imagenet(trunk: VGGTrunk) -> None:
-    """Copy torchvision's ImageNet weights (a download of 528 MB) into ``trunk``, and give it a grey first layer.
+def load_imagenet(trunk: VGGTrunk, in_channels: int) -> None:
+    """Copy torchvision's ImageNet weights (a download of 528 MB) into ``trunk``; a grey one gets a grey first layer.
 
     Both are the same layers in the same order; torchvision numbers them through.
     """
@@ -67,11 +68,12 @@ def load_imagenet(trunk: VGGTrunk) -> None:
         prefix = f"features.{i}."
         layer.load_state_dict({k.removeprefix(prefix): v for k, v in source.items() if k.startswith(prefix)})
     first = trunk.blocks[0]
-    first[0] = grey_stem(first[0], keep=True)  # type: ignore[operator, index]  # torch: a list of just any modules
+    if in_channels == 1:
+        first[0] = grey_stem(first[0], keep=True)  # type: ignore[operator, index]  # torch: a list of just any modules
 
 
 def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 512, dropout: float = 0.5,
-          pretrained: bool = False) -> tuple[nn.Module, CoordinateHead]:
+          pretrained: bool = False, in_channels: int = 1) -> tuple[nn.Module, CoordinateHead]:
     """VGG-16 with batch norm and a linear layer of 2K units.
 
     Args:
@@ -81,13 +83,14 @@ def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 
         hidden: units of the one hidden linear layer.
         dropout: share of its inputs and outputs that are switched off in training.
         pretrained: start from ImageNet weights; only with ``width=1``.
+        in_channels: 1 for grey images, 3 for RGB.
 
     Returns:
         The network, (B, 1, H, W) -> (B, 2K), and its head.
     """
     check_size(size, least=32)
     head = CoordinateHead((size, size))
-    trunk = VGGTrunk(width, pretrained)
+    trunk = VGGTrunk(width, pretrained, in_channels)
     places = (size // 32) ** 2  # 3x3 at 96
     network = nn.Sequential(
         trunk, Last(), nn.Flatten(),  # (B, 512 * 3 * 3)

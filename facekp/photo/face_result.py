@@ -75,7 +75,7 @@ def predict_photo(
     squares = [box.square() for box in _boxes(pixels, boxes)]
     if not squares:
         return []
-    crops = np.stack([crop(pixels, box, model.size) for box in squares])
+    crops = np.stack([crop(pixels, box, model.size, colour=model.channels == 3) for box in squares])
     points, confidence, *radius = predict(model, crops, flip_tta=flip_tta, coverage=coverage)
     found = [FaceResult(to_photo(p, box, model.size), c, box, model.scheme)
              for p, c, box in zip(points, confidence, squares, strict=True)]

@@ -13,8 +13,9 @@ import time
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,6 +89,7 @@ class Checkpointer:
         before, now = saved["identity"], json.loads(json.dumps(self.identity))
         if isinstance(before.get("config"), dict):
             before["config"] = completed(before["config"])
+        before["model"] = completed_model(before.get("model"))
         changed = [difference(k, before.get(k), now[k]) for k in now if now[k] != before.get(k)]
         if changed:
             raise InputError(
@@ -120,6 +122,17 @@ class Checkpointer:
         model.load_state_dict(state["ema"])
         path = save_model(model.eval(), self.folder / "last-good.safetensors")
         return f"The weights after epoch {len(state['curve'])}, the last that were saved, are in {path}."
+
+
+def completed_model(saved: Any) -> Any:
+    """The model's config of a resume file as today's version would have written it: a head's later settings added."""
+    from facekp.heads import HEADS
+
+    head = saved.get("head") if isinstance(saved, dict) else None
+    if not isinstance(head, dict) or head.get("kind") not in HEADS:
+        return saved
+    later = {f.name: f.default for f in fields(HEADS[head["kind"]]) if f.default is not MISSING}
+    return saved | {"head": json.loads(json.dumps(later)) | head}
 
 
 def difference(name: str, before: object, now: object) -> str:

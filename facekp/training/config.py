@@ -13,7 +13,7 @@ from facekp.errors import InputError
 
 CHOICES = {
     "optimizer": ("adamw", "adam", "sgd", "rmsprop"),
-    "schedule": ("cosine", "linear", "step", "onecycle", "constant"),
+    "schedule": ("cosine", "linear", "step", "onecycle", "tenths", "constant"),
     "precision": ("auto", "fp32", "bf16", "fp16"),
 }
 
@@ -30,6 +30,7 @@ class TrainConfig:
         batch_size: faces per step, over all processes together.
         optimizer: "adamw" (Loshchilov and Hutter 2019), "adam", "sgd" (with Nesterov's momentum), "rmsprop".
         lr: peak learning rate.
+        final_lr: rate that takes the place of 0 in the schedule: "cosine", "linear" and "onecycle" end there.
         weight_decay: of the weight matrices; biases and batch-norm parameters have none.
         momentum: of "sgd" and "rmsprop"; it moves evenly to ``final_momentum`` where that is given.
         schedule: the rate over the steps; see :mod:`facekp.training.optim`.
@@ -51,6 +52,7 @@ class TrainConfig:
     batch_size: int = 32
     optimizer: str = "adamw"
     lr: float = 2e-3
+    final_lr: float = 0.0
     weight_decay: float = 0.01
     momentum: float = 0.9
     final_momentum: float | None = None
@@ -87,6 +89,8 @@ class TrainConfig:
         for name, value in shares.items():
             if not 0 <= value < 1:
                 raise InputError(f"Expected {name} from 0 to below 1; found {value}.")
+        if not 0 <= self.final_lr <= self.lr:
+            raise InputError(f"Expected a final_lr from 0 to lr, {self.lr}; found {self.final_lr}.")
         if not (self.lr > 0 and self.clip > 0 and self.weight_decay >= 0):
             raise InputError("Expected lr and clip above 0, and weight_decay not below; found "
                              f"{self.lr}, {self.clip} and {self.weight_decay}.")

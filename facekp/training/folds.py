@@ -51,7 +51,8 @@ class Ensemble(KeypointModel):
         for model in models[1:]:
             _check_alike(models[0], model)
         first, name = models[0], f"mean of {len(models)} models"
-        super().__init__(nn.ModuleList(models), MeanHead(), first.scheme, name, first.size, {}, first.pixel_offset)
+        options = {"in_channels": first.channels}
+        super().__init__(nn.ModuleList(models), MeanHead(), first.scheme, name, first.size, options, first.pixel_offset)
 
     @property
     def models(self) -> Iterable[KeypointModel]:
@@ -77,6 +78,8 @@ def _check_alike(first: KeypointModel, other: KeypointModel) -> None:
         differ = "points of other names or in another order, '{}' and '{}'".format(*pair)
     elif first.size != other.size:
         differ = f"images of {first.size} and {other.size} pixels"
+    elif first.channels != other.channels:
+        differ = f"images of {first.channels} and {other.channels} channels"
     elif first.pixel_offset != other.pixel_offset:
         differ = f"pixel offsets {first.pixel_offset} and {other.pixel_offset}"
     else:

@@ -25,7 +25,7 @@ class Loader:
         return len(self.images)
 
     def batches(self, indices: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each index (B,): images (B, H, W) uint8 and keypoints (B, K, 2), on the device."""
+        """For each index (B,): images (B, H, W) or (B, H, W, 3) uint8 and keypoints (B, K, 2), on the device."""
         for index in indices:
             index = index.to(self.images.device, non_blocking=True)
             yield self.images[index], self.keypoints[index]

@@ -55,13 +55,19 @@ def onecycle(t: float) -> float:
     return 1 / 25 + (1 - 1 / 25) * (1 - cosine(t / 0.3)) if t < 0.3 else cosine((t - 0.3) / 0.7)
 
 
+def tenths(t: float) -> float:
+    """1, 0.5, 0.2, 0.1 and 0.05 for a tenth of the steps each, then 0.02 (the port of Merget et al. 2018)."""
+    return (1.0, 0.5, 0.2, 0.1, 0.05, 0.02)[min(5, int(10 * t + 1e-9))]
+
+
 def constant(t: float) -> float:
     """1, to the end."""
     return 1.0
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
-    "cosine": cosine, "linear": linear, "step": step, "onecycle": onecycle, "constant": constant
+    "cosine": cosine, "linear": linear, "step": step, "onecycle": onecycle, "tenths": tenths,
+    "constant": constant,
 }
 
 
@@ -74,7 +80,8 @@ def learning_rate(done: int, steps: int, config: TrainConfig) -> float:
     warmup = 0 if own else max(1, round(config.warmup * steps))
     if done < warmup:
         return config.lr * (done + 1) / (warmup + 1)
-    return config.lr * SCHEDULES[config.schedule]((done - warmup) / max(1, steps - warmup))
+    factor = SCHEDULES[config.schedule]((done - warmup) / max(1, steps - warmup))
+    return config.final_lr + (config.lr - config.final_lr) * factor
 
 
 def set_rate(optimizer: torch.optim.Optimizer, done: int, steps: int, config: TrainConfig) -> None:

@@ -56,7 +56,7 @@ def order(errors: np.ndarray, worst_first: bool) -> np.ndarray:
 @torch.inference_mode()
 def maps(model: KeypointModel, faces: Faces, face: int) -> np.ndarray | None:
     """(K, h, w): the model's heatmaps of one face, each from 0 to its own peak; None where it draws none."""
-    if getattr(model.head, "reads", "coordinates") == "coordinates":  # an ensemble reads points
+    if getattr(model.head, "reads", "coordinates") in ("coordinates", "distributions"):  # an ensemble reads points
         return None
     images = to_float(as_tensor(faces.images[face : face + 1]).to(next(model.parameters()).device))
     was_training = model.training
@@ -84,7 +84,7 @@ def draw(found: Predictions, face: int, show: str, veil: np.ndarray | None, titl
     axis.set_title(title, fontsize=10)
     axis.axis("off")
     if veil is not None:
-        H, W = image.shape
+        H, W = image.shape[:2]
         axis.imshow(veil, cmap="inferno", alpha=0.6, vmin=0, vmax=1, extent=(-0.5, W - 0.5, H - 0.5, -0.5))
     if show in ("both", "truth"):
         plots.draw_points(axis, found.faces.keypoints[face], scheme, plots.TRUTH, lines=show == "truth")

@@ -38,7 +38,7 @@ def draw(curve: list[dict], epochs: int, faces: Faces, points: np.ndarray) -> Fi
     figure = Figure(figsize=(9.0, 3.6))
     _curves(figure.add_axes((0.07, 0.15, 0.38, 0.73)), curve, epochs)
     axis = figure.add_axes((0.53, 0.04, 0.46, 0.92))
-    image, corners = mosaic(faces.images)
+    image, corners = mosaic(faces.grey().images)
     plots.draw_face(axis, image)
     for places, colour, marker in ((faces.keypoints, plots.TRUTH, "o"), (points, plots.PREDICTED, "x")):
         there = (places + corners).reshape(-1, 2)

@@ -7,12 +7,14 @@ import pytest
 from blobs import blob_faces
 
 from book.experiments import run_plan as plan_module
+from book.experiments.plan_file import read_plan
 from facekp import plots, results
 from facekp.data.alike import nearest
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.models import load_model
 from facekp.training.folds import load_ensemble
+from facekp.training.recipes import recipe
 
 PLAN = """
 protocol = "test"
@@ -59,6 +61,14 @@ def test_every_run_leaves_one_record(work):
     assert len(record["offset"]) == 2 and np.isfinite(record["offset"]).all()
     mean = json.loads((work / "out" / "mean-face-0.json").read_text())
     assert mean["metrics"]["rmse"] == pytest.approx(mean["metrics"]["mean_face_rmse"], rel=1e-5)
+
+
+def test_an_original_recipe_under_either_name_of_its_key(tmp_path):
+    configs = []
+    for key in ("original_recipe", "authors"):  # as plans called it until version 0.1.0
+        (tmp_path / "plan.toml").write_text(f'[[run]]\nname = "x"\nmodel = "lgcn"\n{key} = true\n')
+        configs.append(read_plan(tmp_path / "plan.toml")[1][0].job("sample").config)
+    assert configs[0] == configs[1] == recipe("lgcn", original_recipe=True, device="auto")
 
 
 def test_a_mistake_is_made_on_purpose_and_folds_hold_out_every_face_once(tmp_path):

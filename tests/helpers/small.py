@@ -33,6 +33,8 @@ SMALL = {
     "parts": ({"size": 32, "channels": 32, "hourglass_depth": 1, "depth": 18, "layers": 2}, 60, 1e-2),
     "lgcn-s": ({"size": 32, "channels": 32, "dropout": 0.0, "sigmas": (1, 2)}, 100, 1e-2),
     "lgcn": ({"size": 32, "channels": 16, "layers": (2, 3, 3), "sigmas": (1, 3, 5), "dropout": 0.0}, 100, 1e-2),
+    "simcc-s": ({"size": 32, "layers": 2}, 60, 5e-3),
+    "simcc": ({"size": 32, "layers": 2, "depth": 18}, 60, 5e-3),
 }
 
 

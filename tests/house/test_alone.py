@@ -3,21 +3,29 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, field, fields, make_dataclass
+from dataclasses import asdict, dataclass, field, fields, make_dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from blobs import blob_faces
+from commands import facekp
+from torch import nn
 
+from book.experiments.plan_file import read_plan
+from facekp import heatmaps, losses
 from facekp.augment import PRESETS, Augment
 from facekp.errors import InputError
-from facekp.models import MODELS, create_model, load_model
+from facekp.heads import HEADS, HeatmapHead
+from facekp.models import MODELS, count, create_model, load_model
+from facekp.predict import predict
 from facekp.training import TrainConfig, config, fit, loop
 from facekp.training.checkpoint import Checkpointer
 from facekp.training.folds import check_fold
 from facekp.training.loader import Loader
 from facekp.training.recipes import recipe
+from facekp.widgets import lab
 
 CONFIG = TrainConfig(epochs=2, batch_size=8, device="cpu")
 
@@ -88,6 +96,66 @@ def test_a_network_can_be_added_as_a_plain_function(monkeypatch):
         create_model("thin", depth=3)
 
 
+@dataclass(frozen=True)
+class Cornered(HeatmapHead):
+    """A further head: it counts from another place."""
+
+    corner: float = 1.0
+
+    def decode(self, raw):
+        points, confidence = super().decode(raw)
+        return points + self.corner, confidence
+
+
+def blocky(num_keypoints, size=96, channels=8, in_channels=1):
+    """A further network: three convolutions and maps of a quarter of the size."""
+    network = nn.Sequential(nn.Conv2d(in_channels, channels, 5, stride=4, padding=2), nn.ReLU(),
+                            nn.Conv2d(channels, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, num_keypoints, 1))
+    return network, HeatmapHead(stride=4, sigma=1.0)
+
+
+@pytest.fixture
+def added(monkeypatch):
+    """A network, a head, two losses and a decoder that were not there before, each a function and one entry."""
+    monkeypatch.setitem(MODELS, "blocky", blocky)
+    monkeypatch.setitem(HEADS, "cornered", Cornered)
+    monkeypatch.setitem(losses.HEATMAP_LOSSES, "l1", lambda maps, target, sigma: (maps - target).abs().sum((-2, -1)))
+    monkeypatch.setitem(losses.COORDINATE_LOSSES, "l4", lambda residual: residual.pow(4).mean(-1))
+    monkeypatch.setitem(heatmaps.DECODERS, "first", lambda maps: torch.zeros(*maps.shape[:2], 2, dtype=maps.dtype))
+
+
+@pytest.mark.parametrize(("name", "head"), [
+    ("blocky", {}), ("blocky", {"kind": "cornered", "corner": 2.0}), ("blocky", {"loss_name": "l1"}),
+    ("hourglass-s", {"loss_name": "l1", "decoder": "first"}), ("cnn3", {"loss_name": "l4"})])
+def test_what_is_added_at_run_time_trains_is_saved_and_comes_back(added, name, head, tmp_path):
+    options = {"hourglass-s": {"channels": 16, "depth": 2}, "cnn3": {"hidden": 32, "channels": 4}}.get(name, {})
+    learn, test = blob_faces(20).split(0.2)
+    model = create_model(name, head=head, **options)
+    record = fit(model, learn, test, recipe(name, epochs=1, batch_size=8, device="cpu"), tmp_path, progress=False)
+    back = load_model(tmp_path / "model.safetensors")
+    assert back.config() == model.config() == record["model"] and back.head == model.head
+    np.testing.assert_allclose(predict(back, test)[0], predict(model, test)[0], atol=1e-3)
+    if head.get("decoder") == "first":
+        assert (predict(back, test)[0] == heatmaps.to_image(torch.zeros(2), 2).numpy()).all()
+    if "corner" in head:
+        plain = HeatmapHead(stride=4)  # the same maps without the corner
+        raw = back(torch.zeros(1, 1, 96, 96))
+        assert torch.allclose(back.head.decode(raw)[0], plain.decode(raw)[0] + 2)
+
+
+def test_what_is_added_at_run_time_stands_in_lists_plans_commands_and_widgets(added, tmp_path):
+    assert count.row("blocky")["parameters"] == sum(p.numel() for p in create_model("blocky").parameters())
+    assert "blocky" in facekp("models").stdout
+    (tmp_path / "plan.toml").write_text('[[run]]\nname = "x"\nmodel = "blocky"\nhead = { decoder = "first" }\n')
+    assert read_plan(tmp_path / "plan.toml")[1][0].job("sample").model == "blocky"
+    blob_faces(20).save(tmp_path / "faces.npz")
+    trained = facekp("train", tmp_path / "faces.npz", tmp_path / "run", "--model", "blocky", "--epochs", "1",
+                     "--batch-size", "8", "--held-out", "0.2", "--head", "kind=cornered", "--head", "loss_name=l1")
+    assert trained.returncode == 0, trained.stderr
+    assert "4 held-out faces" in facekp("evaluate", tmp_path / "run", tmp_path / "faces.npz").stdout
+    assert "first" in lab.read(lab.Scene()).points
+
+
 def test_each_preset_names_every_field_of_the_augmentation():
     source = Path(sys.modules["facekp.augment"].__file__).read_text()
     presets = source[source.index("PRESETS:") : source.index("def augment(")]
@@ -128,6 +196,11 @@ def test_a_new_setting_leaves_earlier_runs_readable(run, tmp_path, monkeypatch):
     load_model(folder / "model.safetensors")
 
     begun = loop.start(small(), CONFIG, len(learn))
+    model = small().config()
+    earlier = before | {"model": model | {"head": {k: v for k, v in model["head"].items() if k != "target"}}}
+    Checkpointer(tmp_path, earlier, 0.0).save(begun)
+    today = {"config": asdict(now), "model": model}
+    Checkpointer(tmp_path, today, 0.0).load(begun, len(learn))  # of a head without that setting
     Checkpointer(tmp_path, before, 0.0).save(begun)
     Checkpointer(tmp_path, {"config": asdict(now)}, 0.0).load(begun, len(learn))
     with pytest.raises(InputError, match=r"another config \(patience: 3 then, 4 now\)"):

@@ -28,7 +28,7 @@ COMMANDS = {
                                    "submit hourglass-s . out.csv"),
     "a setting": ("x", b"", "train sample out --set seed=-1"),
     "a setting without end": ("x", b"", "train sample out --set lr=1e400"),
-    "a setting that is an argument too": ("x", b"", "train sample out --set authors=5"),
+    "a setting that is an argument too": ("x", b"", "train sample out --set original_recipe=5"),
     "a setting whole and in part": ("x", b"", "train sample out --set augment=5 --set augment.rotation=3"),
     "a setting in part and whole": ("x", b"", "train sample out --set augment.rotation=3 --set augment=5"),
     "a setting of brackets": ("x", b"", "train sample out --set lr=" + "[" * 5000),

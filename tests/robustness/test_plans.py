@@ -67,7 +67,8 @@ def test_damaged_plan(folder, content):
 
 
 scalars = st.sampled_from(["", "x", "15", 0, 1, -1, 2**40, 0.1, -0.5, 1e300, "inf", "nan", True, [], [0], [1, 1], [-1],
-                           ["a"], [[0]], {}, {"a": 1}, {"stacks": 2}, {"name": 1}, {"authors": True}, {"lr": "x"}])
+                           ["a"], [[0]], {}, {"a": 1}, {"stacks": 2}, {"name": 1}, {"original_recipe": True},
+                           {"lr": "x"}])
 
 
 def toml(value) -> str:
@@ -81,7 +82,7 @@ def toml(value) -> str:
 @given(st.sampled_from([*planfile.KINDS, "colour"]), scalars,
        st.sampled_from(["common", "run"]), st.sampled_from([*MODELS, "ridge"]))
 @example("set", {"name": 1}, "run", "hourglass-s")
-@example("set", {"authors": True}, "common", "hourglass-s")
+@example("set", {"original_recipe": True}, "common", "hourglass-s")
 @example("seeds", [-1], "run", "ridge")
 @example("options", {"name": 1}, "run", "hourglass-s")
 def test_any_value_in_a_plan(folder, key, value, where, model):
@@ -112,7 +113,8 @@ anything = st.one_of(
                      -float("inf"), 1e300, 10**400, -1, 0, 1, 2, 2**31, 2**63, 2**64, "cpu:x", "cuda:999", "cuda:",
                      "1e3"]),
     st.floats(), st.integers(), st.text(max_size=5))
-names = st.sampled_from([f.name for f in dataclasses.fields(TrainConfig)] + ["name", "authors", "rate", "", "augment"])
+names = st.sampled_from([f.name for f in dataclasses.fields(TrainConfig)]
+                        + ["name", "original_recipe", "rate", "", "augment"])
 ranges = st.dictionaries(st.sampled_from([f.name for f in dataclasses.fields(Augment)] + ["x"]), anything, max_size=2)
 
 
@@ -120,7 +122,7 @@ ranges = st.dictionaries(st.sampled_from([f.name for f in dataclasses.fields(Aug
 @CASES
 @given(st.sampled_from(["hourglass-s", "cnn3"]), st.dictionaries(names, anything | ranges, max_size=3))
 @example("hourglass-s", {"name": 1})
-@example("hourglass-s", {"authors": 1})
+@example("hourglass-s", {"original_recipe": 1})
 @example("hourglass-s", {"seed": -1})
 @example("hourglass-s", {"device": 5})
 @example("hourglass-s", {"device": "cuda:999"})

@@ -23,7 +23,8 @@ from facekp.predict import predict
 from facekp.pretrained import load_pretrained
 from facekp.training.folds import Ensemble
 
-KINDS = ("cnn3", "fcn24", "vgg16-s", "resnet18", "resnet50", "fcn8-s", "unet-s", "hourglass-2", "parts-s", "lgcn-s")
+KINDS = ("cnn3", "fcn24", "vgg16-s", "resnet18", "resnet50", "fcn8-s", "unet-s", "hourglass-2", "parts-s", "lgcn-s",
+         "simcc-s")
 
 
 def kind(name):

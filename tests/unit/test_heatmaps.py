@@ -1,5 +1,7 @@
 """Targets and decoders: round trips, known floors, and the closed form of LGCN's kernel."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -69,6 +71,43 @@ def test_argmax_has_its_known_floor(stride, floor):
     head = HeatmapHead(stride=stride, sigma=1.5, decoder="argmax")
     maps, _ = head.encode(points, (24, 32))
     assert rmse(head.decode(maps)[0], points) == pytest.approx(floor, rel=0.05)
+
+
+NOISE = {"argmax": 0.331, "quarter_offset": 0.198, "local_mean": 0.099, "dark": 0.040, "soft_argmax": 0.170}
+
+
+@pytest.mark.parametrize("decoder", list(NOISE))
+def test_the_error_that_pixel_noise_leaves(decoder):
+    """5 % noise on peaks of sigma 1.5; DARK blurs by the target's sigma, as its authors do, and is best by far."""
+    g = torch.Generator().manual_seed(0)
+    points = 12 + 24 * torch.rand(1, 4000, 2, generator=g)
+    maps = heatmaps.gaussian(points, (48, 48), 1.5)
+    noisy = maps + 0.05 * torch.randn(maps.shape, generator=g)
+    head = HeatmapHead(stride=1, sigma=1.5, decoder=decoder)
+    assert rmse(head.decode(noisy)[0], points) == pytest.approx(NOISE[decoder], rel=0.05)
+    if decoder == "dark":
+        bare = HeatmapHead(stride=1, sigma=1.5, decoder="dark", decoder_options={"blur": 0.0})
+        assert rmse(bare.decode(noisy)[0], points) == pytest.approx(0.129, rel=0.05)
+
+
+@pytest.mark.parametrize(("sigma", "window"), [(1.75, 7), (1.0, 5)])
+def test_the_whole_pixel_target_of_the_hourglass_by_hand(sigma, window):
+    """``image.gaussian(7)``: 7x7 numbers, 1 in the middle, sigma a quarter of the side; around the point's pixel."""
+    maps = heatmaps.whole_pixel_gaussian(torch.tensor([[[10.4, 7.6], [10.6, 8.0], [torch.nan, 0]]]), (20, 24), sigma)
+    assert maps[0, 0, 8, 10] == maps[0, 1, 8, 11] == 1  # (10.4, 7.6) lies in the pixel whose centre is (10, 8)
+    assert (maps[0, 0] > 0).sum() == window**2
+    reach = window // 2
+    assert maps[0, 0, 8 + reach, 10 - reach].item() == pytest.approx(math.exp(-(reach**2) / sigma**2))
+    assert maps[0, 2].abs().max() == 0
+
+
+@pytest.mark.parametrize(("target", "sigma", "floor"), [("sub-pixel", 1.5, 48), ("whole-pixel", 1.75, 12)])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_what_a_quarter_offset_leaves_of_either_target(target, sigma, floor, stride):
+    points = random_points(4000, 24 * stride, 32 * stride, margin=4 * stride)
+    head = HeatmapHead(stride=stride, sigma=sigma, decoder="quarter_offset", target=target)
+    maps, _ = head.encode(points, (24, 32))
+    assert rmse(head.decode(maps)[0], points) == pytest.approx(stride / floor**0.5, rel=0.02)
 
 
 @pytest.mark.parametrize(("stride", "floor"), [(1, 0.144), (2, 0.288), (4, 0.577)])

@@ -57,6 +57,12 @@ def test_the_pieces_meet(loss, joint, slopes):
     assert (slope_below, slope_above) == pytest.approx(slopes, rel=1e-4)
 
 
+@pytest.mark.parametrize(("error", "slope"), [(1.9, 1.0), (2.1, 7.7), (19.5, 1.0), (40.0, 0.49)])
+def test_soft_wing_pulls_outliers_less_than_middling_errors(error, slope):
+    found = value_and_slope(lambda x: losses.soft_wing(torch.stack([x, x])), error)[1]
+    assert found == pytest.approx(slope, abs=0.01)
+
+
 @pytest.mark.parametrize("target", [0.0, 0.2, 0.7, 1.0])
 def test_adaptive_wing_meets_in_value_and_slope(target):
     y = torch.tensor(target, dtype=torch.float64)
@@ -124,6 +130,12 @@ def test_jensen_shannon_by_hand():
     assert losses.jensen_shannon(p, q).item() == pytest.approx(math.log(2))
     wanted = 0.5 * math.log(1 / 0.75) + 0.5 * (0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25))
     assert losses.jensen_shannon(p, half).item() == pytest.approx(wanted)
+
+
+def test_kullback_leibler_by_hand():
+    label, logits = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.25, 0.5, 0.25]).log() + 3  # a constant is no matter
+    assert losses.kullback_leibler(label, logits).item() == pytest.approx(0.5 * math.log(2))
+    assert losses.kullback_leibler(label, label.clamp_min(1e-30).log()).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_masked_mean():

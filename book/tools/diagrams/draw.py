@@ -20,7 +20,7 @@ from pathlib import Path
 
 from contexts import lgcn, parts, reference
 from hourglasses import hourglass, stacks
-from ladders import fcn8, resnet, unet, vgg16
+from ladders import fcn8, resnet, simcc, unet, vgg16
 from way import heads, pipeline
 
 FOLDER = Path(__file__).parents[2] / "_static" / "diagrams"
@@ -28,6 +28,7 @@ FOLDER = Path(__file__).parents[2] / "_static" / "diagrams"
 DIAGRAMS: dict[str, Callable[[], str]] = {
     "pipeline": pipeline, "heads": heads, "vgg16": vgg16, "resnet": resnet, "fcn8": fcn8, "unet": unet,
     "hourglass": hourglass, "hourglass-stacks": stacks, "parts": parts, "lgcn": lgcn, "reference": reference,
+    "simcc": simcc,
 }
 
 # ---- writing them -----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""VGG-16, ResNet, FCN-8 and U-Net."""
+"""VGG-16, ResNet, FCN-8, U-Net and SimCC."""
 
 import re
 from collections.abc import Iterable
@@ -63,6 +63,32 @@ def resnet() -> str:
         {joined(deep.out[part] for part in layers)}. The mean over all places leaves {flat[0]} or {wide[0]} numbers,
         and a linear layer makes [fc] of them. Below, one block of each: two 3x3 convolutions, or 1x1, 3x3 and 1x1;
         what they make is added to what came in."""), y)
+
+
+def simcc() -> str:
+    """Three stages of a ResNet, a map for each keypoint, and two linear layers that all keypoints share."""
+    t, deep, sheet = trace("simcc-s"), trace("simcc"), Sheet()
+    parts = [("features", "stem.2", words(t.part("stem.0"))), ("features", "stem.3", "halve")]
+    parts += [("features", f"layers.{i}", "") for i in range(len(t.part("layers")))]
+    stages = [Stage("input", t.into[""], "the face", (label(deep.into[""]), "the face"))]
+    for paint, part, note in parts:
+        notes = [note or blocks(of, part) for of in (t, deep)]
+        stages.append(Stage(paint, t.out[part], notes[0], (label(deep.out[part]), notes[1])))
+    stages += [Stage("answer", t.out["maps"], "a map for each point", (label(deep.out["maps"]), "the same")),
+               Stage("numbers", t.into["x"][1:], "each map, laid in a row", (label(deep.into["x"][1:]), "the same")),
+               Stage("numbers", t.out["x"][1:], "linear: bins of x", (label(deep.out["x"][1:]), "the same"))]
+    y = sheet.heading("SimCC", "Each coordinate is a choice of one bin.")
+    sheet.text(154, y + 12, "simcc-s", "code", "start")
+    sheet.text(318, y + 12, "simcc", "code", "start")
+    y = ladder(sheet, stages, 78, y + 12, 154, 318)
+    sheet.text(154, y, label(t.out[""]), "shape", "start")
+    sheet.text(154, y + 17, "with a second linear layer for y", anchor="start")
+    y = sheet.names(sheet.key(y + 30), "simcc")
+    return sheet.svg("SimCC, stage by stage", tell(t, f"""A column of solids, with the shapes for a ResNet-18 and a
+        ResNet-50 beside it. The face is [>]; the stem puts out [stem.2] and [stem.3], three stages of residual blocks
+        {joined(t.out[part] for paint, part, _ in parts[2:])}. A convolution makes [maps] of them, a map for each of
+        {K} points. Each map is laid in a row, and two linear layers, the same for all points, make
+        {t.out["x"][-1]} numbers of it for x and as many for y: [], how likely each bin of half a pixel is."""), y)
 
 
 def blocks(t: Trace, part: str) -> str:

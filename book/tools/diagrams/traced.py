@@ -25,6 +25,7 @@ FAMILIES = {
     "hourglass-stacks": ("hourglass-2", "hourglass-4", "hourglass-8"),
     "parts": ("parts-s", "parts"),
     "lgcn": ("lgcn-s", "lgcn"),
+    "simcc": ("simcc-s", "simcc"),
     "reference": ("cnn3", "fcn24"),
 }
 # Where a diagram stands for several networks, those whose shapes it shows.

@@ -1,20 +1,18 @@
 """The command line on good and bad input: what it writes, what it says, how it exits."""
 
-import io
 import json
 import re
 import signal
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
 from importlib import import_module
-from unittest import mock
 
 import kaggle_files
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from commands import facekp, refused
 from PIL import Image
 
 from facekp import __version__, cli, photo, synthetic
@@ -32,30 +30,10 @@ def experiment(name, *arguments) -> subprocess.CompletedProcess:
     return facekp(*arguments, program=import_module(f"book.experiments.{name}").app)
 
 
-def facekp(*arguments, cwd=".", program=cli.app) -> subprocess.CompletedProcess:
-    """Run the command in this process, which has PyTorch loaded already; what it prints and its exit code."""
-    out, err = io.StringIO(), io.StringIO()
-    line = ["facekp", *map(str, arguments)]
-    with redirect_stdout(out), redirect_stderr(err), chdir(cwd), mock.patch.object(sys, "argv", line):
-        try:
-            cli.main(program)
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-    return subprocess.CompletedProcess(line, code, out.getvalue(), err.getvalue())
-
-
 def process(*arguments) -> subprocess.CompletedProcess:
     """Run ``python -m facekp`` as a user would."""
     return subprocess.run([sys.executable, "-m", "facekp", *map(str, arguments)], capture_output=True, text=True,
                           timeout=120, check=False)
-
-
-def refused(result: subprocess.CompletedProcess) -> str:
-    """The one message of a command that exits with 2 and shows no traceback."""
-    assert result.returncode == 2, result
-    assert "Traceback" not in result.stderr
-    return result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +180,9 @@ def test_any_setting_can_be_changed_and_wrong_ones_are_refused(work):
     both = facekp("train", work / "faces", work / "never", "--augment", "photometric", "--set", "augment.flip=0")
     assert "found both" in refused(both)
     assert "found 'wild'" in refused(facekp("train", work / "faces", work / "never", "--augment", "wild"))
-    assert "no recipe of its authors" in refused(facekp("train", work / "faces", work / "never", "--authors"))
+    own = facekp("train", work / "faces", work / "never", "--model", "unet-s", "--original-recipe")
+    assert "no original recipe for 'unet-s'" in refused(own)
+    assert "is called --original-recipe now" in refused(facekp("train", work / "faces", work / "never", "--authors"))
     assert not (work / "never").exists()
 
 

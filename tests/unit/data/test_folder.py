@@ -76,7 +76,7 @@ def test_extract_writes_what_it_says(tmp_path):
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest == {
         "format": 1, "count": 6, "subset": "4 faces with all 15 keypoints, 1 with some, 1 with none",
-        "source": {"name": "training.csv"}, "image_size": [8, 8], "scheme": KAGGLE.to_dict(),
+        "source": {"name": "training.csv"}, "image_size": [8, 8], "channels": 1, "scheme": KAGGLE.to_dict(),
         "fingerprint": faces.fingerprint()}
     assert same(f.read_folder(out, size=8), faces)
     assert list((tmp_path / "a").iterdir()) == [out]

@@ -7,7 +7,7 @@ import torch
 
 from facekp import heatmaps, losses
 from facekp.errors import InputError
-from facekp.heads import HEADS, CoordinateHead, DSNTHead, HeatmapHead, LGCNHead, PartHead
+from facekp.heads import HEADS, CoordinateHead, DSNTHead, HeatmapHead, LGCNHead, PartHead, SimCCHead
 
 POINTS = torch.tensor([[[10.3, 20.6], [40.0, 8.2], [25.5, 30.1]], [[12.0, 18.0], [33.3, 9.0], [20.0, 25.0]]])
 
@@ -17,6 +17,8 @@ def raw_for(head, seed=0):
     g = torch.Generator().manual_seed(seed)
     if isinstance(head, CoordinateHead):
         return [torch.randn(2, 6, generator=g, requires_grad=True)]
+    if isinstance(head, SimCCHead):
+        return [torch.randn(2, 3, 2, 48 * head.split, generator=g, requires_grad=True)]
     n = 48 // head.stride
     return [torch.randn(2, 3, n, n, generator=g, requires_grad=True) for _ in range(2)]
 
@@ -24,12 +26,15 @@ def raw_for(head, seed=0):
 def all_heads():
     yield from (CoordinateHead((48, 48), name) for name in losses.COORDINATE_LOSSES)
     yield from (HeatmapHead(loss_name=name) for name in losses.HEATMAP_LOSSES)
+    yield HeatmapHead(target="whole-pixel", sigma=1.75)
     yield from (HeatmapHead(stride=1, scale=10.0, decoder=name) for name in heatmaps.DECODERS)
     yield from (DSNTHead(), PartHead(), LGCNHead(), LGCNHead(stride=2, sigmas=(1, 2, 4)))
+    yield from (SimCCHead(decoder=name) for name in ("local_mean", "argmax"))
+    yield SimCCHead(split=3)
 
 
 def call(head, method, raw, *rest):
-    return getattr(head, method)(raw[0] if isinstance(head, CoordinateHead) else raw, *rest)
+    return getattr(head, method)(raw[0] if isinstance(head, CoordinateHead | SimCCHead) else raw, *rest)
 
 
 @pytest.mark.parametrize("head", list(all_heads()), ids=str)
@@ -156,6 +161,37 @@ def test_lgcn_by_hand():
     assert [bool((m != 0).any()) for m in target[0]] == [True, False, False, True]
 
 
+def test_simcc_by_hand():
+    head = SimCCHead(split=2, sigma=1.0)
+    label, mask = head.encode(torch.tensor([[[2.0, 0.25], [torch.nan, 3.0]]]), 12)
+    assert label.shape == (1, 2, 2, 12) and mask.tolist() == [[True, False]]
+    assert torch.allclose(label.sum(-1)[0, 0], torch.ones(2))
+    # 2.0 is the middle of a pixel, so between its bins 4 and 5; 0.25 is the middle of bin 1, 0.5 to 1 from the edge.
+    assert label[0, 0, 0, 4].item() == pytest.approx(label[0, 0, 0, 5].item(), rel=1e-5)
+    assert label[0, 0, 1].argmax() == 1
+    assert label[0, 0, 1, 2].item() / label[0, 0, 1, 1].item() == pytest.approx(math.exp(-0.5))
+    perfect = label.clamp_min(1e-30).log()
+    points = torch.tensor([[[2.0, 0.25], [torch.nan, 3.0]]])
+    assert head.loss(perfect, points).item() == pytest.approx(0, abs=1e-5)
+    # All bins equally likely: log n less the label's entropy, for one axis in the open about log(sigma sqrt(2 pi e)).
+    flat, middle = torch.zeros(1, 1, 2, 96), torch.full((1, 1, 2), 24.0)
+    wanted = math.log(96) - math.log(math.sqrt(2 * math.pi * math.e))
+    assert head.loss(flat, middle).item() == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize(("decoder", "limit"), [("local_mean", 0.02), ("argmax", 0.149)])
+@pytest.mark.parametrize("split", [2, 3])
+def test_simcc_round_trip(split, decoder, limit):
+    points = 6 + torch.rand(1, 2000, 2, generator=torch.Generator().manual_seed(0)) * 84
+    head = SimCCHead(split=split, decoder=decoder)
+    label, _ = head.encode(points, 96 * split)
+    found, confidence = head.decode(label.clamp_min(1e-30).log())
+    error = (found - points).square().mean().sqrt().item()
+    assert error < limit * 2 / split
+    assert decoder != "argmax" or error == pytest.approx(1 / (split * 12**0.5), rel=0.05)  # the bins' own floor
+    assert (confidence > 0.9).all()
+
+
 def test_lgcns_decoder_near_the_border():
     """No pixels are made up beyond it: a blur that did so would be 0.3 px off a pixel away from the border."""
     unit = torch.rand(1, 500, 2, generator=torch.Generator().manual_seed(0))
@@ -174,7 +210,8 @@ def test_soft_argmax_of_a_gaussian_is_no_middle_of_the_map():
 def test_unknown_names():
     for make in (lambda: CoordinateHead(loss_name="x"), lambda: HeatmapHead(decoder="x"),
                  lambda: HeatmapHead(loss_name="x"), lambda: LGCNHead(decoder="x"),
-                 lambda: HeatmapHead(decoder_options={"x": 1}), lambda: HeatmapHead(scale="x")):
+                 lambda: HeatmapHead(decoder_options={"x": 1}),
+                 lambda: HeatmapHead(scale="x"), lambda: HeatmapHead(target="x"), lambda: SimCCHead(decoder="x")):
         with pytest.raises(InputError, match="'x'"):
             make()
 
@@ -199,4 +236,5 @@ def test_what_no_decoder_can_work_with_is_refused_at_once(decoder, options, told
 
 
 def test_every_head_says_what_it_reads():
-    assert {cls.reads for cls in HEADS.values()} == {"coordinates", "maps", "parts", "two maps"}
+    assert {cls.reads for cls in HEADS.values()} == {
+        "coordinates", "maps", "parts", "two maps", "distributions"}

@@ -13,7 +13,7 @@ from small import FIVE, SMALL, as_list, blob_faces, randomise_zero_layers, schem
 
 from facekp import heatmaps
 from facekp.errors import InputError
-from facekp.heads import CoordinateHead, DSNTHead, HeatmapHead, LGCNHead
+from facekp.heads import CoordinateHead, DSNTHead, HeatmapHead, LGCNHead, SimCCHead
 from facekp.models import MODELS, create_model, load_model, save_model
 
 every_model = pytest.mark.parametrize("name", list(MODELS))
@@ -37,6 +37,8 @@ def test_output_shapes_of_the_full_network(name, K):
     for tensor in raw:
         if isinstance(model.head, CoordinateHead):
             assert tensor.shape == (3, 2 * K)
+        elif isinstance(model.head, SimCCHead):
+            assert tensor.shape == (3, K, 2, 192)
         else:
             n = 96 // model.head.stride
             assert tensor.shape == (3, K, n, n)
@@ -149,6 +151,9 @@ def test_unknown_names_and_options():
         (lambda: create_model("unet", head={"decoder": "dark", "decoder_options": {"radius": 2}}), "Known: blur"),
         (lambda: create_model("unet", head={"kind": "wings"}), "Known"),
         (lambda: create_model("cnn3", head={"kind": "dsnt"}), "reads maps"),
+        (lambda: create_model("unet", head={"kind": "simcc"}), "reads distributions"),
+        (lambda: create_model("simcc-s", head={"split": 3}), "network's, 2; found 3"),
+        (lambda: create_model("simcc-s", layers=5), "1 to 4 stages"),
         (lambda: small("unet", head={"kind": "lgcn"}), "reads two maps"),
         (lambda: create_model("resnet18", depth=19), "19"),
         (lambda: small("parts", stage="final"), "final"),
@@ -159,7 +164,7 @@ def test_unknown_names_and_options():
 
 @pytest.mark.parametrize(("name", "size", "message"), [
     ("unet", 100, "16"), ("hourglass-2", 80, "32"), ("fcn8", 48, "32"), ("parts", 48, "32"), ("lgcn-s", 97, "2"),
-    ("fcn24", 50, "4"), ("cnn3", 12, "at least 16"), ("vgg16", 31, "at least 32")])
+    ("simcc-s", 40, "16"), ("fcn24", 50, "4"), ("cnn3", 12, "at least 16"), ("vgg16", 31, "at least 32")])
 def test_images_that_do_not_fit(name, size, message):
     with pytest.raises(InputError, match=message), torch.device("meta"):
         create_model(name, FIVE, size)

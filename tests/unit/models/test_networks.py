@@ -25,10 +25,11 @@ def seed():
     torch.manual_seed(0)
 
 
-@pytest.mark.parametrize(("stacks", "millions"), [(1, 3.42), (2, 6.56), (4, 12.85), (8, 25.4)])
-def test_parameters_of_the_papers_hourglass(stacks, millions):
+@pytest.mark.parametrize(("stacks", "count"), [(1, 3_426_191), (2, 6_569_630), (4, 12_856_508), (8, 25_430_264)])
+def test_parameters_of_the_papers_hourglass(stacks, count):
+    """Those of princeton-vl/pytorch_stacked_hourglass, K = 15, without the skip convolutions that it never uses."""
     model = full_size(f"hourglass-{stacks}", size=256, in_channels=3, stem_pool=True)
-    assert parameters(model) / 1e6 == pytest.approx(millions, rel=0.005)
+    assert parameters(model) == count
     assert model.head.stride == 4
 
 
@@ -59,6 +60,8 @@ BY_HAND = {
     "resnet18": 11_689_512 - 2 * 64 * 49 - 513 * 1000 + 513 * 30,
     "resnet34": 21_797_672 - 2 * 64 * 49 - 513 * 1000 + 513 * 30,
     "resnet50": 25_557_032 - 2 * 64 * 49 - 2049 * 1000 + 2049 * 30,
+    # torchvision's resnet18 without its last stage of 8,393,728, 36 places and 192 bins of each axis
+    "simcc-s": (11_689_512 - 2 * 64 * 49 - 513 * 1000 - 8_393_728 + conv(256, 15, 1) + 2 * conv(36, 192, 1)),
     "cnn3": conv(1, 32, 3) + conv(32, 64, 2) + conv(64, 128, 2) + conv(128 * 121, 500, 1) + conv(500, 500, 1)
             + conv(500, 30, 1),
     "fcn24": (conv(1, 64, 3) + conv(64, 64, 3) + conv(64, 128, 3) + conv(128, 128, 3) + conv(128, 160, 24)
@@ -92,10 +95,20 @@ def test_the_papers_part_detector():
     model = full_size("parts", head={"disc": 10.0, "sigma": 5.0}, **options)
     detector = model.network.detector
     assert parameters(detector) == 60_192_808 - 2 * 64 * 49 - 2049 * 1000 + conv(2048, 15, 1) + conv(15, 15, 16)
+    # The released weights carry a bias for each output of these convolutions, before batch norm; torchvision none.
+    unbiased = [m.out_channels for m in detector.modules() if isinstance(m, nn.Conv2d) and m.bias is None]
+    assert sum(unbiased) == 75_712
     with torch.device("meta"):
         x = torch.rand(1, 1, 256, 256)
         assert detector.layers(detector.stem(x)).shape == (1, 2048, 16, 16)
         assert [t.shape[-1] for t in model(x)] == [256, 256]
+
+
+def test_the_papers_part_regressor():
+    """CubiCasa/CubiCasa5k's ``hg_furukawa_original(15)``, whose stem takes 3 channels, with one of 1 + 15."""
+    regressor = full_size("parts", size=256, stem_pool=True).network.regressor
+    assert parameters(regressor) == 17_360_366
+    assert regressor[0].in_channels == 16
 
 
 # ---- single parts --------------------------------------------------------------------------------
