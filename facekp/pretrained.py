@@ -16,7 +16,7 @@ from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.models import KeypointModel, load_model, stored
 from facekp.predict import predict
-from facekp.results import read_record
+from facekp.training.record import read_record
 
 FOLDER = Path(__file__).parent / "weights"
 RENAMED = {"hourglass-s-drawn": "hourglass-s-synthetic"}  # until version 0.1.0

@@ -3,9 +3,9 @@
 import difflib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 import facekp
 from facekp import metrics
@@ -17,6 +17,9 @@ from facekp.files import read_json
 from facekp.training.record import commit as commit
 from facekp.training.record import environment as environment
 from facekp.training.record import read_record as read_record
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def records_folder() -> Path:
@@ -129,7 +132,7 @@ def comparable(named: dict[str, list[dict]]) -> dict[str, list[dict]]:
     return dict(sorted(kept.items(), key=lambda item: np.mean([r["metrics"]["rmse"] for r in item[1]])))
 
 
-def frame(folder: str | Path, names: list[str] | None = None, order: list[str] | None = None) -> pd.DataFrame:
+def frame(folder: str | Path, names: list[str] | None = None, order: list[str] | None = None) -> "pd.DataFrame":
     """A line per name, best first: means over the seeds that all lines share, with their standard deviation.
 
     "median face" is the RMSE of the middle one of the held-out faces, which no single face moves.
@@ -139,6 +142,8 @@ def frame(folder: str | Path, names: list[str] | None = None, order: list[str] |
         names: which runs; those without a record are left out. Default: all.
         order: of the lines, instead of best first.
     """
+    import pandas as pd
+
     named = {name: runs for name, runs in records(folder).items() if names is None or name in names}
     lines = []
     shown = comparable(named)

@@ -3,12 +3,10 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from facekp import plots
-from facekp.cli.reports import predict_to_csv
 from facekp.data.packed import names_of
 from facekp.errors import InputError, listed
 from facekp.files import check_new, check_table, replacing
@@ -17,6 +15,9 @@ from facekp.photo.face_result import FaceResult, predict_photo
 from facekp.predict import check_calibrated
 from facekp.runs import open_runs
 from facekp.show import bar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_FACE = ("no face was found. Only upright faces that look at the camera are, in enough light and not too small; for "
            "others say where they are with --box x,y,width,height.")
@@ -67,6 +68,8 @@ def answer(
         raise InputError("Expected OUT.csv, a file to write the points of all faces to; found none. Name one.")
     if several:
         return folder_report(runs, source, out, boxes, device, flip_tta, coverage)
+    from facekp.cli.reports import predict_to_csv  # tables and metrics: a photo needs none of it
+
     return predict_to_csv(runs, source, out, picture, device, flip_tta, coverage), ()
 
 
@@ -94,7 +97,10 @@ def photo_report(
     Raises:
         InputError: no face was found, or anything is not as expected.
     """
-    plots.check_picture(picture)
+    if picture is not None:
+        from facekp import plots  # matplotlib is loaded only for a picture
+
+        plots.check_picture(picture)
     photo = read(source)
     model, _ = open_runs(runs, device)
     faces = predict_photo(model, photo, boxes, flip_tta, coverage)
@@ -156,15 +162,19 @@ def folder_report(
     return f"Wrote {lines} line{'s' if lines > 1 else ''} of {len(tables)} pictures to {out}.", tuple(notes)
 
 
-def write_table(tables: list[pd.DataFrame], out: str | Path) -> None:
+def write_table(tables: "list[pd.DataFrame]", out: str | Path) -> None:
     """The tables, one below the other, as a CSV file; whole or not at all."""
+    import pandas as pd
+
     with replacing(out) as temporary:
         pd.concat(tables).to_csv(temporary, index=False, float_format="%.3f")
 
 
-def table(faces: list[FaceResult], name: str) -> pd.DataFrame:
+def table(faces: list[FaceResult], name: str) -> "pd.DataFrame":
     """One line per face: file, x and y of each point, the mean confidence and each radius where there are any, the
     square looked at."""
+    import pandas as pd  # only tables need it, and it takes half a second
+
     frame = pd.DataFrame([face.points.ravel() for face in faces], columns=faces[0].scheme.columns)
     frame.insert(0, "file", name)
     confidence = np.array([face.confidence for face in faces])

@@ -8,14 +8,17 @@ import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from facekp.data.npz import check_npz
 from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.keypoints import KAGGLE, Scheme
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,8 +169,10 @@ class Faces:
 
     # ---- looking --------------------------------------------------------------------------
 
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> "pd.DataFrame":
         """One line per keypoint: how many faces have it, mean and standard deviation of x and y, range."""
+        import pandas as pd  # half a second, and predicting a photo needs no table
+
         kp = self.keypoints.astype(np.float64)
         table = {"annotated": self.annotated.sum(axis=0)}
         for axis, name in enumerate("xy"):

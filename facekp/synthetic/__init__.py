@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from facekp.data.faces import Faces
@@ -144,6 +143,8 @@ def _like_kaggle(images: np.ndarray, points: np.ndarray, rng: np.random.Generato
 
 def sample() -> Faces:
     """The small sample of drawn, Kaggle-shaped faces that comes with the library (data/sample)."""
+    import pandas as pd  # as below: only the tables of the sample need it
+
     here = Path(__file__).resolve()
     folders = [here.parents[1] / "data" / "sample", here.parents[2] / "data" / "sample"]
     folder = next((f for f in folders if (f / "faces.png").is_file()), None)
@@ -160,6 +161,8 @@ def sample() -> Faces:
 def write_sample(folder: str | Path, n: int = SAMPLE_SIZE, seed: int = SAMPLE_SEED) -> Faces:
     """Draw ``n`` Kaggle-shaped faces into ``folder`` (``faces.png``, 16 to a row, ``labels.csv``, ``sample.json``), and
     six people in one photo, ``scene.jpg``."""
+    import pandas as pd
+
     from facekp.synthetic.group import group  # it imports from here
 
     folder = Path(folder)

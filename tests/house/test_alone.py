@@ -11,6 +11,7 @@ import pytest
 import torch
 from blobs import blob_faces
 from commands import facekp
+from PIL import Image
 from torch import nn
 
 from book.experiments.plan_file import read_plan
@@ -66,6 +67,24 @@ def test_a_network_that_needs_no_torchvision_does_not_import_it():
     assert not {"torchvision", "torchvision.models", "torch._dynamo", "matplotlib"} & new
     assert {name for name in new if name.startswith("facekp.models.")} == {
         "facekp.models.model", "facekp.models.stored", "facekp.models.hourglass"}
+
+
+def test_predicting_a_photo_imports_torch_and_little_else(tmp_path):
+    """No table, no figure, no network but its own: what is loaded beside PyTorch is waited for by every user."""
+    photo, answer = tmp_path / "photo.png", tmp_path / "answer.json"
+    Image.fromarray(blob_faces(1).images[0]).save(photo)
+    command = ["facekp", "predict", "hourglass-s-synthetic", str(photo), "--json"]
+    code = f"""
+import contextlib, sys
+from facekp import cli
+sys.argv = {command!r}
+with open({str(answer)!r}, "w") as out, contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
+    cli.main()"""
+    new = modules_after(code) - modules_after("import torch, numpy, PIL.Image, safetensors.torch, typer")
+    assert len(json.loads(answer.read_text())) == 1
+    assert {"facekp.photo.face_result", "facekp.models.hourglass"} <= new
+    assert not {name.split(".")[0] for name in new} & {"torchvision", "matplotlib", "pandas", "tqdm", "cv2", "onnx"}
+    assert {name for name in new if name.startswith("torch.")} <= {"torch.utils._device"}
 
 
 def test_a_training_step_passes_through_eight_files():
