@@ -1,7 +1,9 @@
+# make check  lint, types and the tests that your change can break, in two minutes: while you work
 # make book   everything from nothing: environment, a minute of training, the rendered book
 # make serve  the rendered book at http://127.0.0.1:8000
 # make single the book on one page; make links: do its links to other sites still work?
 # make test   every test, every notebook re-run and compared, the book built with warnings as errors
+# make nightly   the same with every case of the exhaustive tests, of which the others try a random tenth: for a night
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -10,7 +12,7 @@ BROWSER := tests/book/test_rendered.py tests/book/test_live.py tests/book/test_w
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600
 AWAY := $(shell mktemp -u -d)
 
-.PHONY: book html single links serve test lint unit trust notebooks rendered audit colab compat execute stamp clean
+.PHONY: book html single links serve check test nightly lint unit trust notebooks rendered audit colab compat execute stamp clean
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -33,6 +35,13 @@ serve: html
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT) || { echo "Is port $(PORT) taken? Another: make serve PORT=8001"; exit 1; }
 
 test: .venv/installed lint unit trust notebooks html rendered
+
+# Every case, the same ones each night; what make test tries is chosen anew in every run.
+nightly: export FACEKP_TESTS = all
+nightly: test
+
+check: .venv/installed lint
+	$(BIN)/python tests/check.py $(if $(SINCE),--since $(SINCE))
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -7,11 +7,13 @@ A test says what it tries, on what, and what must come of it::
 
     @pytest.mark.tried("training.csv", "rows cut short", "one error that names the row")
 
-The number of cases is counted, not told: parametrisations, times the examples Hypothesis makes for each.
+The numbers of cases are counted, not told: parametrisations, times the examples Hypothesis makes for each. The first
+is that of ``make nightly``, the second that of every other run, see helpers/profile_of_run.py.
 """
 
 import argparse
 import io
+import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -33,13 +35,16 @@ class Collector:
         self.items = session.items
 
 
-def examples(item: pytest.Item) -> int:
-    """How many cases one collected test is: Hypothesis's examples, or one."""
+def examples(item: pytest.Item) -> tuple[int, int]:
+    """How many cases one collected test is, in a night and in another run: Hypothesis's examples, or one."""
     settings = getattr(item.obj, "_hypothesis_internal_use_settings", None)
-    return settings.max_examples if settings else 1
+    most = settings.max_examples if settings else 1
+    return most, getattr(item.obj, "everyday", most)
 
 
 def collected() -> list[pytest.Item]:
+    """Every test that a night tries."""
+    os.environ["FACEKP_TESTS"] = "all"
     collector = Collector()
     with redirect_stdout(io.StringIO()):
         code = pytest.main(["--collect-only", "-q", "-p", "no:cacheprovider", str(TESTS)], plugins=[collector])
@@ -50,15 +55,24 @@ def collected() -> list[pytest.Item]:
 
 def table() -> str:
     """One row per (subject, what was tried, what must come of it), sorted by subject, with its cases and its file."""
-    rows: dict[tuple[str, str, str, str], int] = {}
-    for item in collected():
+    items = collected()
+    from profile_of_run import left_out  # in a folder that conftest.py put on the path
+
+    rows: dict[tuple[str, str, str, str], tuple[int, int]] = {}
+    only_at_night = set(map(id, left_out(items)))
+    for item in items:
         for marker in item.iter_markers("tried"):
             key = (*marker.args, item.path.relative_to(TESTS).as_posix())
-            rows[key] = rows.get(key, 0) + examples(item)
-    lines = ["| on what | what is tried | what must come of it | cases | file |", "|---|---|---|---|---|"]
+            nightly, everyday = examples(item)
+            before = rows.get(key, (0, 0))
+            rows[key] = before[0] + nightly, before[1] + (0 if id(item) in only_at_night else everyday)
+    lines = ["| on what | what is tried | what must come of it | cases | in every run | file |",
+             "|---|---|---|---|---|---|"]
     for (subject, what, outcome, path), cases in sorted(rows.items(), key=lambda row: row[0][0].lower()):
-        lines.append(f"| {subject} | {what} | {outcome} | {cases} | [{path}]({path}) |")
-    return "\n".join([*lines, "", f"{len(rows)} rows, {sum(rows.values()):,} cases."]) + "\n"
+        lines.append(f"| {subject} | {what} | {outcome} | {cases[0]} | {cases[1]} | [{path}]({path}) |")
+    nightly, everyday = (sum(cases[i] for cases in rows.values()) for i in (0, 1))
+    return "\n".join([*lines, "", f"{len(rows)} rows: {nightly:,} cases in `make nightly`; every other run tries "
+                      f"{everyday:,} of their kind, chosen at random."]) + "\n"
 
 
 def main() -> int:

@@ -6,21 +6,35 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
+from profile_of_run import ALL, SEED, everyday
 
 from facekp.errors import LONGEST, InputError
 
+Test = TypeVar("Test", bound=Callable)
 
-def cases(count: int) -> settings:
-    """So many cases, the same in every run; with TRY_HARDER=10 in the environment ten times as many, always others.
 
+def cases(count: int) -> Callable[[Test], Test]:
+    """So many cases in ``make nightly``, the same in every night; in other runs a tenth, always others, by the seed.
+
+    With TRY_HARDER=10 in the environment ten times as many as in a night, always others. See profile_of_run.py.
     The first failing case is shown as it is: shrinking it takes longer than reading it.
     """
     times = int(os.environ.get("TRY_HARDER", "0"))
-    return settings(max_examples=count * max(times, 1), derandomize=not times, deadline=None, database=None,
-                    suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+    whole = ALL and not times
+    most = count * times if times else count if ALL else everyday(count)
+    chosen = settings(max_examples=most, derandomize=whole, deadline=None, database=None,
+                      suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+
+    def decorate(test: Test) -> Test:
+        test = chosen(test) if whole else seed(SEED)(chosen(test))
+        test.everyday = everyday(count)  # type: ignore[attr-defined]  # for tried.py
+        return test
+
+    return decorate
 
 
 CASES = cases(1000)

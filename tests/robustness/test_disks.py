@@ -29,6 +29,7 @@ WRITERS = {
     "errors.json": "results analyse run faces.npz {out}",
     "model.onnx": "export run {out}",
 }
+pytestmark = pytest.mark.exhaustive  # commands times troubles
 BRIEFLY = [name for name in WRITERS if name not in ("predicted.png", "worst.png", "rates.png")]  # as sheet.png
 
 

@@ -130,6 +130,7 @@ def run(place):
 
 @pytest.mark.tried("facekp predict", "photos of odd shapes: 1 x 1, 1 x 5000, 20,000 wide, the smallest that is taken",
                    "points and a picture of them, or one message and no file")
+@pytest.mark.exhaustive("box")
 @pytest.mark.parametrize("box", [None, "0,0,40,40", "-20,-20,48,48"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (8, 8), (8, 7000), (30, 20_000), (7000, 9)])
 def test_odd_shapes(tmp_path, run, shape, box):
