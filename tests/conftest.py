@@ -17,8 +17,11 @@ sys.path[:0] = PLACES
 import profile_of_run
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+settings.register_profile("facekp", deadline=None)  # how long an example takes says only how busy the machine is
+settings.load_profile("facekp")
 
 
 def pytest_report_header() -> str:

@@ -104,7 +104,7 @@ def test_every_formula_is_set_and_fits_a_phone(browser, page):
     tab, problems = opened(browser, page, "phone", formulas=True)
     wanted = tab.evaluate("document.querySelectorAll('main .math').length")
     if wanted:
-        tab.wait_for_function("document.querySelectorAll('main mjx-container').length > 0", timeout=60_000)
+        tab.wait_for_function("document.querySelectorAll('main mjx-container').length > 0", timeout=300_000)
         tab.evaluate("MathJax.startup.promise")
     done = tab.evaluate("document.querySelectorAll('main mjx-container').length")
     wrong = tab.evaluate("[...document.querySelectorAll('main mjx-merror')].map(e => e.title || e.textContent)")
@@ -164,7 +164,7 @@ def test_the_live_page_takes_the_theme_of_the_book_and_all_the_height_it_needs(b
     tab, problems = opened(browser, "book/live.html", "phone", "light")
     tab.evaluate(f"document.documentElement.dataset.theme = '{scheme}'")  # as the book's button does
     frame = tab.frame_locator("#live-frame")
-    frame.locator(f"html[data-theme='{scheme}']").wait_for(timeout=10_000)
+    frame.locator(f"html[data-theme='{scheme}']").wait_for(timeout=300_000)
     needed = frame.locator("html").evaluate("page => page.scrollHeight")
     assert 300 < needed <= tab.locator("#live-frame").evaluate("frame => frame.clientHeight") < needed + 60
     tab.context.close()

@@ -25,8 +25,8 @@ class Child:
     process: BaseProcess
     printed: Path
 
-    def end(self, seconds: float = 60.0) -> int:
-        """Wait for it: its exit code, -9 if it was killed."""
+    def end(self, seconds: float = 600.0) -> int:
+        """Wait for it, so long only that a test that hangs ends: its exit code, -9 if it was killed."""
         self.process.join(seconds)
         assert self.process.exitcode is not None, "still running"
         return self.process.exitcode

@@ -228,7 +228,7 @@ def opened(place):
     for name, path in paths.items():
         path.write_bytes(BOMBS[name])
     child = subprocess.run([sys.executable, "-c", CHILD, *map(str, paths.values())], capture_output=True, text=True,
-                           timeout=120, check=True)
+                           timeout=600, check=True)
     told = json.loads(child.stdout)
     return {name: told[str(path)] for name, path in paths.items()}
 

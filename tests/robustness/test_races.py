@@ -38,7 +38,8 @@ class Stopped:
 
 def until_stopped(child) -> None:
     """Wait until the kernel says that the process is stopped."""
-    for _ in range(6000):
+    for _ in range(60_000):  # ten minutes: only a hanging process takes so long
+        assert child.process.exitcode is None, child.text
         if Path(f"/proc/{child.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T":
             return
         time.sleep(0.01)

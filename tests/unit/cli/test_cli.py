@@ -33,7 +33,7 @@ def experiment(name, *arguments) -> subprocess.CompletedProcess:
 def process(*arguments) -> subprocess.CompletedProcess:
     """Run ``python -m facekp`` as a user would."""
     return subprocess.run([sys.executable, "-m", "facekp", *map(str, arguments)], capture_output=True, text=True,
-                          timeout=120, check=False)
+                          timeout=600, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(work):
     while "epoch    2" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    _, told = process.communicate(timeout=600)
     assert process.returncode == 130 and "--resume" in told and "Traceback" not in told
     assert re.search(r"Interrupted after (step \d+ of )?epoch \d+; saved in", told)
     assert (run / "resume.pt").exists() and not (run / "model.safetensors").exists()

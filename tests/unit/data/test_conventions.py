@@ -264,7 +264,7 @@ def test_predict_gives_all_17_points(work):
 ])
 def test_a_wrong_choice_gets_one_message_and_code_2(work, options, message):
     command = [sys.executable, "-m", "facekp", "train", str(work), str(work / "x"), *options]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr
     assert not (work / "x").exists()
 

@@ -52,7 +52,7 @@ def run_both(code: str, folder: Path, size: int = 2) -> None:
         for rank in range(size)
     ]
     for child in children:
-        _, errors = child.communicate(timeout=120)
+        _, errors = child.communicate(timeout=600)
         assert child.returncode == 0, errors
 
 
@@ -133,7 +133,7 @@ def test_the_command_line_works_under_torchrun(tmp_path):
                  "--epochs", "2", "--batch-size", "8", "--device", "cpu"]
     assert get_args_parser().parse_args(arguments).module
     done = subprocess.run([sys.executable, "-m", "torch.distributed.run", *arguments], capture_output=True, text=True,
-                          env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120, check=False)
+                          env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("RMSE") == done.stdout.count("mean face has") + 2 == 3  # a line per epoch, one at the end
     assert json.loads((tmp_path / "run" / "record.json").read_text())["processes"] == 2

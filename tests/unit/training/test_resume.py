@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -91,21 +90,24 @@ def test_ctrl_c_in_the_last_step_does_not_undo_a_finished_run(faces, tmp_path, i
 
 
 def test_a_killed_run_goes_on_from_its_last_resume_file(faces, tmp_path):
-    """kill -9 from outside, somewhere in training."""
+    """kill -9 from outside, in the middle of the third epoch: the process stops there, and is then killed."""
     code = f"""
 import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
 from test_resume import *
+step, count = loop_module.train_step, iter(range(1, 1000))
+def stopped(*args):
+    if next(count) == 8:
+        signal.raise_signal(signal.SIGSTOP)
+    return step(*args)
+loop_module.train_step = stopped
 fit(small(), *blob_faces(36).split(0.25), replace(CONFIG, epochs=12), {str(tmp_path)!r}, progress=False)
 """
     child = subprocess.Popen([sys.executable, "-c", code])
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "log.jsonl").exists() and time.monotonic() < deadline and child.poll() is None:
-        time.sleep(0.01)
-    time.sleep(0.05)
+    _, status = os.waitpid(child.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
     child.kill()
-    child.wait()
-    before = len((tmp_path / "log.jsonl").read_text().splitlines())
-    assert 1 <= before < 12
+    assert child.wait() == -signal.SIGKILL
+    assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
     whole, resumed = small(), small(seed=9)
     straight = fit(whole, *faces, replace(CONFIG, epochs=12), progress=False)
     record = fit(resumed, *faces, replace(CONFIG, epochs=12), tmp_path, resume=True, progress=False)
