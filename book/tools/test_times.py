@@ -34,7 +34,7 @@ TARGETS = ("check", "unit", "trust", "notebooks", "html", "rendered")
 # ---- in pytest ----------------------------------------------------------------------------------
 
 seconds: dict[str, float] = {}
-count = 0
+tests: list[str] = []
 
 
 def cpu() -> float:
@@ -44,9 +44,8 @@ def cpu() -> float:
 
 def pytest_runtest_protocol(item) -> None:
     """Before a test: what ran since the last one belongs to that one's file."""
-    global count
     note(item.path.resolve())
-    count += 1
+    tests.append(item.nodeid)
 
 
 def note(path: Path) -> None:
@@ -57,13 +56,12 @@ def note(path: Path) -> None:
     note.last = (path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name), now
 
 
-def pytest_sessionfinish(session) -> None:
-    """One file per process, so that xdist's workers do not meet."""
+def pytest_sessionfinish() -> None:
+    """One file per process, so that xdist's workers do not meet; the process that hands out the tests has none."""
     note(Path("end"))
-    if FOLDER in os.environ and not hasattr(session.config, "workerinput") and session.config.getoption("numprocesses", 0):
-        return  # the process that only hands out the tests
     if FOLDER in os.environ:
-        (Path(os.environ[FOLDER]) / f"{os.getpid()}.json").write_text(json.dumps({"seconds": seconds, "tests": count}))
+        part = {"seconds": seconds, "tests": len(tests)}
+        (Path(os.environ[FOLDER]) / f"{os.getpid()}.json").write_text(json.dumps(part))
 
 
 # ---- measuring ----------------------------------------------------------------------------------
@@ -99,7 +97,8 @@ def measure(target: str, checkout: Path) -> dict:
     for part in parts:
         for name, value in part["seconds"].items():
             files[name] = files.get(name, 0.0) + value
-    return {"row": {"wall_s": round(wall), "cpu_s": round(after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime),
+    cpu_s = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+    return {"row": {"wall_s": round(wall), "cpu_s": round(cpu_s),
                     "tests": sum(part["tests"] for part in parts), "passed": done.returncode == 0,
                     "load_before": round(load, 1), **where(checkout)},
             "files": {name: round(value, 1) for name, value in files.items()}}
@@ -139,17 +138,18 @@ def table(record: dict) -> str:
     """What stands between the marks of the page: a line per target."""
     if not record["targets"]:
         return "Nothing has been measured yet."
-    lines = ["| | tests | CPU seconds | seconds, on a machine that was busy with | before: CPU seconds | seconds | busy with "
-             "| date |", "|---|---|---|---|---|---|---|---|"]
+    lines = ["| | tests | CPU seconds | on the clock | before: CPU seconds | on the clock | date |",
+             "|---|---|---|---|---|---|---|"]
     for name, rows in record["targets"].items():
         now, before = rows.get("now"), rows.get("before")
-        cells = [*(shown(now) if now else ["", "", ""]), *(shown(before)[1:] if before else ["", ""])]
+        cells = [str(now["tests"] or "") if now else "", *shown(now), *shown(before)]
         lines.append(f"| `make {name}` | {' | '.join(cells)} | {(now or before)['date']} |")
     return "\n".join(lines)
 
 
-def shown(row: dict) -> list[str]:
-    return [str(row["tests"] or ""), str(row["cpu_s"]), f"{row['wall_s']} (load {row['load_before']})"]
+def shown(row: dict | None) -> list[str]:
+    """CPU seconds, and seconds on the clock with the load."""
+    return [str(row["cpu_s"]), f"{row['wall_s']} (load {row['load_before']:.0f})"] if row else ["", ""]
 
 
 def filled(text: str) -> str:

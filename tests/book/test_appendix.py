@@ -189,6 +189,44 @@ def test_a_notebook_that_says_something_else_does_not_agree(elsewhere, capsys):
     assert "print(1 + 2)" in capsys.readouterr().err
 
 
+# ---- how long it takes --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def times(tmp_path, monkeypatch):
+    """The tool, with a record of its own."""
+    spec = importlib.util.spec_from_file_location("test_times", ROOT / "book" / "tools" / "test_times.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_shows_the_times_of_the_record(times):
+    page = times.PAGE.read_text()
+    assert times.filled(page) == page and page.count("<!-- times:") == 2
+
+
+def test_a_target_is_timed_with_its_processes_and_its_tests(times, tmp_path, monkeypatch):
+    (tmp_path / "test_some.py").write_text("""
+def test_one():
+    sum(range(10**7))
+def test_two():
+    import subprocess, sys
+    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+""")
+    (tmp_path / "Makefile").write_text(f"unit:\n\t{sys.executable} -m pytest -q -p no:cacheprovider test_some.py\n")
+    monkeypatch.setattr(times, "RECORD", tmp_path / "record.json")
+    assert "Nothing has been measured" in times.table(times.read())
+    measured = times.measure("unit", tmp_path)
+    assert measured["row"]["passed"] and measured["row"]["tests"] == 2 and set(measured["files"]) == {"test_some.py"}
+    assert 0 < measured["files"]["test_some.py"] < measured["row"]["cpu_s"]
+    times.keep("unit", "now", measured)
+    times.keep("unit", "before", {"row": measured["row"] | {"cpu_s": 977}, "files": {"tests/test_x.py": 1.0}})
+    assert times.read()["files"] == {}  # of the tests of this checkout as it is now, and only those
+    row = times.table(times.read()).splitlines()[-1]
+    assert row.startswith(f"| `make unit` | 2 | {measured['row']['cpu_s']} | ") and " | 977 | " in row
+
+
 # ---- other versions ---------------------------------------------------------------------------
 
 REPORT = """<testsuites><testsuite><testcase classname="tests.a" name="one"/>
