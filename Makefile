@@ -11,6 +11,9 @@ BIN := .venv/bin
 BROWSER := tests/book/test_rendered.py tests/book/test_live.py tests/book/test_widgets_browser.py
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600
 AWAY := $(shell mktemp -u -d)
+# On Linux without an NVIDIA card, where PyTorch's own index answers: its build for processors, 0.2 GB to download, not 3.
+# With TORCH_INDEX= on the command line: the build that pip takes by itself.
+TORCH_INDEX ?= $(shell [ "$$(uname -sm)" != "Linux x86_64" ] || command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
 
 .PHONY: book html single links serve check test nightly lint unit trust notebooks rendered audit colab compat execute stamp clean
 
@@ -56,7 +59,7 @@ trust: .venv/installed
 	$(BIN)/python tests/tried.py --check
 
 rendered: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(BROWSER) -n auto -q -rs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(BROWSER) -n auto --dist loadgroup -q -rs
 
 # From a copy far from the repository, with the library as pip installs it: as in Colab. Side by side, a thread each.
 notebooks: .venv/installed
@@ -95,8 +98,11 @@ stamp: .venv/installed
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'facekp needs Python 3.11 or newer; this is ' + sys.version.split()[0] + '. Try: make PYTHON=python3.12 $(MAKECMDGOALS)')"
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	@echo "Installing PyTorch, Jupyter Book and the rest: some minutes and about 7 GB."
-	@$(BIN)/python -m pip install --quiet -r requirements.txt || { echo "The installation stopped; its last lines say why. book/troubleshooting.md says what to do."; exit 1; }
+	@echo "Installing PyTorch, Jupyter Book and the rest: some minutes and up to 7 GB."
+	@[ -z "$(TORCH_INDEX)" ] || $(BIN)/python -m pip install --retries 0 --timeout 15 --index-url "$(TORCH_INDEX)" torch torchvision 2>/dev/null || echo "$(TORCH_INDEX) does not answer; PyTorch comes with its libraries for graphics cards instead, 3 GB."
+	@$(BIN)/python -m pip install --no-compile -r requirements.txt || { echo "The installation stopped; its last lines say why. book/troubleshooting.md says what to do."; exit 1; }
+	@echo "Compiling them on all cores ..."
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true  # some packages bring files for other Pythons
 	touch $@
 
 clean:

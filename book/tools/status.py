@@ -44,7 +44,8 @@ def pytest(*arguments: str) -> tuple[int, str, float]:
     """Exit code, output and seconds of a pytest of its own, without Kaggle's files and progress bars."""
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, capture_output=True, text=True,
-                          env=os.environ | {"TQDM_DISABLE": "1", "FACEKP_KAGGLE": ""}, check=False)
+                          env=os.environ | {"TQDM_DISABLE": "1", "FACEKP_KAGGLE": "", "FACEKP_TESTS": "all"},
+                          check=False)
     return done.returncode, done.stdout + done.stderr, time.perf_counter() - began
 
 
@@ -58,7 +59,7 @@ def run_notebook(path: Path) -> dict:
 
 
 def count_tests() -> int:
-    """The library's tests, without those of the rendered pages, whose number depends on what is built."""
+    """The library's tests, those of a night included, without those of the rendered pages, whose number depends on what is built."""
     _, told, _ = pytest("tests", "--ignore", "tests/book/test_rendered.py", "--collect-only", "-q")
     found = re.search(r"^(\d+) tests collected", told, re.MULTILINE)
     if found is None:

@@ -86,7 +86,8 @@ def measure(target: str, checkout: Path) -> dict:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as folder:
         paths = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
-        environment = os.environ | {FOLDER: folder, "PYTEST_ADDOPTS": "-p test_times", "PYTHONPATH": paths}
+        options = f"{os.environ.get('PYTEST_ADDOPTS', '')} -p test_times"
+        environment = os.environ | {FOLDER: folder, "PYTEST_ADDOPTS": options, "PYTHONPATH": paths}
         load, began = os.getloadavg()[0], time.perf_counter()
         done = subprocess.run(["make", target], cwd=checkout, env=environment, check=False)
         wall = time.perf_counter() - began

@@ -25,6 +25,7 @@ from facekp.pretrained import load_pretrained
 from facekp.synthetic import generate
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("live")  # one export, one server, one browser
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a moving disc
 
 

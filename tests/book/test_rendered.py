@@ -13,6 +13,7 @@ SIZES = {"phone": (390, 844), "desktop": (1280, 900), "wide": (1600, 900)}
 pytestmark = [
     pytest.mark.skipif(not PAGES, reason="the book is not built: make html"),
     pytest.mark.skipif(CHROMIUM is None, reason=NONE),
+    pytest.mark.exhaustive,  # thirty pages, each in several ways
 ]
 
 

@@ -17,13 +17,14 @@ from facekp.errors import InputError
 from facekp.keypoints import KAGGLE
 from facekp.losses import masked_mean
 from facekp.metrics import distances
-from facekp.models import MODELS
+from facekp.models import MODELS, create_model
 from facekp.show import bar, source
 from facekp.training import TrainConfig
 from facekp.training.recipes import RECIPES, recipe
 
 
-def test_the_demo_leaves_a_picture_and_its_record(tmp_path, capsys):
+def test_the_demo_leaves_a_picture_and_its_record(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo_command, "create_model", lambda name: create_model(name, channels=16, depth=2))
     record = demo_command.run(tmp_path / "demo.png", seconds=1, count=40)
     assert json.loads((tmp_path / "demo.json").read_text())["metrics"] == record["metrics"]
     assert Image.open(tmp_path / "demo.png").size == (1320, 550)
@@ -31,7 +32,8 @@ def test_the_demo_leaves_a_picture_and_its_record(tmp_path, capsys):
     assert f"{record['metrics']['rmse']:.2f} px" in told and "mean face" in told and "faces per second" in told
 
 
-def test_a_survey_keeps_what_is_there_and_measures_what_it_cannot_train(tmp_path, capsys):
+def test_a_survey_keeps_what_is_there_and_measures_what_it_cannot_train(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(survey, "epochs_for", lambda *_: 1)  # however busy the machine is
     faces = blob_faces(40)
     names = ["mean face", "ridge", "hourglass-s"]
     survey.survey(faces, 0, tmp_path, names)

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 TOKEN = "for-this-test-only"
 
 pytestmark = [
+    pytest.mark.xdist_group("lab"),  # one JupyterLab
     pytest.mark.skipif(CHROMIUM is None, reason=NONE),
     pytest.mark.skipif(not importlib.util.find_spec("jupyterlab"), reason="no Jupyter server: pip install jupyterlab"),
 ]

@@ -1,5 +1,6 @@
 """The training loop stands alone: what it imports, what a step passes through, and that earlier files stay good."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -31,6 +32,10 @@ from facekp.widgets import lab
 CONFIG = TrainConfig(epochs=2, batch_size=8, device="cpu")
 
 
+THEIRS = "import torch, numpy, PIL.Image, safetensors.torch, typer"
+
+
+@functools.cache
 def modules_after(code: str) -> set[str]:
     """The names of all modules that a fresh Python has after ``code``."""
     done = subprocess.run([sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"], capture_output=True,
@@ -62,8 +67,7 @@ def test_training_imports_few_modules_and_none_that_knows_kaggle_zips_or_reports
 
 def test_a_network_that_needs_no_torchvision_does_not_import_it():
     code = "import facekp.training, facekp.predict; from facekp.models import create_model; create_model('hourglass-s')"
-    theirs = modules_after("import torch, numpy, pandas, safetensors.torch")
-    new = modules_after(code) - theirs
+    new = modules_after(code) - modules_after(THEIRS)
     assert not {"torchvision", "torchvision.models", "torch._dynamo", "matplotlib"} & new
     assert {name for name in new if name.startswith("facekp.models.")} == {
         "facekp.models.model", "facekp.models.stored", "facekp.models.hourglass"}
@@ -80,7 +84,7 @@ from facekp import cli
 sys.argv = {command!r}
 with open({str(answer)!r}, "w") as out, contextlib.redirect_stdout(out), contextlib.suppress(SystemExit):
     cli.main()"""
-    new = modules_after(code) - modules_after("import torch, numpy, PIL.Image, safetensors.torch, typer")
+    new = modules_after(code) - modules_after(THEIRS)
     assert len(json.loads(answer.read_text())) == 1
     assert {"facekp.photo.face_result", "facekp.models.hourglass"} <= new
     assert not {name.split(".")[0] for name in new} & {"torchvision", "matplotlib", "pandas", "tqdm", "cv2", "onnx"}

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from importlib import import_module
 
 import kaggle_files
@@ -15,7 +16,7 @@ import torch
 from commands import facekp, refused
 from PIL import Image
 
-from facekp import __version__, cli, photo, synthetic
+from facekp import __version__, cli, photo, synthetic, training
 from facekp.cli.arguments import settings
 from facekp.data import Faces, folder, load
 from facekp.errors import InputError
@@ -186,7 +187,9 @@ def test_any_setting_can_be_changed_and_wrong_ones_are_refused(work):
     assert not (work / "never").exists()
 
 
-def test_checks_before_a_long_run(work):
+def test_checks_before_a_long_run(work, monkeypatch):
+    monkeypatch.setattr(training, "overfit", partial(training.overfit, steps=20))  # whether it learns: test_folds.py
+    monkeypatch.setattr(training, "find_lr", partial(training.find_lr, steps=30))
     tiny = ["--option", "channels=16", "--option", "depth=2"]
     told = facekp("check", work / "faces", *tiny, "--set", "lr=0.01")
     assert told.returncode == 0 and "on these same faces" in told.stdout and "learn" in told.stdout, told.stderr

@@ -116,15 +116,23 @@ def test_learns_eight_faces_by_heart(name):
     images, points = blob_faces(model.size)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
-    for _ in range(steps):
+    for step in range(1, steps + 1):
         loss = model.head.loss(model(images), points)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
+        if step % 10 == 0 and error_on(model, images, points) < 1:
+            return
+    raise AssertionError(f"After {steps} steps still {error_on(model, images, points):.2f} px off")
+
+
+def error_on(model, images, points) -> float:
+    """RMSE in pixels, as the model predicts; it goes on in training mode."""
     with torch.no_grad():
         found, _ = model.eval().head.decode(model(images))
-    assert (found - points).square().mean().sqrt() < 1
+    model.train()
+    return (found - points).square().mean().sqrt().item()
 
 
 # ---- create_model --------------------------------------------------------------------------------

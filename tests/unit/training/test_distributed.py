@@ -56,7 +56,10 @@ def run_both(code: str, folder: Path, size: int = 2) -> None:
         assert child.returncode == 0, errors
 
 
-def test_two_processes_find_the_gradient_and_the_metrics_of_one(tmp_path):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with what two processes left that trained two networks: starting them takes most of the time."""
+    folder = tmp_path_factory.mktemp("two")
     run_both("""
 gradients = []
 from facekp.training import loop
@@ -71,7 +74,19 @@ network = model()
 record = fit(network, *faces_with_gaps(), CONFIG, folder / "run", progress=False)
 torch.save(gradients[0], folder / f"gradients{os.environ['RANK']}.pt")
 (folder / f"metrics{os.environ['RANK']}.json").write_text(json.dumps(record["metrics"]))
-""", tmp_path)
+loop.nn.utils.clip_grad_norm_ = real
+
+torch.manual_seed(3)
+network = create_model("hourglass-s", channels=16, depth=2)
+config = TrainConfig(epochs=2, batch_size=8, device="cpu", precision="fp32", ema=0.5)
+record = fit(network, *faces_with_gaps(), config, folder / "hourglass", progress=False)
+torch.save(network.state_dict(), folder / f"weights{os.environ['RANK']}.pt")
+(folder / f"hourglass{os.environ['RANK']}.json").write_text(json.dumps(record["metrics"]))
+""", folder)
+    return folder
+
+
+def test_two_processes_find_the_gradient_and_the_metrics_of_one(trained):
     alone, gradients = model(), []
     real = torch.nn.utils.clip_grad_norm_
 
@@ -87,39 +102,31 @@ torch.save(gradients[0], folder / f"gradients{os.environ['RANK']}.pt")
     finally:
         torch.nn.utils.clip_grad_norm_ = real
     for rank in "01":
-        other = torch.load(tmp_path / f"gradients{rank}.pt", weights_only=True)
+        other = torch.load(trained / f"gradients{rank}.pt", weights_only=True)
         for mine, theirs in zip(gradients, other, strict=True):
             torch.testing.assert_close(mine, theirs, rtol=1e-4, atol=1e-6)
-        metrics = json.loads((tmp_path / f"metrics{rank}.json").read_text())
+        metrics = json.loads((trained / f"metrics{rank}.json").read_text())
         assert metrics["rmse"] == pytest.approx(record["metrics"]["rmse"], rel=1e-4)
         assert metrics["mean_face_rmse"] == pytest.approx(record["metrics"]["mean_face_rmse"], rel=1e-6)
-    together = load_model(tmp_path / "run" / "model.safetensors")
+    together = load_model(trained / "run" / "model.safetensors")
     images = faces_with_gaps()[1].images
     np.testing.assert_allclose(predict(alone, images)[0], predict(together, images)[0], atol=0.05)
-    written = json.loads((tmp_path / "run" / "record.json").read_text())
+    written = json.loads((trained / "run" / "record.json").read_text())
     assert written["processes"] == 2 and record["processes"] == 1
     for line, other in zip(record["curve"], written["curve"], strict=True):
         assert line["loss"] == pytest.approx(other["loss"], rel=1e-4)
 
 
-def test_batch_statistics_are_the_main_ones_in_every_process(tmp_path):
+def test_batch_statistics_are_the_main_ones_in_every_process(trained):
     """Each process averages those of its own faces; the record must be of the one model that is written."""
-    run_both("""
-torch.manual_seed(3)
-network = create_model("hourglass-s", channels=16, depth=2)
-config = TrainConfig(epochs=2, batch_size=8, device="cpu", precision="fp32", ema=0.5)
-record = fit(network, *faces_with_gaps(), config, folder / "run", progress=False)
-torch.save(network.state_dict(), folder / f"weights{os.environ['RANK']}.pt")
-(folder / f"metrics{os.environ['RANK']}.json").write_text(json.dumps(record["metrics"]))
-""", tmp_path)
-    first, second = (torch.load(tmp_path / f"weights{rank}.pt", weights_only=True) for rank in "01")
+    first, second = (torch.load(trained / f"weights{rank}.pt", weights_only=True) for rank in "01")
     assert any("running_mean" in name for name in first)
     for name in first:
         torch.testing.assert_close(first[name], second[name], rtol=0, atol=1e-6, msg=name)
     test = faces_with_gaps()[1]
-    points, _ = predict(load_model(tmp_path / "run" / "model.safetensors"), test.images)
+    points, _ = predict(load_model(trained / "hourglass" / "model.safetensors"), test.images)
     for rank in "01":
-        told = json.loads((tmp_path / f"metrics{rank}.json").read_text())["rmse"]
+        told = json.loads((trained / f"hourglass{rank}.json").read_text())["rmse"]
         assert told == pytest.approx(rmse(points, test.keypoints), rel=1e-4)
 
 
