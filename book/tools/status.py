@@ -59,7 +59,7 @@ def run_notebook(path: Path) -> dict:
 
 
 def count_tests() -> int:
-    """The library's tests, those of a night included, without those of the rendered pages, whose number depends on what is built."""
+    """The library's tests, those of a night included; not those of the rendered pages, as what is built varies."""
     _, told, _ = pytest("tests", "--ignore", "tests/book/test_rendered.py", "--collect-only", "-q")
     found = re.search(r"^(\d+) tests collected", told, re.MULTILINE)
     if found is None:

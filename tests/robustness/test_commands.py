@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -24,6 +25,7 @@ from PIL import Image
 
 from facekp import synthetic, training
 from facekp.cli import demo_command
+from facekp.models import create_model
 from facekp.synthetic.group import group
 
 ROOT = shown.ROOT
@@ -103,10 +105,13 @@ def stand_ins(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def day(stand_ins, tmp_path, monkeypatch):
-    """A reader's folder with the stand-ins in it, as the working directory; the demo draws 40 faces, not 600."""
+    """A reader's folder with the stand-ins in it, as the working directory; what takes minutes is made shorter."""
     shutil.copytree(stand_ins, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo_command, "generate", lambda count, **options: synthetic.generate(40, **options))
+    monkeypatch.setattr(demo_command, "create_model", lambda name: create_model(name, channels=24, depth=1))
+    monkeypatch.setattr(training, "overfit", partial(training.overfit, steps=20))
+    monkeypatch.setattr(training, "find_lr", partial(training.find_lr, steps=30))
     monkeypatch.setenv("TQDM_DISABLE", "1")
     monkeypatch.setenv("FACEKP_KAGGLE", "")
     monkeypatch.setenv("COLUMNS", "120")
