@@ -128,7 +128,7 @@ def pixels(output) -> str:
 
 def settled(output) -> None:
     """Wait until the kernel has answered all that the page sent, and what the page sent upon that, several times."""
-    for _ in range(6):
+    for _ in range(12):
         output.evaluate(f"""async () => {{
             await {KERNEL}.requestKernelInfo();
             for (let i = 0; i < 4; i++) await new Promise(done => requestAnimationFrame(done));
