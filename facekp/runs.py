@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from facekp.calibration import load_calibration
-from facekp.data import conventions, folder
+from facekp.data import folder
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.models import KeypointModel, load_model
@@ -86,6 +86,8 @@ def fitting(model: KeypointModel, faces: Faces) -> Faces:
     Raises:
         InputError: they do not; says what each has.
     """
+    from facekp.data import conventions  # with pandas: a photo needs neither
+
     if model.scheme.names == conventions.TWO.names and conventions.of_kaggle(faces.scheme):
         faces = conventions.split_conventions(faces)
     check_fit(model, faces)
@@ -109,6 +111,8 @@ def held_out(faces: Faces, record: dict) -> tuple[Faces, Faces]:
         raise InputError("This model has no record of which faces were held out. Test it on every face: 'facekp "
                          "evaluate' with --all (then make sure that none of them was trained on).")
     if split.get("conventions") == "two":
+        from facekp.data import conventions
+
         faces = conventions.split_conventions(faces)
     train, test = folder.subset(faces, split["keypoints"]).split(split["held_out"], split["seed"])
     expected = record["data"]["val"]["fingerprint"]

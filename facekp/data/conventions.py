@@ -19,16 +19,14 @@ Split *before* ``Faces.dedupe``: some pictures stand in both sources, and the me
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from facekp.data import kaggle
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE, Scheme
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MEANT = {"nose_tip": "nose_base", "mouth_center_bottom_lip": "mouth_center"}
 """What the four-point source writes into a column: what it means by it."""
@@ -62,8 +60,6 @@ def split_conventions(faces: Faces) -> Faces:
     if not of_kaggle(faces.scheme):
         raise InputError(f"Expected Kaggle's {len(KAGGLE)} points, of which two have two meanings; found "
                          f"{len(faces.scheme)} points of '{faces.scheme.name}'. Use these faces as they are.")
-    from facekp.data import kaggle  # with pandas: loading a model does not need it
-
     theirs = kaggle.sources(faces) == 1
     named, meant = TWO.index(*MEANT), TWO.index(*MEANT.values())
     points = np.full((len(faces), len(TWO), 2), np.nan, np.float32)
@@ -133,8 +129,6 @@ def with_conventions(faces: Faces, conventions: str) -> Faces:
     Raises:
         InputError: another word, other points than Kaggle's, or nothing to tell apart.
     """
-    from facekp.data import kaggle
-
     if conventions == "told":
         raise InputError("Conventions 'told' (a network conditioned on the source) left the library: it was never "
                          "better than 'two'. Use 'two'; the chapter \"All 7049 rows\" shows the other in a few lines.")
