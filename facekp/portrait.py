@@ -61,7 +61,7 @@ def sides(faces: Faces, count: int = 8, columns: int = 4, cell: float = 1.8,
     return figure
 
 
-def named(image: np.ndarray, points: np.ndarray, scheme: Scheme, width: float = 6.4,
+def named(image: np.ndarray, points: np.ndarray, scheme: Scheme, width: float = 5.6,
           colours: Mapping[str, str] | None = None) -> Figure:
     """One large face with the name of each point beside it.
 
@@ -95,7 +95,7 @@ def named(image: np.ndarray, points: np.ndarray, scheme: Scheme, width: float = 
         column.sort(key=lambda k: points[k, 1])
         for k, y in zip(column, np.linspace(0.05, 0.95, max(len(column), 2)) * H - 0.5, strict=False):
             name = scheme.names[k]
-            axis.annotate(broken(name), points[k], (edge, y), va="center", ha=side, color=colour[name], fontsize=9,
+            axis.annotate(broken(name), points[k], (edge, y), va="center", ha=side, color=colour[name], fontsize=10,
                           annotation_clip=False,
                           arrowprops={"arrowstyle": "-", "color": colour[name], "lw": 0.7, "shrinkB": 3})
     return figure
