@@ -195,11 +195,11 @@ def log_scale(axis: Axes) -> None:
 
 
 def error_curves(errors: dict[str, np.ndarray], limit: float, xlabel: str) -> Figure:
-    """Cumulative error distributions: the share of faces whose error (N,) is below each threshold."""
+    """Cumulative error distributions: the fraction of faces whose error (N,) is below each threshold."""
     figure, axis = chart(len(errors))
     for (name, values), style in zip(errors.items(), styles(), strict=False):
         axis.plot(*metrics.ced(values, limit), label=f"{name} (AUC {metrics.auc(values, limit):.2f})", **style)
-    axis.set(xlabel=xlabel, ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
+    axis.set(xlabel=xlabel, ylabel="fraction of faces", xlim=(0, limit), ylim=(0, 1.02))
     add_legend(axis)
     return figure
 

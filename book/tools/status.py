@@ -95,7 +95,7 @@ def today() -> str:
 
 def chapters() -> list[Path]:
     """The notebooks in the order of the table of contents."""
-    named = re.findall(r"file: (book/\S+)", (ROOT / "_toc.yml").read_text())
+    named = re.findall(r"(?:root|file): (book/\S+)", (ROOT / "_toc.yml").read_text())
     return [path for name in named if (path := ROOT / f"{name}.ipynb").is_file()]
 
 

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -14,11 +13,11 @@ from facekp.augment import Augment, about_centre, blur, warp_images, warp_points
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import Scheme
+from facekp.portrait import draw_sides
 from facekp.predict import as_tensor, to_float
 from facekp.widgets.live import Live, Rendered, button, choice, slider, table
 
 FLIPS = {"no flip": "no", "flipped, names swapped": "swapped", "flipped, names not swapped": "forgotten"}
-LEFT, RIGHT, MIDDLE = plots.SERIES[0], plots.SERIES[1], plots.TRUTH
 
 
 @dataclass(frozen=True)
@@ -110,21 +109,10 @@ def draw(image: np.ndarray, points: np.ndarray, view: View, scheme: Scheme) -> F
         axis = figure.add_axes((0.01 + 0.5 * i, 0.09, 0.48, 0.83))
         plots.draw_face(axis, pixels, title)
         axis.axis("off")
-        _points(axis, places, scheme)
+        draw_sides(axis, places, scheme)
     words = "left in blue squares, right in orange crosses: the subject's own left, so in every picture of a face the"
     figure.text(0.5, 0.015, f"{words}\nblue ones stand on the right-hand side", ha="center", fontsize=8)
     return figure
-
-
-def _points(axis: Axes, points: np.ndarray, scheme: Scheme) -> None:
-    """Each point in the colour and shape of its side."""
-    left, right = ([scheme.names.index(pair[side]) for pair in scheme.pairs] for side in (0, 1))
-    middle = [k for k in range(len(scheme)) if k not in left + right]
-    for line in scheme.lines:
-        axis.plot(*points[scheme.index(*line)].T, color="white", lw=0.8, alpha=0.6)
-    for which, colour, marker in ((left, LEFT, "s"), (right, RIGHT, "X"), (middle, MIDDLE, "o")):
-        x, y = points[which].T
-        axis.scatter(x, y, s=26, color=colour, marker=marker, edgecolors="white", lw=0.5, zorder=3)
 
 
 def summary(points: np.ndarray, view: View, size: tuple[int, int], scheme: Scheme) -> str:

@@ -70,6 +70,8 @@ class TestNotebook:
         assert f"git+{stamp_tool().address()}@" in setup and "==" not in setup
 
     def test_ends_with_exercises_whose_solutions_run(self, path):
+        if path.stem == "welcome":  # the first page, no chapter
+            pytest.skip("the welcome page has no exercises")
         text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells)
         exercises = set(re.findall(r":::\{exercise\}.*\n:label: (\S+)", text))
         solutions = set(re.findall(r":::\{solution\} (\S+)", text))

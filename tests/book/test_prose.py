@@ -12,7 +12,7 @@ FOLLOWS = re.compile(r" ?(px|pixels|%|s\b|ms\b|M\b|G\b|times|against|to|and|,|\.
 
 # Figures that no cell prints: what others reported (cited beside them), and the numbers of a worked example.
 TOLD = {
-    "data": {"400.5"},
+    "coordinates": {"59.575", "400.5"},
     "direct-regression": {"3.3"},  # the networks that gave rise to this book
     "fcn-unet": {"4.45", "3.06"},  # likewise
     "hourglass": {"0.00025"},  # Newell et al.'s rate
