@@ -15,7 +15,6 @@ TOLD = {
     "coordinates": {"59.575", "400.5"},
     "direct-regression": {"3.3"},  # the networks that gave rise to this book
     "fcn-unet": {"4.45", "3.06"},  # likewise
-    "hourglass": {"0.00025"},  # Newell et al.'s rate
     "limits": {"34.7", "0.8"},  # Buolamwini and Gebru
     "own-photos": {"605.5", "500.5"},
 }
