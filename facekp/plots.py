@@ -199,7 +199,7 @@ def error_curves(errors: dict[str, np.ndarray], limit: float, xlabel: str) -> Fi
     figure, axis = chart(len(errors))
     for (name, values), style in zip(errors.items(), styles(), strict=False):
         axis.plot(*metrics.ced(values, limit), label=f"{name} (AUC {metrics.auc(values, limit):.2f})", **style)
-    axis.set(xlabel=xlabel, ylabel="share of faces", xlim=(0, limit), ylim=(0, 1.02))
+    axis.set(xlabel=xlabel, ylabel="fraction of faces", xlim=(0, limit), ylim=(0, 1.02))
     add_legend(axis)
     return figure
 
@@ -244,7 +244,7 @@ def calibration(found: dict[str, np.ndarray]) -> Figure:
     """RMSE over confidence, a mark per group of :func:`facekp.analysis.calibration`."""
     figure, axis = chart(1)
     axis.plot(found["confidence"], found["rmse"], "o-", color=SERIES[0])
-    axis.set(xlabel="confidence: the mean of a tenth of all points", ylabel="RMSE of these points (px)",
+    axis.set(xlabel="mean confidence of 10 % of the points", ylabel="RMSE of these points (px)",
              ylim=(0, None))
     return figure
 

@@ -42,7 +42,8 @@ def to_correct(answer: Callable) -> str:
                 count += 1
             found = float(answer(distance, order, limit))
             if limit > now:
-                expect(abs(found) < 1e-9, "where the RMSE is below the limit already, nothing has to be corrected.")
+                expect(abs(found) < 1e-9, "where the RMSE per coordinate is below the limit already, nothing has to be "
+                                         "corrected.")
             expect(not abs(found - count) < 1e-9 or count < 2, "the answer should be a fraction, not a count.")
             expect(abs(found - count / points) < 0.5 / points,
                    f"on {points} random points expected {count / points:.3f}, found {found:.3f}. "
