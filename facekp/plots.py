@@ -244,7 +244,7 @@ def calibration(found: dict[str, np.ndarray]) -> Figure:
     """RMSE over confidence, a mark per group of :func:`facekp.analysis.calibration`."""
     figure, axis = chart(1)
     axis.plot(found["confidence"], found["rmse"], "o-", color=SERIES[0])
-    axis.set(xlabel="confidence: the mean of a tenth of all points", ylabel="RMSE of these points (px)",
+    axis.set(xlabel="mean confidence of 10 % of the points", ylabel="RMSE of these points (px)",
              ylim=(0, None))
     return figure
 
