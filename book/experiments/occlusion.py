@@ -19,7 +19,7 @@ from facekp import heatmaps, metrics
 from facekp.augment import Augment
 from facekp.cli import main
 from facekp.data.faces import Faces
-from facekp.files import write_json
+from facekp.files import read_json, write_json
 from facekp.heads import HeatmapHead
 from facekp.models import KeypointModel, create_model
 from facekp.models.parts import set_stage
@@ -131,7 +131,7 @@ def occlusion(
     seeds: Annotated[int, typer.Option("--seeds", help="How many.")] = 3,
     faces: Annotated[int, typer.Option("--faces", help="Training faces.")] = 96,
 ) -> None:
-    """Train part networks and their control, and score both behind a mask."""
+    """Train part networks and their control, and score both behind a mask. Seeds that OUT_JSON has are kept."""
     everything = downsampled(cached(480))
     train, test = everything.select(slice(faces)), everything.select(slice(faces, None))
     mouth = [i for i, name in enumerate(test.scheme.names) if name.startswith("mouth")]
@@ -139,8 +139,9 @@ def occlusion(
     record: dict = {"faces": {"train": len(train), "test": len(test)}, "options": OPTIONS, "stages": STAGES,
                     "mean face": {"open": metrics.rmse(guess, test.keypoints),
                                   "masked": metrics.rmse(guess[:, mouth], test.keypoints[:, mouth])},
-                    "environment": environment(), "seeds": []}
-    for seed in range(seeds):
+                    "environment": environment(),
+                    "seeds": read_json(out)["seeds"] if out.is_file() else []}
+    for seed in range(len(record["seeds"]), seeds):
         record["seeds"].append(one(seed, train, test, mouth))
         write_json(out, record)
         print(seed, record["seeds"][-1], flush=True)

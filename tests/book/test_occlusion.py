@@ -50,3 +50,21 @@ def test_the_shape_fit_was_scored_on_the_faces_of_protocol_a():
     record, row = load_record("shape-fit"), load_record("protocol-a/lgcn-s-0")
     assert record["fingerprint"] == row["data"]["val"]["fingerprint"]
     assert record["rows"][0]["predicted"]["all"] == pytest.approx(row["metrics"]["rmse"], abs=1e-3)
+
+
+def test_the_record_says_what_the_chapter_says():
+    record = load_record("occlusion")
+
+    def mean(row):
+        return float(np.mean([row(seed) for seed in record["seeds"]]))
+
+    joint = mean(lambda s: s["stages"]["joint"]["masked, regressor"])
+    control = mean(lambda s: s["control"]["masked, regressor"])
+    mean_face = record["mean face"]["masked"]
+    assert joint < mean_face and control < 1.1 * joint
+    assert mean(lambda s: s["stages"]["regressor"]["masked, detector"]) > 2 * mean_face
+    whole = mean(lambda s: s["stages"]["joint"]["open, regressor"])
+    assert mean(lambda s: s["control"]["open, regressor"]) < whole
+    assert mean(lambda s: s["without the image"]["open, regressor"]) < 1.3 * whole
+    assert mean(lambda s: s["without the parts"]["open, regressor"]) > 3 * whole
+    assert mean(lambda s: s["separation"]["joint"]) < mean(lambda s: s["separation"]["detector"])
