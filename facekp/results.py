@@ -29,7 +29,7 @@ def records_folder() -> Path:
 
 
 def load_record(name: str) -> dict:
-    """The book's record called ``name``, e.g. ``"real-resnet18"`` or ``"survey/unet"``.
+    """The book's record called ``name``, e.g. ``"real-resnet18"`` or ``"protocol-a/unet-s-0"``.
 
     Raises:
         InputError: there is none of that name; names those that are close, and where all are.

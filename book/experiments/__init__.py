@@ -3,7 +3,6 @@
 Each runs from the root of a checkout and writes JSON records, which are kept when it is called again::
 
     python -m book.experiments.run_plan --help                   the training runs of a plan file (book/plans)
-    python -m book.experiments.network_benchmark DATA OUT_DIR    every network, trained for the same short time
     python -m book.experiments.synthetic_to_real DATA OUT_DIR    synthetic faces and photographs, each tested on both
     python -m book.experiments.coverage DATA OUT.json            whether radii contain what they promise
     python -m book.experiments.other_libraries DATA OUT.json     the shipped networks beside dlib and MediaPipe

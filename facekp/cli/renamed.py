@@ -8,7 +8,6 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("results", "run"): "python -m book.experiments.run_plan",
     ("bench", "reader"): "python -m book.experiments.speed reader",
     ("bench", "speed"): "python -m book.experiments.speed measure",
-    ("bench", "networks"): "python -m book.experiments.network_benchmark",
     ("bench", "generated"): "python -m book.experiments.synthetic_to_real",
 }
 

@@ -1,4 +1,4 @@
-"""The demo, the survey of networks, the recipes, the pictures and what a notebook shows."""
+"""The demo, the recipes, the pictures and what a notebook shows."""
 
 import inspect
 import json
@@ -10,7 +10,6 @@ from blobs import blob_faces
 from matplotlib.figure import Figure
 from PIL import Image
 
-from book.experiments import network_benchmark as survey
 from facekp import plots, results
 from facekp.cli import demo_command
 from facekp.errors import InputError
@@ -30,23 +29,6 @@ def test_the_demo_leaves_a_picture_and_its_record(tmp_path, capsys, monkeypatch)
     assert Image.open(tmp_path / "demo.png").size == (1320, 550)
     told = capsys.readouterr().out
     assert f"{record['metrics']['rmse']:.2f} px" in told and "mean face" in told and "faces per second" in told
-
-
-def test_a_survey_keeps_what_is_there_and_measures_what_it_cannot_train(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(survey, "epochs_for", lambda *_: 1)  # however busy the machine is
-    faces = blob_faces(40)
-    names = ["mean face", "ridge", "hourglass-s"]
-    survey.survey(faces, 0, tmp_path, names)
-    untrained = json.loads((tmp_path / "hourglass-s.json").read_text())
-    assert untrained["cost"]["parameters"] == 219_855 and untrained["cost"]["ms_single"] > 0
-    assert "metrics" not in untrained and "not trained" in capsys.readouterr().out
-    (tmp_path / "hourglass-s.json").unlink()
-    survey.survey(faces, 3, tmp_path, names)
-    assert capsys.readouterr().out.split()[0] == "hourglass-s"  # the other two were kept
-    trained = json.loads((tmp_path / "hourglass-s.json").read_text())
-    assert trained["curve"] and trained["metrics"]["rmse"] > 0
-    rows = survey.table(tmp_path).splitlines()
-    assert len(rows) == 5 and all(row.count("|") == rows[0].count("|") for row in rows)
 
 
 def test_recipes_name_networks_that_exist_and_changes_go_first():

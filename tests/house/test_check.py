@@ -30,7 +30,7 @@ def chosen(*files: str) -> check.Choice:
     ("facekp/cli/photo_reports.py", "tests/unit/cli/test_photo_cli.py", 3),  # imported within a function
     ("facekp/__main__.py", "tests/unit/cli/test_cli.py", 1),  # python -m facekp
     ("book/tools/status.py", "tests/book/test_appendix.py", 1),  # loaded by its path
-    ("book/experiments/network_benchmark.py", "tests/unit/cli/test_cli.py", 1),  # f"book.experiments.{name}"
+    ("book/experiments/synthetic_to_real.py", "tests/unit/cli/test_cli.py", 1),  # f"book.experiments.{name}"
     ("tests/helpers/blobs.py", "tests/unit/training/test_training.py", 1),
     ("tests/conftest.py", "tests/unit/test_losses.py", 1),
 ])

@@ -83,7 +83,7 @@ def test_train_leaves_a_record_that_evaluate_agrees_with(work):
 
 
 def test_a_command_that_left_the_library_names_the_new_one():
-    assert "python -m book.experiments.network_benchmark" in refused(facekp("bench", "networks", "sample", "out"))
+    assert "python -m book.experiments.synthetic_to_real" in refused(facekp("bench", "generated", "faces", "out"))
     assert "python -m book.experiments.speed --help" in refused(facekp("bench"))
 
 
