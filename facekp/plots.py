@@ -179,6 +179,7 @@ def curves(records: dict[str, dict], title: str = "") -> Figure:
         color=BASELINE,
     )
     axis.set(xlabel="epoch", ylabel="RMSE on held-out faces (px)", title=title)
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.margins(y=0.12)
     log_scale(axis)
     add_legend(axis)
