@@ -44,7 +44,7 @@ def masked_loss(answer: Any) -> str:
         expect(found.isfinite(), "the loss is not a finite number when points are missing.")
         (theirs,) = torch.autograd.grad(right, ours)
         (gradient,) = torch.autograd.grad(found, mine)
-        expect(gradient.isfinite().all(), "the loss is finite but its gradient holds NaN. The missing labels have to be "
+        expect(gradient.isfinite().all(), "the loss is finite but its gradient holds NaN. Missing labels have to be "
                                           "replaced before they are subtracted.")
         expect(not torch.allclose(found, 2 * right), "the loss is twice the right one. Take the mean over x and y.")
         expect_close(found, right, "the value is wrong. Divide by the number of annotated points.", 1e-3)

@@ -73,7 +73,7 @@ def lost(answer: Any) -> str:
     for count in (0, 1, 2):
         errors = {f"point {i}": float(e) for i, e in enumerate(rng.uniform(1, 2, 15))}
         gone = [f"point {i}" for i in rng.choice(15, count, replace=False)]
-        errors |= {name: 9.0 for name in gone}
+        errors |= dict.fromkeys(gone, 9.0)
         found = answer(dict(errors))
         expect(set(found) <= set(errors), "it should return names of keypoints.")
         expect(set(found) >= set(gone), f"with {count} of 15 points lost, it does not name all of them. The mean error "
