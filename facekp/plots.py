@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from facekp import metrics
@@ -179,6 +180,7 @@ def curves(records: dict[str, dict], title: str = "") -> Figure:
         color=BASELINE,
     )
     axis.set(xlabel="epoch", ylabel="RMSE on held-out faces (px)", title=title)
+    axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     axis.margins(y=0.12)
     log_scale(axis)
     add_legend(axis)

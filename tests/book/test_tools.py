@@ -60,6 +60,13 @@ def test_every_picture_is_a_closed_figure_with_the_right_panels():
     assert plt.get_fignums() == []
 
 
+def test_epochs_are_whole_numbers_on_the_axis_of_a_short_run():
+    curve = [{"epoch": e, "val_rmse": 4.0 - e, "mean_face_rmse": 3.5} for e in (1, 2, 3)]
+    figure = plots.curves({"short": {"curve": curve}})
+    figure.draw_without_rendering()
+    assert all(tick == round(tick) for tick in figure.axes[0].get_xticks())
+
+
 def test_many_curves_can_be_told_apart():
     curve = [{"epoch": i, "val_rmse": 5.0 / i, "mean_face_rmse": 4.0} for i in (1, 2, 3)]
     figure = plots.curves({f"network {i}": {"curve": curve} for i in range(14)})
