@@ -1,0 +1,80 @@
+"""The exercises of the chapter on photos of your own."""
+
+from typing import Any
+
+import numpy as np
+
+from facekp import photo
+from facekp.exercises import expect, expect_close
+from facekp.images import EYES_APART, EYES_DOWN
+
+
+def by_hand(answer: Any) -> str:
+    """(x, y, width, height) of the crop for eyes at (700, 500) and (510, 500)."""
+    found = np.asarray(answer, dtype=float).ravel()
+    expect(found.shape == (4,), f"expected four numbers, x, y, width, height; found {found.size}.")
+    side = found[2]
+    expect(side == found[3], "the crop is a square: width and height are equal.")
+    expect(abs(side - 190 * EYES_APART) > 0.5, "the eyes are 0.380 of the side apart, so the side is larger than "
+                                               "their distance.")
+    expect(abs(side - 500) < 1, "the side is wrong. Which side has 190 px as 0.380 of it?")
+    expect(np.abs(found[:2] - (605.5, 500.5)).max() > 1, "this is the point between the eyes, not the crop's corner.")
+    expect(np.abs(found[:2] - (355, 250)).max() > 1, "the eyes are not in the middle of the crop from top to bottom.")
+    expect_close(found, photo.square_of_eyes((700, 500), (510, 500)).as_tuple(), "the corner is wrong.", 0.75)
+    return "Compared with `square_of_eyes`."
+
+
+def back(answer: Any) -> str:
+    """``answer(points, corner, side, size)``: points of the crop in pixels of the photo."""
+    rng = np.random.default_rng(0)
+    for size in (96, 64):
+        points, corner, side = rng.uniform(0, size, (15, 2)), rng.uniform(-20, 300, 2), rng.uniform(150, 900)
+        found = np.asarray(answer(points, corner, side, size), dtype=float)
+        right = photo.to_photo(points, photo.Box(*corner, side, side), size)
+        forth = photo.to_crop(points, photo.Box(*corner, side, side), size)
+        if found.shape == right.shape:
+            expect(not np.allclose(found, points * side / size + corner), "the half pixels are missing: whole numbers "
+                                                                          "are pixel centres, not edges.")
+            expect(not np.allclose(found + corner, right), "the crop's corner is missing.")
+            expect(not np.allclose(found, forth), "this goes from the photo to the crop.")
+            off = found - right
+            expect(not (np.ptp(off) < 1e-6 and np.abs(off).max() > 1e-3),
+                   f"all points are off by {off.flat[0]:.2f} px. Look at the half pixels again.")
+        expect_close(found, right, "the points are wrong: check the scale and the order of the steps.", 1e-3)
+    return "Compared with `to_photo` for two random crops."
+
+
+def convert(answer: Any) -> str:
+    """``answer(x, y, w, apart, down)``: (x, y, side) of the network's crop for a detector's box."""
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        x, y, w = rng.uniform(0, 300, 2).tolist() + [rng.uniform(60, 300)]
+        apart, down = rng.uniform(0.2, 0.6), rng.uniform(0.2, 0.6)
+        side = apart * w / EYES_APART
+        found = np.asarray(answer(x, y, w, apart, down), dtype=float)
+        expect(found.shape == (3,), f"expected (x, y, side); found the shape {found.shape}.")
+        expect(not np.isclose(found[2], EYES_APART * w / apart), "the ratio is upside down: a box in which the eyes "
+                                                                 "are far apart is too small.")
+        expect(not np.isclose(found[0], x) or np.isclose(side, w), "the crop keeps the box's left edge. Its middle "
+                                                                   "should stay instead.")
+        expect(not np.isclose(found[1], y + (w - side) / 2), "the crop is centred on the box from top to bottom. Put "
+                                                             "the eyes at their height instead.")
+        right = x + (w - side) / 2, y + down * w - EYES_DOWN * side, side
+        expect_close(found, right, "the eyes are not where the crop rule wants them.", 1e-3)
+    return "Tried with five random boxes and detectors."
+
+
+def threshold(answer: Any) -> str:
+    """``answer(faces, others)``: the threshold with the fewest mistakes."""
+    rng = np.random.default_rng(2)
+    for overlap in (-0.1, 0.15, 0.4):
+        faces, others = rng.uniform(0.5 - overlap, 0.9, 30), rng.uniform(0.1, 0.5, 20)
+        t = float(answer(faces, others))
+
+        def mistakes(t, faces=faces, others=others):
+            return int((faces < t).sum() + (others >= t).sum())
+
+        best = min(mistakes(v) for v in [*faces, *others, np.inf])
+        expect(mistakes(t) != 50 - best or best == 25, "this threshold has the *most* mistakes.")
+        expect(mistakes(t) == best, f"your threshold {t:.2f} makes {mistakes(t)} mistakes; {best} are possible.")
+    return "Tried on three random sets of confidences, with and without a gap."
