@@ -47,17 +47,17 @@ def coverage(answer: Any) -> str:
     radius = rng.uniform(1, 2.5, (40, 15))
     truth[rng.random((40, 15)) < 0.3] = np.nan
     far = np.linalg.norm(predicted - truth, axis=-1)
-    there = ~np.isnan(far)
+    there, inside = ~np.isnan(far), np.asarray(far <= radius)
     found = float(answer(predicted, truth, radius))
     expect(not np.isnan(found), "the result is NaN, because some points are not annotated.")
-    expect(not np.isclose(found, (far <= radius).mean()), "points without an annotation count as outside here. Leave "
+    expect(not np.isclose(found, inside.mean()), "points without an annotation count as outside here. Leave "
                                                           "them out.")
     each = (np.abs(predicted - truth) <= radius[..., None]).all(-1)
     expect(not np.isclose(found, each[there].mean()), "x and y were compared one by one: that is a square, and the "
                                                       "radius is one of a circle.")
-    expect(not np.isclose(found, 1 - (far <= radius)[there].mean()), "this is the fraction outside.")
-    expect(not np.isclose(found, 100 * (far <= radius)[there].mean()), "give a fraction, not a percentage.")
-    expect_close(found, (far <= radius)[there].mean(), "the fraction is wrong. Each point has a radius of its own.")
+    expect(not np.isclose(found, 1 - inside[there].mean()), "this is the fraction outside.")
+    expect(not np.isclose(found, 100 * inside[there].mean()), "give a fraction, not a percentage.")
+    expect_close(found, inside[there].mean(), "the fraction is wrong. Each point has a radius of its own.")
     return "Tried on 40 random faces with 30 % of the points missing."
 
 

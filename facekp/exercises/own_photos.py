@@ -20,7 +20,8 @@ def by_hand(answer: Any) -> str:
     expect(abs(side - 500) < 1, "the side is wrong. Which side has 190 px as 0.380 of it?")
     expect(np.abs(found[:2] - (605.5, 500.5)).max() > 1, "this is the point between the eyes, not the crop's corner.")
     expect(np.abs(found[:2] - (355, 250)).max() > 1, "the eyes are not in the middle of the crop from top to bottom.")
-    expect_close(found, photo.square_of_eyes((700, 500), (510, 500)).as_tuple(), "the corner is wrong.", 0.75)
+    right = photo.square_of_eyes(np.array([700, 500]), np.array([510, 500])).as_tuple()
+    expect_close(found, right, "the corner is wrong.", 0.75)
     return "Compared with `square_of_eyes`."
 
 
@@ -30,8 +31,8 @@ def back(answer: Any) -> str:
     for size in (96, 64):
         points, corner, side = rng.uniform(0, size, (15, 2)), rng.uniform(-20, 300, 2), rng.uniform(150, 900)
         found = np.asarray(answer(points, corner, side, size), dtype=float)
-        right = photo.to_photo(points, photo.Box(*corner, side, side), size)
-        forth = photo.to_crop(points, photo.Box(*corner, side, side), size)
+        box = photo.Box(float(corner[0]), float(corner[1]), side, side)
+        right, forth = photo.to_photo(points, box, size), photo.to_crop(points, box, size)
         if found.shape == right.shape:
             expect(not np.allclose(found, points * side / size + corner), "the half pixels are missing: whole numbers "
                                                                           "are pixel centres, not edges.")
@@ -48,7 +49,7 @@ def convert(answer: Any) -> str:
     """``answer(x, y, w, apart, down)``: (x, y, side) of the network's crop for a detector's box."""
     rng = np.random.default_rng(1)
     for _ in range(5):
-        x, y, w = rng.uniform(0, 300, 2).tolist() + [rng.uniform(60, 300)]
+        x, y, w = rng.uniform((0, 0, 60), 300)
         apart, down = rng.uniform(0.2, 0.6), rng.uniform(0.2, 0.6)
         side = apart * w / EYES_APART
         found = np.asarray(answer(x, y, w, apart, down), dtype=float)
