@@ -50,9 +50,9 @@ def coverage(answer: Any) -> str:
     there, inside = ~np.isnan(far), np.asarray(far <= radius)
     found = float(answer(predicted, truth, radius))
     expect(not np.isnan(found), "the result is NaN, because some points are not annotated.")
-    expect(not np.isclose(found, inside.mean()), "points without an annotation count as outside here. Leave "
-                                                          "them out.")
-    each = (np.abs(predicted - truth) <= radius[..., None]).all(-1)
+    expect(not np.isclose(found, inside.mean()), "points without an annotation count as outside here. Leave them "
+                                                 "out.")
+    each = np.asarray((np.abs(predicted - truth) <= radius[..., None]).all(-1))
     expect(not np.isclose(found, each[there].mean()), "x and y were compared one by one: that is a square, and the "
                                                       "radius is one of a circle.")
     expect(not np.isclose(found, 1 - inside[there].mean()), "this is the fraction outside.")
