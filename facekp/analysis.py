@@ -14,9 +14,9 @@ import torch
 
 from facekp import heatmaps, metrics
 from facekp.augment import about_centre, inverse, warp_images, warp_points
-from facekp.data.alike import nearest
 from facekp.data.conventions import of_kaggle, split_conventions
 from facekp.data.faces import Faces
+from facekp.data.similar import nearest
 from facekp.heads import HeatmapHead
 from facekp.models import KeypointModel
 from facekp.predict import predict

@@ -33,7 +33,7 @@ class Augment:
         contrast: the grey values' spread is multiplied by a factor between ``1 / (1 + contrast)``
             and ``1 + contrast``.
         blur: largest standard deviation, in pixels, of a Gaussian blur.
-        cutout: largest side, as a share of the image's, of a grey rectangle laid over it (DeVries and Taylor 2017).
+        cutout: largest side, as a fraction of the image's, of a grey rectangle laid over it (DeVries and Taylor 2017).
             The points beneath keep their labels: the rest of the face tells where they are.
         noise: largest standard deviation of Gaussian noise on the grey values.
 

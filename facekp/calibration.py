@@ -117,7 +117,7 @@ def save_calibration(calibration: Calibration, weights: str | Path) -> Path:
 
 
 def load_calibration(weights: str | Path) -> Calibration | None:
-    """The calibration beside the file with a model's ``weights``; None if there is none, or only that of other weights.
+    """The calibration beside the file with a model's ``weights``; None if there is none for these weights.
 
     Raises:
         InputError: the file is not one that :func:`save_calibration` wrote.

@@ -1,6 +1,6 @@
 """A model as one ONNX file, for programs that know nothing of PyTorch.
 
-Pre-processing and decoding are inside the file, so that nobody has to write them a second time, and wrongly::
+Pre-processing and decoding are inside the file, so they need not be written a second time::
 
     images (B, size, size) uint8, any B  ->  points (B, K, 2) in pixels, confidence (B, K)
 

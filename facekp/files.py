@@ -5,7 +5,7 @@ it writes, the temporary one stays, hidden, its name ending in ``.partial``. The
 
 *Locks* are the kernel's: who holds one is alive. However a process ends, kill -9 included, its locks are free again.
 Nothing is written: what is locked is the file or folder itself. Windows and some network drives have no such locks;
-there nobody is refused, and nothing is cleared that may belong to somebody.
+there no process is refused, and nothing is cleared that another may own.
 """
 
 import errno
@@ -210,7 +210,7 @@ def _short(path: Path) -> str:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """An OSError from inside names ``path``, not a temporary file that nobody has heard of."""
+    """An OSError from inside names ``path``, not a temporary file that the user has never seen."""
     try:
         yield
     except OSError as e:

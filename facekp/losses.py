@@ -1,6 +1,6 @@
 """Losses. Each gives a table (B, K), one number per face and keypoint; the mean comes last.
 
-Keeping the table means that a keypoint nobody annotated can be left out of the mean: it adds
+Keeping the table means that a keypoint that is not annotated can be left out of the mean: it adds
 nothing to the loss and gets no gradient.
 """
 
@@ -66,7 +66,7 @@ COORDINATE_LOSSES = {"mse": mse, "l1": l1, "smooth_l1": smooth_l1, "wing": wing,
 
 
 def heatmap_mse(maps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """Squared error summed over the map, as a share of what an empty map would pay.
+    """Squared error summed over the map, as a fraction of what an empty map would pay.
 
     The squared values of a Gaussian of height 1 sum to pi * sigma^2, so 1.0 means "no better than
     predicting nothing" and 0.0 a perfect map, whatever the map's size. (A mean over pixels would be

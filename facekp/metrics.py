@@ -78,13 +78,13 @@ def nme_inter_ocular(predicted: np.ndarray, truth: np.ndarray, scheme: Scheme) -
 
 
 def pck(errors: np.ndarray, threshold: float) -> float:
-    """Percentage of correct keypoints: the share of ``errors`` (any unit, NaN left out) at most ``threshold``."""
+    """Percentage of correct keypoints: the fraction of ``errors`` (any unit, NaN left out) at most ``threshold``."""
     errors = errors[~np.isnan(errors)]
     return float((errors <= threshold).mean())
 
 
 def ced(errors: np.ndarray, limit: float, steps: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """Cumulative error distribution: for thresholds 0..limit, the share of errors below each.
+    """Cumulative error distribution: for thresholds 0..limit, the fraction of errors below each.
 
     Args:
         errors: one error per face (N,), e.g. the mean of its normalised errors; NaN left out.
@@ -124,7 +124,7 @@ def scores(points: np.ndarray, faces: "Faces", mean_face: np.ndarray) -> dict:
 
     Returns:
         ``rmse`` and ``mean_face_rmse`` (pixels per coordinate), ``rmse_per_keypoint`` (a
-        dictionary by name; None where nobody annotated it) and, where the scheme has eyes,
+        dictionary by name; None where it is not annotated) and, where the scheme has eyes,
         ``nme_inter_ocular``, ``pck_0.1`` and ``auc_0.1`` (all relative to the eye distance).
     """
     truth = faces.keypoints

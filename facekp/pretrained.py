@@ -75,7 +75,7 @@ def load_pretrained(name: str = "hourglass-s", device: str | torch.device = "cpu
 
 
 def rmse_on_sample(model: KeypointModel) -> float:
-    """RMSE on the shipped drawn faces with all points: what a card promises and a test repeats."""
+    """RMSE on the shipped synthetic faces with all points: what a card promises and a test repeats."""
     faces = data.load("sample").complete()
     points, _ = predict(model, faces.images)
     return float(metrics.rmse(points, faces.keypoints))

@@ -108,7 +108,7 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
         within = sorted({str(p.parent) for p in Path(folder).glob("*/*.json")})
         advice = f" There are files in {listed(within)}." if within else ""
         raise InputError(f"{folder}: expected records of runs, all of one plan; found "
-                         f"{f'{other.name}, which is none' if other else 'none'}.{advice}")
+                         f"{f'{other.name}, which is not one' if other else 'none'}.{advice}")
     found = [read_record(p, *IN_A_TABLE) for p in files]
     by_seed: dict[int, set] = {}
     for record in found:

@@ -28,8 +28,8 @@ def open_run(run: str | Path, device: str = "auto") -> tuple[KeypointModel, dict
         return load_ensemble(run, pick_device(device)), read_record(run / "folds.json")
     file = weights_of(run)
     if not file.is_file() and (run / "resume.pt").is_file():
-        raise InputError(f"{run}: this training is not finished, so there are no weights yet. The command that began "
-                         "it, with --resume, goes on.")
+        raise InputError(f"{run}: this training run is not finished, so there are no weights yet. The command that "
+                         "began it, with --resume, goes on.")
     model = load_model(file, pick_device(device))
     model.calibration = load_calibration(file)
     return model, read_record(file.with_name("record.json"))
@@ -45,8 +45,8 @@ def open_runs(runs: list[str | Path], device: str = "auto", to_test: bool = Fals
 
     Args:
         runs: see :func:`open_run`.
-        device: where the models shall be.
-        to_test: the mean shall be tested on the held-out faces of the first run.
+        device: where to put the models.
+        to_test: the mean is to be tested on the held-out faces of the first run.
 
     Raises:
         InputError: models of different points, or records of different held-out faces; or, ``to_test``, a run of
@@ -58,7 +58,7 @@ def open_runs(runs: list[str | Path], device: str = "auto", to_test: bool = Fals
     sides = {str(run): r["data"]["val"]["fingerprint"] for run, (_, r) in zip(runs, opened, strict=True) if "data" in r}
     if len(set(sides.values())) > 1:
         found = ", ".join(f"{side} for {run}" for run, side in sides.items())
-        raise InputError("Expected runs with the same held-out faces (the same data, share and seed); found "
+        raise InputError("Expected runs with the same held-out faces (the same data, fraction and seed); found "
                          f"different sets, of the fingerprints {found}: a face held out by one was learnt by another.")
     unknown = [str(run) for run, (_, r) in zip(runs, opened, strict=True) if "data" not in r]
     if to_test and unknown:
@@ -70,7 +70,7 @@ def open_runs(runs: list[str | Path], device: str = "auto", to_test: bool = Fals
 
 
 def read_record(path: Path) -> dict:
-    """The record at ``path``, {} if there is none; InputError if it is no record of a training."""
+    """The record at ``path``, {} if there is none; InputError if it is not the record of a training run."""
     if not path.is_file():
         return {}
     record = records.read_record(path)

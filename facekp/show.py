@@ -26,7 +26,7 @@ def source(thing: Callable | type) -> Source:
 
 
 def bar(wanted: bool = True, **options):
-    """A tqdm progress bar; silent where nobody would see it move.
+    """A tqdm progress bar; silent where it would not be seen.
 
     Args:
         wanted: False for none.

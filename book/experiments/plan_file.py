@@ -16,8 +16,8 @@ Keys of a run: ``name``; ``model``, a network, "mean face" or "ridge"; ``seeds``
 :class:`facekp.cli.train_command.Job` has them (the epochs are those of one stage); ``faces``, how
 many of the training faces are used; ``original_recipe``, whether to train as the network's authors did; ``set``,
 changes to the recipe; ``folds``, into how many parts the faces are split (run number i, its seed, holds out part i);
-``apart``, what must not be on both sides: "copies" (the default) or "lookalikes"; ``mistake``, one of ``MISTAKES``,
-made on purpose to see what it costs.
+``group_by``, what must not be on both sides: "duplicates" (the default) or "near-duplicates"; ``mistake``, one of
+``MISTAKES``, made on purpose to see what it costs.
 """
 
 import re
@@ -32,12 +32,12 @@ from facekp.training import TrainConfig
 from facekp.training.recipes import recipe
 
 LARGEST = 4 << 20  # bytes of a plan; the longest of the book's has 3 thousand
-APART = ("copies", "lookalikes")
+GROUPS = ("duplicates", "near-duplicates")
 MISTAKES = ("flip without swap", "duplicates on both sides", "gaps filled with zero", "gaps filled with the mean")
 REFERENCES = {"mean face": reference.mean_face, "ridge": reference.ridge}
 KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "name": (str, "a text"), "model": (str, "a text"), "keypoints": (str, 'a text, like "15"'),
-    "conventions": (str, "a text"), "apart": (str, "a text"), "mistake": (str, "a text"),
+    "conventions": (str, "a text"), "group_by": (str, "a text"), "mistake": (str, "a text"),
     "seeds": (list, "a list of whole numbers from 0 on"), "faces": (int, "a whole number"),
     "folds": (int, "a whole number"), "held_out": (float, "a number"), "pixel_offset": ((int, float), "a number"),
     "init": (str, "a text"), "stages": (list, 'a list of texts, like ["detector", "regressor", "joint"]'),
@@ -143,8 +143,8 @@ def settings_of(common: dict, entry: dict, where: str) -> dict:
                          f"Known: {', '.join((*REFERENCES, *MODELS))}.")
     if settings.get("mistake", MISTAKES[0]) not in MISTAKES:
         raise InputError(f"{where}: there is no mistake '{settings['mistake']}'. Known: {', '.join(MISTAKES)}.")
-    if settings.get("apart", APART[0]) not in APART:
-        raise InputError(f"{where}: expected apart = one of {', '.join(APART)}; found '{settings['apart']}'.")
+    if settings.get("group_by", GROUPS[0]) not in GROUPS:
+        raise InputError(f"{where}: expected group_by = one of {', '.join(GROUPS)}; found '{settings['group_by']}'.")
     return settings
 
 

@@ -16,8 +16,8 @@ from facekp import metrics, training
 from facekp.cli import main
 from facekp.cli.arguments import Device
 from facekp.cli.train_command import Job
-from facekp.data.alike import lookalikes
 from facekp.data.faces import Faces
+from facekp.data.similar import near_duplicates
 from facekp.errors import InputError
 from facekp.files import Busy, write_json
 from facekp.models import load_model
@@ -95,8 +95,8 @@ def dealt(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
         faces = replace(faces, scheme=replace(faces.scheme, pairs=()))
     if mistake == "duplicates on both sides":
         groups = np.arange(len(faces))
-    elif run.settings.get("apart") == "lookalikes":
-        groups = lookalikes(faces.images)
+    elif run.settings.get("group_by") == "near-duplicates":
+        groups = near_duplicates(faces.images)
     else:
         groups = faces.duplicates()
     if folds is None:
@@ -132,7 +132,7 @@ def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> 
         else:
             torch.manual_seed(run.seed)
             # A record notes its split only where 'facekp evaluate' can make it again.
-            repeatable = not {"folds", "apart", "mistake"} & set(run.settings)
+            repeatable = not {"folds", "group_by", "mistake"} & set(run.settings)
             notes = job.notes() if repeatable else {}
             record = job.fit(job.network(learn), learn, test, folder, True, notes)
         model = load_model(folder / "model.safetensors", training.pick_device(job.config.device))

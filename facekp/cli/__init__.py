@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Facial keypoint detection, small enough to read.\n\n"
     "A first tour:\n\n\b\n"  # \b: keep these lines as they are
-    "  facekp demo                            a minute of training on drawn faces\n"
+    "  facekp demo                            a minute of training on synthetic faces\n"
     "  facekp download data/kaggle            Kaggle's files, with your account\n"
     "  facekp inspect data/kaggle             what is in them\n"
     "  facekp extract data/kaggle data/faces  the 2140 complete faces as images\n"

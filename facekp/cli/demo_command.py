@@ -19,7 +19,7 @@ from facekp.training import TrainConfig, epochs_for, fit, quickest_threads
 
 
 def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
-    """Train for about ``seconds`` on ``count`` drawn faces; write the picture ``out`` and, beside it, its record."""
+    """Train for about ``seconds`` on ``count`` synthetic faces; write the figure ``out`` and its record beside it."""
     plots.check_picture(out)
     print(f"Drawing {count} faces, each with the exact place of its 15 keypoints ...", flush=True)
     train, test = generate(count, seed=1, progress=True).split(0.1)

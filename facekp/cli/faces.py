@@ -12,7 +12,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
     seconds: Annotated[float, typer.Option(min=1, help="About how long to train.")] = 60.0,
 ) -> None:
-    """Train the compact hourglass on drawn faces for a minute and show what it learnt."""
+    """Train the compact hourglass on synthetic faces for a minute and show what it learnt."""
     from facekp.cli import demo_command
 
     demo_command.run(out, seconds)
@@ -70,4 +70,4 @@ def generate(
 
     faces = draw(n, seed, kaggle_shaped=kaggle_shaped, progress=True)
     folder.extract(faces, out, source=f"facekp generate {n} --seed {seed}", progress=True)
-    print(f"Wrote {n} drawn faces to {out}. Next: facekp train {out} runs/drawn")
+    print(f"Wrote {n} synthetic faces to {out}. Next: facekp train {out} runs/drawn")

@@ -42,9 +42,9 @@ def train(
     batch_size: Annotated[int | None, typer.Option(help="Faces per step; default 32.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate; default: the network's own.")] = None,
     seed: int = 0,
-    held_out: Annotated[float, typer.Option(help="Share of the faces kept for testing.")] = 0.1,
+    held_out: Annotated[float, typer.Option(help="Fraction of the faces kept for testing.")] = 0.1,
     folds: Annotated[
-        int | None, typer.Option(help="Train this many models instead, each tested on its own share of the faces.")
+        int | None, typer.Option(help="Train this many models instead, each tested on its own fold.")
     ] = None,
     pixel_offset: Annotated[
         float, typer.Option(help="What the labels call the centre of the first pixel: 0, 0.5 or 1 are common.")
@@ -100,7 +100,7 @@ def check(
     data: Source, model: Model = "hourglass-s", option: Options = None, head: HeadOptions = None,
     setting: Settings = None,
 ) -> None:
-    """See whether a network learns eight faces by heart: the first thing to try when one does not learn."""
+    """See whether a network can overfit eight faces: the first thing to try when one does not learn."""
     from facekp.cli import train_command
     from facekp.training.recipes import recipe
 

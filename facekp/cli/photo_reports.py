@@ -40,7 +40,7 @@ def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
     """The command's --box and --detect as ``predict_photo`` wants them.
 
     Raises:
-        InputError: both, or a box that is none.
+        InputError: both, or an invalid box.
     """
     if boxes and look:
         raise InputError("Expected --box or --detect; found both. Say where the face is, or let the library look.")

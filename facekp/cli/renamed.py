@@ -1,4 +1,4 @@
-"""Options and commands that have another name now: whoever types the old one is told the new one."""
+"""Options and commands that have been renamed: an old name is answered with the new one."""
 
 from facekp.errors import InputError
 

@@ -67,7 +67,7 @@ def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device
              f"{found['flip_tta']:.3f} px (mean face {found['mean_face_rmse']:.3f} px)."]
     if found["decoders"]:
         told = ", ".join(f"{name} {rmse:.3f}" for name, rmse in sorted(found["decoders"].items(), key=lambda d: d[1]))
-        lines.append(f"The same maps read by each decoder: {told} px.")
+        lines.append(f"The same maps decoded by each decoder: {told} px.")
     if noise["rmse"] is not None:
         lines.append(f"Two labels of one image ({noise['groups']} images) scatter by {noise['rmse']:.3f} px.")
     return "\n".join([*lines, f"Wrote {out}"])

@@ -32,7 +32,7 @@ MADE_GREY = ("The images are in colour and were made grey, as the networks here 
 
 @dataclass(frozen=True)
 class Job:
-    """A training to be done.
+    """A training run to be done.
 
     Attributes:
         source: what ``data.load`` takes.
@@ -40,14 +40,14 @@ class Job:
         config: how to train it.
         keypoints: which faces, see ``data.folder.subset``.
         conventions: "one" or "two", see ``data.conventions``.
-        held_out: share of the faces that are kept for testing.
+        held_out: fraction of the faces that are kept for testing.
         pixel_offset: what the labels call the centre of the first pixel, see ``data.load``.
         init: a run, a file or shipped weights to start from, see ``facekp.runs.open_run``; None for fresh weights.
         stages: values of the network's option ``stage``, each trained for ``config.epochs``, one after the other.
 
     Raises:
-        InputError: a share that is none, options that are none of the network's, or a first stage that would train
-            a regressor on a detector with fresh weights.
+        InputError: a fraction that is not between 0 and 1, options that the network does not have, or a
+            first stage that would train a regressor on a detector with fresh weights.
     """
 
     source: str | Path
@@ -64,8 +64,8 @@ class Job:
 
     def __post_init__(self) -> None:
         if isinstance(self.held_out, bool) or not isinstance(self.held_out, int | float) or not 0 < self.held_out < 1:
-            raise InputError(f"Expected a share of held-out faces between 0 and 1; found {self.held_out!r}. To learn "
-                             "from every face and still be tested on faces not seen, train folds: --folds 5.")
+            raise InputError(f"Expected a fraction of held-out faces between 0 and 1; found {self.held_out!r}. To "
+                             "learn from every face and still be tested on faces not seen, train folds: --folds 5.")
         if not isinstance(self.options, dict) or not isinstance(self.head, dict):
             raise InputError("Expected the options of the network and of its head by their names; found "
                              f"{self.options!r} and {self.head!r}.")
@@ -104,14 +104,14 @@ class Job:
         """A new network for these faces, with the weights of ``init`` if there is one; in that stage, or the first.
 
         Raises:
-            InputError: it has fewer features than it shall draw maps, or ``init`` does not fit it.
+            InputError: it has fewer features than heatmaps to output, or ``init`` does not fit it.
         """
         stage = stage or next(iter(self.stages), None)
         options = self.options | ({"stage": stage} if stage else {})
         model = create_model(self.model, faces.scheme, faces.images.shape[1], self.head, self.pixel_offset, **options)
         features, K = features_of_maps(model), len(faces.scheme)
         if features is not None and features < K:
-            raise InputError(f"Expected a network with at least as many features as the {K} maps that it shall draw of "
+            raise InputError(f"Expected a network with at least as many features as the {K} heatmaps that it makes of "
                              f"them; {self.model} has {features} here, and would never draw some of the points. Add "
                              f"--option channels={8 * -(-K // 8)} (in a plan: options = {{ channels = ... }}).")
         return start_from(model, None if self.init is None else open_run(self.init, "cpu")[0])
@@ -141,7 +141,7 @@ def train(job: Job, run: Path, folds: int | None = None, resume: bool = False, t
         InputError: ``run`` is a file, is finished, or has files in it and ``resume`` was not asked for.
         Busy: another process trains into ``run``.
     """
-    clear_partials(run)  # of a killed run: nobody sees them, so the folder counts as empty without them
+    clear_partials(run)  # of a killed run: they are hidden, so the folder counts as empty without them
     if resume and ((run / "folds.json").is_file() if folds else finished(run)):
         raise InputError(f"{run}: this run is finished; there is nothing to go on with. Train into a new folder.")
     if run.is_file():
@@ -195,7 +195,7 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
 
     def each_epoch(line: dict) -> None:
         if not sys.stderr.isatty():
-            print(told(line), flush=True)
+            print(describe_epoch(line), flush=True)
         if write:
             write(line)
 
@@ -218,7 +218,7 @@ def told_init(job: Job, learn: Faces) -> str:
 
 
 def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:
-    """k models, each tested on its own share of the faces."""
+    """k models, each tested on its own fold."""
     if distributed.size > 1:
         raise InputError("Expected folds in a single process; found several of torchrun. Start one fold run per GPU.")
     faces = job.faces()
@@ -226,7 +226,7 @@ def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:
 
     def each_epoch(fold: int, line: dict) -> None:
         if not sys.stderr.isatty():
-            print(f"fold {fold + 1} of {k}  {told(line)}", flush=True)
+            print(f"fold {fold + 1} of {k}  {describe_epoch(line)}", flush=True)
 
     record = training.fit_folds(lambda: job.network(faces), faces, k, job.config, run, notes=job.notes(),
                                 on_epoch=each_epoch, score=results.scores)
@@ -237,7 +237,7 @@ def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:
           *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
 
 
-def told(line: dict) -> str:
+def describe_epoch(line: dict) -> str:
     """An epoch in one line, for logs without a progress bar."""
     return (f"epoch {line['epoch']:4}  loss {line['loss']:8.4f}  val RMSE {line['val_rmse']:7.3f} px  "
             f"(mean face {line['mean_face_rmse']:.3f})  {line['images_per_second']:6.0f} images/s")

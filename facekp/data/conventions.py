@@ -101,7 +101,7 @@ def join_conventions(points: np.ndarray, sources: np.ndarray) -> np.ndarray:
 
 
 def sources_of_lookup(lookup: pd.DataFrame, image_ids: np.ndarray) -> np.ndarray:
-    """(N,) int64: which source each test image comes from, 0 or 1, told by how much is asked of it.
+    """(N,) int64: which source each test image comes from, 0 or 1, found from how many of its values are asked for.
 
     A test image belongs to the four-point source when the lookup asks for at most 8 of its values. The
     competition asks for more of ImageId 1..591 (17592 of its 27124 rows) and for at most 8 of 592..1783

@@ -28,7 +28,7 @@ class Faces:
     Attributes:
         images: (N, H, W) uint8, grey; or (N, H, W, 3) uint8, RGB.
         keypoints: (N, K, 2) float32, (x, y) in pixels; (0, 0) is the *centre* of the top-left
-            pixel. A point that nobody annotated is (NaN, NaN).
+            pixel. A point that is not annotated is (NaN, NaN).
         scheme: names and left/right pairs of the K points.
         rows: (N,) int64, where each face stood in its source (0-based), so that a face can be
             traced back after any selection. Default: 0 .. N-1.
@@ -132,22 +132,23 @@ class Faces:
         return [(self.select(fold != i), self.select(fold == i)) for i in range(k)]
 
     def split(self, held_out: float = 0.1, seed: int = 0, groups: np.ndarray | None = None) -> tuple["Faces", "Faces"]:
-        """(train, held out): a share of the faces, whole groups at a time (see :meth:`folds`).
+        """(train, held out): a fraction of the faces, whole groups at a time (see :meth:`folds`).
 
         Raises:
-            InputError: the share leaves one side empty.
+            InputError: the fraction leaves one side empty.
         """
         n = round(len(self) * held_out)
         if not 0 < n < len(self):
-            advice = "Take another share" if len(self) > 1 else "Add faces: it takes two at least"
-            raise InputError(f"A share of {held_out} of {len(self)} face{'s' if len(self) != 1 else ''} is {n} to test "
+            advice = "Take another fraction" if len(self) > 1 else "Add faces: it takes two at least"
+            plural = "s" if len(self) != 1 else ""
+            raise InputError(f"A fraction of {held_out} of {len(self)} face{plural} is {n} to test "
                              f"on and {len(self) - n} to learn from; expected at least one each. {advice}.")
         groups = self.duplicates() if groups is None else groups
         fold = _deal(groups, np.array([len(self) - n, n]), seed)
         if len(set(fold.tolist())) < 2:
-            raise InputError(f"A share of {held_out} of {len(self)} faces leaves one side empty, since copies of an "
+            raise InputError(f"A fraction of {held_out} of {len(self)} faces leaves one side empty, since copies of an "
                              f"image stay together and there are only {len(np.unique(groups))} images. Add others, or "
-                             "take a larger share.")
+                             "take a larger fraction.")
         return self.select(fold == 0), self.select(fold == 1)
 
     def dedupe(self) -> "Faces":

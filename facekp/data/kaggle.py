@@ -131,7 +131,7 @@ def _check_columns(columns: list[str], stem: str, name: str) -> None:
 
 
 def sources(faces: Faces) -> np.ndarray:
-    """(N,) int64: which of the competition's two sources a row comes from, told by its labels alone.
+    """(N,) int64: which of the competition's two sources a row comes from, found from its labels alone.
 
     0 is the fifteen-point source, 1 the four-point source, which marks the nose tip and the bottom
     lip at other places. A row belongs to the second exactly when it has at most four points: on

@@ -32,7 +32,7 @@ def names_of(header: list[str], path: Path) -> list[str]:
     """The keypoints' names, in the order of their x columns.
 
     Raises:
-        InputError: a column that is none of file, row, <name>_x and <name>_y; one that is missing, or there twice.
+        InputError: a column other than file, row, <name>_x and <name>_y; one that is missing, or there twice.
     """
     twice = sorted({c for c in header if header.count(c) > 1})
     other = [c for c in header if c not in ("file", "row") and not (c[-2:] in ("_x", "_y") and c[:-2])]

@@ -28,7 +28,7 @@ class HeatmapHead:
         decoder_options: keyword arguments of the decoder; local_mean's radius, dark's blur and soft_argmax's
             temperature otherwise follow the target.
         loss_name: a name from ``losses.HEATMAP_LOSSES``.
-        scale: what the network shall put out at a peak. Some authors ask for 10, so that an untrained
+        scale: the value that the network should output at a peak. Some authors use 10, so that an untrained
             network's small outputs are far from any answer.
         supervise: "all" stacks (Newell), or the "last" alone, to see what that costs.
         target: "sub-pixel", a Gaussian centred on the point; or "whole-pixel", as the hourglass's authors draw it

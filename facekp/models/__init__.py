@@ -79,7 +79,7 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
 
     Args:
         name: a key of ``MODELS``.
-        scheme: which points it shall find.
+        scheme: the points it predicts.
         size: image height and width in pixels.
         head: changes to the network's own head, e.g. ``{"sigma": 2.0, "decoder": "dark"}``; or, with
             ``{"kind": "dsnt"}``, another head of ``HEADS`` that reads the same raw output.
@@ -166,7 +166,7 @@ def save_model(model: KeypointModel, path: str | Path) -> Path:
     """Weights and config in one ``.safetensors`` file (no pickle: opening it runs no code).
 
     Raises:
-        InputError: the model is none of ``MODELS`` (a mean face, a ridge regression): it could not be loaded.
+        InputError: the model is not one of ``MODELS`` (a mean face, a ridge regression): it could not be loaded.
     """
     check_choice("network to save called", model.name, MODELS)
     return stored.write(path, model.state_dict(), model.config())
@@ -191,9 +191,9 @@ def load_model(path: str | Path, device: str | torch.device = "cpu") -> Keypoint
         model.load_state_dict(tensors)
     except InputError as e:
         raise InputError(f"{path}: {e}") from None
-    except Exception as e:  # noqa: BLE001  # whatever a config that nobody wrote may cause
+    except Exception as e:  # noqa: BLE001  # whatever a damaged config may cause
         raise InputError(f"{path}: expected a model written by 'facekp train'; found something else "
-                         f"({stored.told(e)}). Copy the file again, or train again.") from None
+                         f"({stored.reason(e)}). Copy the file again, or train again.") from None
     model.options = config["options"]
     return model.to(device).eval()
 

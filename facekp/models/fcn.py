@@ -82,7 +82,7 @@ def fcn8(num_keypoints: int, size: int = 96, width: float = 1.0, channels: int =
         width: factor on the number of channels of the trunk.
         channels: of conv6 and conv7; the paper has 4096.
         kernel: of conv6, an odd number; the paper has 7.
-        dropout: share of conv6's and conv7's channels that are switched off in training.
+        dropout: fraction of conv6's and conv7's channels that are switched off in training.
         pretrained: start the trunk from ImageNet weights; only with ``width=1``.
         in_channels: 1 for grey images, 3 for RGB.
     """

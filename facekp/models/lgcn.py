@@ -24,7 +24,7 @@ Layers as in the authors' own port. Deviations, and why:
                              both then go through the kernel. Whole pixels alone would cost 0.29 px.
     points beyond the border the port's map is empty, ours still shows the tail that reaches into the picture: it
                              says where the point went. The weight in the loss is lower in both.
-    loss                     the port's 0.05 times the sum becomes a share of what empty maps would pay, as for our
+    loss                     the port's 0.05 times the sum becomes a fraction of what empty maps would pay, as for our
                              other networks; points and outputs have the port's weights.
     shape fit                :mod:`facekp.models.shape` fits its faces to the decoded points, weighted by confidence;
                              the paper fits them to the maps, in MATLAB code that is not in the port.
@@ -113,7 +113,7 @@ def lgcn(num_keypoints: int, size: int = 96, channels: int = 128, layers: tuple[
         channels: of every convolution; the paper has 128.
         layers: how many 5x5, 3x3 and dilated convolutions; the paper has 5, 10 and 7.
         dilation: of the global net; the paper has 4.
-        dropout: share of the numbers that are switched off after each convolution in training.
+        dropout: fraction of the numbers that are switched off after each convolution in training.
         stride: of the first convolution; the paper has 1.
         sigmas: the Gaussians of the fixed kernel, in pixels of the map.
         in_channels: 1 for grey images, 3 for RGB.

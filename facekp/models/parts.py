@@ -21,7 +21,7 @@ and why:
     no biases before       the convolutions of the released detector carry biases, 75,712 numbers for ResNet-152, which
     batch norm             batch norm takes off again. torchvision's have none.
     discs and Gaussians    radius 4 and sigma 2, in proportion; the paper has 10 and 5 at 256x256.
-    losses                 each as a share: cross entropy per pixel of the disc, squared error per empty map, so that
+    losses                 each as a fraction: cross entropy per pixel of the disc, squared error per empty map, so that
                            the two can be added. A mean over pixels is small as soon as a map is empty.
     upsampling, scores     begin as pixel repetition, at "no" and at empty maps: right nearly everywhere.
     compact size           ``parts-s``: two stages of a ResNet-18, and an hourglass of 32 channels.
@@ -164,7 +164,7 @@ def set_stage(model: KeypointModel, stage: str) -> None:
 
     Args:
         model: from ``create_model("parts", stage="detector")``, say, and trained.
-        stage: what shall learn next.
+        stage: what is trained next.
 
     Raises:
         InputError: there is no such stage, or the model has none.

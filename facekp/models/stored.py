@@ -44,7 +44,7 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
             config = dict(json.loads((f.metadata() or {})["facekp"]))
             tensors = {k: f.get_tensor(k) for k in f.keys()}  # noqa: SIM118 (not a dict)
     except Exception as e:  # noqa: BLE001  # safetensors and json each have their own family of errors
-        raise InputError(f"{path}: expected a model written by 'facekp train'; found something else ({told(e)}). "
+        raise InputError(f"{path}: expected a model written by 'facekp train'; found something else ({reason(e)}). "
                          "Copy the file again, or train again.") from None
     wanted = config.pop("sha256", None)
     if wanted is not None and wanted != checksum(tensors, config):
@@ -93,7 +93,7 @@ def described(tensor: Tensor | None) -> str:
     return f"{'' if tensor.is_floating_point() else 'whole '}numbers {tuple(tensor.shape)}"
 
 
-def told(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Another library's error in a line that can stand in a sentence."""
     text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
     return text if len(text) <= 160 else f"{text[:160]}..."

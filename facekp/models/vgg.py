@@ -81,7 +81,7 @@ def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 
         size: image height and width in pixels; at least 32.
         width: factor on the number of channels of every convolution.
         hidden: units of the one hidden linear layer.
-        dropout: share of its inputs and outputs that are switched off in training.
+        dropout: fraction of its inputs and outputs that are switched off in training.
         pretrained: start from ImageNet weights; only with ``width=1``.
         in_channels: 1 for grey images, 3 for RGB.
 

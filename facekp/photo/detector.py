@@ -26,7 +26,7 @@ def detect(photo: "Photo | np.ndarray", smallest: float = 0.05, neighbours: int 
 
     Args:
         photo: a Photo, a path, or an array (H, W) or (H, W, 3) uint8.
-        smallest: the smallest face to look for, its width as a share of the photo's longer side.
+        smallest: the smallest face to look for, its width as a fraction of the photo's longer side.
         neighbours: how often a face has to be found, at places and sizes next to each other, to count; more is
             stricter.
 

@@ -44,7 +44,7 @@ EVERYTHING = Ingredients()
 def generate(
     n: int, seed: int = 0, kaggle_shaped: bool = False, progress: bool = False, ingredients: Ingredients = EVERYTHING
 ) -> Faces:
-    """``n`` drawn faces with all 15 keypoints, or with the gaps and faults of Kaggle's file.
+    """``n`` synthetic faces with all 15 keypoints, or with the gaps and faults of Kaggle's file.
 
     Face i depends on ``seed`` and i only: the first ten of fifty are the ten of ``generate(10, seed)``.
 

@@ -1,4 +1,4 @@
-"""A larger scene of several drawn people: a photo in which the faces have yet to be found.
+"""A larger scene of several synthetic people: a photo in which the faces have yet to be found.
 
 The people stand side by side as in a video call, each before a background of their own, with the whole head in
 the picture. Their keypoints are as exact as those of single faces.
@@ -21,7 +21,7 @@ USUAL = 37.3  # the distance between the eyes in a face that is cut out as Kaggl
 def group(
     rows: int, columns: int, seed: int = 0, eyes: float = 20.0, enlarge: int = 4
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``rows`` x ``columns`` drawn people in one picture.
+    """``rows`` x ``columns`` synthetic people in one picture.
 
     Args:
         rows, columns: how many stand one above the other and side by side.

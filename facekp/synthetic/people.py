@@ -9,7 +9,7 @@ from facekp.synthetic.head import Head
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What the drawn faces have; each may be left out, to see what it was worth.
+    """What the synthetic faces have; each may be left out, to see what it was worth.
 
     Attributes:
         pose: how far heads turn and nod, times what Kaggle's labels show; 0 = all look at the camera.

@@ -9,7 +9,7 @@
     record.py        what a run was and what came of it
     distributed.py   several processes, one model
     folds.py         k models on k folds, and their mean
-    diagnostics.py   one batch by heart; which learning rate?
+    diagnostics.py   overfit one batch; which learning rate?
     pace.py          how many epochs in a minute? with how many threads?
     tensorboard.py   TensorBoard
 

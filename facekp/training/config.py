@@ -34,7 +34,7 @@ class TrainConfig:
         weight_decay: of the weight matrices; biases and batch-norm parameters have none.
         momentum: of "sgd" and "rmsprop"; it moves evenly to ``final_momentum`` where that is given.
         schedule: the rate over the steps; see :mod:`facekp.training.optim`.
-        warmup: share of all steps in which the rate climbs to its peak.
+        warmup: fraction of all steps in which the rate climbs to its peak.
         ema: decay of the exponential moving average of the weights. The average is what is
             evaluated and kept; 0 turns it off.
         clip: largest norm of the whole gradient.

@@ -1,4 +1,4 @@
-"""Two checks before a long run: does the network learn a few faces by heart, and at which learning rate?"""
+"""Two checks before a long run: does the network overfit a few faces, and at which learning rate?"""
 
 import copy
 from dataclasses import replace
@@ -41,7 +41,7 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     """
     check_fit(model, faces)
     if len(faces) < 2:
-        raise InputError(f"Expected at least 2 faces to learn by heart; found {len(faces)}.")
+        raise InputError(f"Expected at least 2 faces to overfit; found {len(faces)}.")
     config = replace(config or TrainConfig(), epochs=steps, batch_size=len(faces), augment=None, ema=0.0,
                      weight_decay=0.0, schedule="linear", warmup=0.05)
     run = start(model, config, len(faces))

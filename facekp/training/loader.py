@@ -14,7 +14,7 @@ class Loader:
 
     Args:
         faces: all that is trained on.
-        device: where they shall lie.
+        device: where to put them.
     """
 
     def __init__(self, faces: Faces, device: torch.device) -> None:

@@ -26,11 +26,11 @@ KINDS = {
     "data.train": TABLE, "data.val": TABLE, "data.train.fingerprint": TEXT, "data.val.fingerprint": TEXT,
     "metrics": TABLE, "metrics.rmse": NUMBER, "metrics.mean_face_rmse": NUMBER, "metrics.nme_inter_ocular": NUMBER,
 }
-"""What the entries of a record are, where they are there."""
+"""What the entries of a record are, where present."""
 
 
 def read_record(path: str | Path, *needed: str) -> dict:
-    """The record of a training, as a file.
+    """The record of a training run, as a file.
 
     Args:
         path: a JSON file that :func:`make_record` or a plan made.

@@ -164,8 +164,8 @@ def monitor(faces: Faces, epochs: int, count: int = 6, share: float = 0.02) -> M
         InputError: a number that makes no sense, no face, or (in a notebook) no ipywidgets.
     """
     if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1 or count < 1 or not 0 < share <= 1:
-        raise InputError("Expected the number of epochs (config.epochs) and of faces, and a share of the time between "
-                         f"0 and 1; found {epochs!r}, {count!r} and {share!r}.")
+        raise InputError("Expected the number of epochs (config.epochs) and of faces, and a fraction of the time "
+                         f"between 0 and 1; found {epochs!r}, {count!r} and {share!r}.")
     if not len(faces):
         raise InputError("Expected at least one face to show; found none.")
     if in_notebook():

@@ -9,8 +9,8 @@ from blobs import blob_faces
 from book.experiments import run_plan as plan_module
 from book.experiments.plan_file import read_plan
 from facekp import plots, results
-from facekp.data.alike import nearest
 from facekp.data.faces import Faces
+from facekp.data.similar import nearest
 from facekp.errors import InputError
 from facekp.models import load_model
 from facekp.training.folds import load_ensemble
@@ -138,8 +138,8 @@ def test_lookalikes_can_be_kept_on_one_side():
     faces = blob_faces(30)
     doubled = Faces(np.concatenate([faces.images, (faces.images * 0.9).astype(np.uint8)]),
                     np.concatenate([faces.keypoints] * 2), faces.scheme)
-    for apart, shared in (("copies", True), ("lookalikes", False)):
-        learn, test = plan_module.dealt(doubled, plan_module.Run("x", 0, {"apart": apart}), 0.2)
+    for group_by, shared in (("duplicates", True), ("near-duplicates", False)):
+        learn, test = plan_module.dealt(doubled, plan_module.Run("x", 0, {"group_by": group_by}), 0.2)
         assert bool(nearest(test.images, learn.images).max() > 0.99) is shared
 
 
@@ -202,7 +202,7 @@ def test_the_table_has_a_line_per_name_over_the_seeds_that_all_share(work):
         ('[[run]]\nname = "x"\nmodel = "cnn3"\nepochs = 5', "go into set = "),
         ('[[run]]\nname = "mean face"\nmodel = "ridge"', "the same name and seed"),
         ('[[run]]\nname = "x"\nmodel = "cnn3"\nmistake = "forgot"', "no mistake 'forgot'"),
-        ('[[run]]\nname = "x"\nmodel = "cnn3"\napart = "twins"', "expected apart"),
+        ('[[run]]\nname = "x"\nmodel = "cnn3"\ngroup_by = "twins"', "expected group_by"),
     ],
 )
 def test_a_wrong_plan_is_refused_before_anything_is_trained(tmp_path, change, message):

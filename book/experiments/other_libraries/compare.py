@@ -8,8 +8,8 @@ import torch
 from book.experiments.other_libraries.methods import EIGHT, Method, dlib_methods, mediapipe_methods, our_method
 from book.experiments.unseen import unseen
 from facekp import pretrained
-from facekp.data.alike import nearest
 from facekp.data.faces import Faces
+from facekp.data.similar import nearest
 from facekp.errors import InputError
 from facekp.results import commit, environment
 from facekp.show import bar

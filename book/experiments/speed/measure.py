@@ -23,7 +23,7 @@ NETWORKS = ("hourglass-s", "hourglass-2", "resnet18")
 
 
 def sample_faces(count: int) -> Faces:
-    """``count`` complete drawn faces, the shipped ones over and over."""
+    """``count`` complete synthetic faces, the shipped ones over and over."""
     faces = data.load("sample").complete()
     images, keypoints = (np.resize(a, (count, *a.shape[1:])) for a in (faces.images, faces.keypoints))
     return Faces(images, keypoints, faces.scheme)

@@ -223,7 +223,7 @@ def test_models_are_listed():
         (["extract", "{w}/kaggle", "{w}/new", "--keypoints", "7"], "found '7'"),
         (["train", "{w}/faces", "{w}/run"], "found a finished run. Name another."),
         (["train", "{w}/faces", "{w}/kaggle"], "files that are not of a run"),
-        (["train", "{w}/faces", "{w}/x", "--option", "in_channels=3"], "found 3"),
+        (["train", "{w}/faces", "{w}/x", "--option", "in_channels=2"], "found 2"),
         (["train", "{w}/faces", "{w}/x", "--model", "unet", "--option", "channels=8"], "would never draw some"),
         (["inspect", "{w}"], "expected keypoints.csv in this folder"),
         (["inspect", "synthetic:999999999999"], "not enough memory"),

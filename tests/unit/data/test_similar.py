@@ -5,7 +5,7 @@ import pytest
 from blobs import blob_faces
 
 from facekp.data import load
-from facekp.data.alike import _shrunk, lookalikes, nearest
+from facekp.data.similar import _shrunk, near_duplicates, nearest
 from facekp.errors import InputError
 
 
@@ -24,7 +24,7 @@ def test_a_copy_is_nearest_and_light_does_not_count():
 def test_frames_of_one_video_are_one_group_and_a_chain_holds_together():
     first = load("sample").images[:30]
     chain = np.concatenate([frames(first, step) for step in (0, 2, 4, 6)])
-    group = lookalikes(chain, 0.85).reshape(4, 30)
+    group = near_duplicates(chain, 0.85).reshape(4, 30)
     assert (group == group[0]).all()
     # by themselves the two ends of a chain would not have been joined
     ends = [nearest(chain[90 + i : 91 + i], first[i : i + 1])[0] for i in range(30)]
@@ -34,7 +34,7 @@ def test_frames_of_one_video_are_one_group_and_a_chain_holds_together():
 def test_no_held_out_face_resembles_a_training_face():
     faces = load("sample")
     alike = 0.8
-    train, test = faces.split(0.2, seed=0, groups=lookalikes(faces.images, alike))
+    train, test = faces.split(0.2, seed=0, groups=near_duplicates(faces.images, alike))
     assert len(train) + len(test) == len(faces)
     assert nearest(test.images, train.images).max() <= alike + 1e-5
     careless = faces.split(0.2, seed=0, groups=np.arange(len(faces)))
@@ -44,15 +44,15 @@ def test_no_held_out_face_resembles_a_training_face():
 def test_order_does_not_matter_and_grey_pictures_stand_alone():
     images = np.concatenate([load("sample").images[:20], np.full((2, 96, 96), 7, np.uint8)])
     order = np.random.default_rng(0).permutation(len(images))
-    a, b = lookalikes(images, 0.7)[order], lookalikes(images[order], 0.7)
+    a, b = near_duplicates(images, 0.7)[order], near_duplicates(images[order], 0.7)
     assert ((a[:, None] == a) == (b[:, None] == b)).all()
-    assert len(set(lookalikes(images, 0.7)[-2:])) == 2
+    assert len(set(near_duplicates(images, 0.7)[-2:])) == 2
 
 
 @pytest.mark.parametrize("alike", [0.0, 1.0, -0.5, 2.0])
 def test_a_correlation_outside_its_range_is_refused(alike):
     with pytest.raises(InputError, match="between 0 and 1"):
-        lookalikes(load("sample").images[:3], alike)
+        near_duplicates(load("sample").images[:3], alike)
 
 
 @pytest.mark.parametrize("size", [20, 32, 97, 100])
@@ -60,6 +60,6 @@ def test_pictures_of_any_size_are_compared(size):
     images = blob_faces(6, size=size).images
     assert np.allclose(nearest(images, images), 1, atol=1e-5)
     darker = (images * 0.8).astype(np.uint8)
-    assert nearest(darker, images).min() > 0.99 and len(np.unique(lookalikes(images, 0.999))) == 6
+    assert nearest(darker, images).min() > 0.99 and len(np.unique(near_duplicates(images, 0.999))) == 6
     ordinary = blob_faces(6).images
     assert np.allclose(_shrunk(ordinary, 24), ordinary.reshape(6, 24, 4, 24, 4).mean((2, 4)), atol=1e-3)

@@ -24,12 +24,12 @@ def nearest(images: np.ndarray, among: np.ndarray, side: int = 24) -> np.ndarray
     return (_flat(images, side) @ _flat(among, side).T).max(1)
 
 
-def lookalikes(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.ndarray:
+def near_duplicates(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.ndarray:
     """(N,) int64: a number per group of pictures that resemble each other.
 
     Two pictures with a correlation (see :func:`nearest`) above ``alike`` are in one group, and so is whatever
     resembles either: the connected components. No picture resembles one of another group. With
-    ``faces.split(groups=lookalikes(faces.images))`` no held-out face has a look-alike among the training faces.
+    ``faces.split(groups=near_duplicates(faces.images))`` no held-out face has a near-duplicate in the training set.
 
     Args:
         images: (N, H, W) uint8.
@@ -45,7 +45,7 @@ def lookalikes(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.nd
     together = flat @ flat.T > alike  # (N, N)
     np.fill_diagonal(together, True)  # a picture of one grey has no correlation, not even with itself
     group = np.arange(len(images))
-    while True:  # each takes the smallest number among its look-alikes, until nothing changes
+    while True:  # each takes the smallest number among its near-duplicates, until nothing changes
         smaller = np.where(together, group, len(images)).min(1)
         smaller = smaller[smaller]  # and the smallest of that one's: a long chain is passed in few rounds
         if (smaller == group).all():
