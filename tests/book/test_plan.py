@@ -236,7 +236,7 @@ def test_a_folder_that_holds_other_files_is_no_folder_of_records(tmp_path):
     (tmp_path / "a").mkdir()
     for name in ("a/x.json", "status.json"):
         (tmp_path / name).write_text("{}")
-    with pytest.raises(InputError, match=r"found status.json, which is none. There are files in .*a\.$"):
+    with pytest.raises(InputError, match=r"found status.json, which is not one. There are files in .*a\.$"):
         results.records(tmp_path)
 
 

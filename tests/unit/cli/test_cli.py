@@ -151,7 +151,7 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(work):
     assert (run / "resume.pt").exists() and not (run / "model.safetensors").exists()
     assert "another config" in refused(facekp("train", work / "faces", run, "--epochs", "3", *tiny, "--resume"))
     assert "add --resume" in refused(facekp("train", work / "faces", run, "--epochs", "400", *tiny)).lower()
-    assert "training is not finished" in refused(facekp("evaluate", run, work / "faces"))
+    assert "training run is not finished" in refused(facekp("evaluate", run, work / "faces"))
 
 
 def test_folds_are_trained_and_used_as_one_model(work):
