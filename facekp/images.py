@@ -1,6 +1,6 @@
 """Image files of all kinds as one kind of array, and the crop rule: which square of it a network sees.
 
-Cameras and programs store pictures in many ways. :func:`facekp.photo.read` knows PNG, JPEG, WebP, GIF, BMP, TIFF,
+Cameras and programs store pictures in many ways. :func:`facekp.images.read` knows PNG, JPEG, WebP, GIF, BMP, TIFF,
 PPM and AVIF (HEIC too, where a plugin taught it to Pillow) and gives (H, W, 3) uint8 in RGB, whatever the file holds:
 
 * turned upright, as the file's EXIF orientation says: everything in facekp counts pixels in the *upright* picture;

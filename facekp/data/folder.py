@@ -129,9 +129,9 @@ def read_folder(
     """The faces of a folder that :func:`extract` wrote or that the user made (see the module's head).
 
     Files are looked for in the folder, then in its ``images`` folder, and read as photos are
-    (:func:`facekp.photo.read`): upright, 8 bits, white where they are transparent. They become grey, unless
+    (:func:`facekp.images.read`): upright, 8 bits, white where they are transparent. They become grey, unless
     ``colour`` keeps them as RGB. One that is not ``size`` x ``size`` already is first made square, its last
-    column or row repeated at the right or bottom, then resampled (:func:`facekp.photo.crop`); its keypoints, given in
+    column or row repeated at the right or bottom, then resampled (:func:`facekp.images.crop`); its keypoints, given in
     pixels of the upright file less ``pixel_offset`` (see :func:`facekp.data.load`), move along:
     ``p' = (p + 0.5) * s - 0.5``.
 

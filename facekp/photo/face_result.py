@@ -55,7 +55,7 @@ def predict_photo(
 
     Args:
         model: any model of this library.
-        photo: a file, a :class:`Photo`, or an array (H, W) or (H, W, 3) uint8, RGB.
+        photo: a file, a :class:`~facekp.images.Photo`, or an array (H, W) or (H, W, 3) uint8, RGB.
         boxes: where the faces are, each as x, y, width, height (made square round its centre, then cut out as it is:
             see :mod:`facekp.images` for how much of a face belongs in it). None: the whole photo is the face.
             "detect": look for them, see :func:`facekp.photo.detect`.
