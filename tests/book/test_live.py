@@ -98,13 +98,23 @@ def still(tab):
 
 
 @pytest.fixture(scope="module")
-def running(browser, address):
-    """A tab in which the network runs; tests leave what they like in it and begin with ``put``."""
+def started(browser, address):
+    """A tab in which the network runs."""
     tab = opened(browser, address)
     start(tab)
     yield tab
     assert tab.problems == []
     tab.context.close()
+
+
+@pytest.fixture
+def running(started):
+    """That tab with the network of synthetic faces; tests leave what they like in it and begin with ``put``."""
+    chosen = started.get_by_label("Network", exact=True)
+    if chosen.input_value() != "hourglass-s-synthetic":
+        chosen.select_option("hourglass-s-synthetic")
+        still(started)
+    return started
 
 
 def in_page(tab, function, pixels, *more):
