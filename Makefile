@@ -11,9 +11,10 @@ BIN := .venv/bin
 BROWSER := tests/book/test_rendered.py tests/book/test_live.py tests/book/test_widgets_browser.py
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600
 AWAY := $(shell mktemp -u -d)
-# On Linux without an NVIDIA card, where PyTorch's own index answers: its build for processors, 0.2 GB to download, not 3.
-# With TORCH_INDEX= on the command line: the build that pip takes by itself.
-TORCH_INDEX ?= $(shell [ "$$(uname -sm)" != "Linux x86_64" ] || command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
+# Where there is no NVIDIA card, make TORCH_INDEX=https://download.pytorch.org/whl/cpu book takes PyTorch's build for
+# processors, 0.2 GB to download instead of 3. Not by itself: an index that answers in part would give a torch and a
+# torchvision that do not fit each other.
+TORCH_INDEX ?=
 
 .PHONY: book html single links serve check test nightly lint unit trust notebooks rendered audit colab compat execute stamp clean
 
@@ -99,7 +100,7 @@ stamp: .venv/installed
 	@$(PYTHON) -m venv .venv || { echo "Python's venv module is missing. On Debian or Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "Installing PyTorch, Jupyter Book and the rest: some minutes and up to 7 GB."
-	@[ -z "$(TORCH_INDEX)" ] || $(BIN)/python -m pip install --retries 0 --timeout 15 --index-url "$(TORCH_INDEX)" torch torchvision 2>/dev/null || echo "$(TORCH_INDEX) does not answer; PyTorch comes with its libraries for graphics cards instead, 3 GB."
+	[ -z "$(TORCH_INDEX)" ] || $(BIN)/python -m pip install --index-url "$(TORCH_INDEX)" torch torchvision
 	@$(BIN)/python -m pip install --no-compile -r requirements.txt || { echo "The installation stopped; its last lines say why. book/troubleshooting.md says what to do."; exit 1; }
 	@echo "Compiling them on all cores ..."
 	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true  # some packages bring files for other Pythons
