@@ -9,7 +9,6 @@ Errors are first multiplied by the confidence, and the radius is divided by it a
 radii. A head without a confidence gets one radius for each keypoint.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 from facekp import metrics
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.files import read_json, write_json
+from facekp.files import read_json, sha256, write_json
 from facekp.models import KeypointModel
 from facekp.predict import predict
 
@@ -136,8 +135,3 @@ def load_calibration(weights: str | Path) -> Calibration | None:
         raise InputError(f"{path}: expected a calibration written by 'facekp calibrate'; found something else ({e!r}). "
                          "Calibrate again.") from None
     return calibration if known == sha256(weights) else None
-
-
-def sha256(path: str | Path) -> str:
-    """The SHA-256 of a file, in hex."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

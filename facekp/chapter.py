@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from facekp import results
+from facekp import metrics, results
 from facekp.data import find_kaggle, load
 from facekp.data.faces import Faces
 from facekp.errors import InputError, check_choice
@@ -32,6 +32,8 @@ from facekp.training.pace import seconds_per_epoch
 from facekp.training.recipes import recipe
 
 MODES = ("full", "synthetic", "short")
+LIKE = "protocol-a/hourglass-s-0"
+"""The record that gives a full run its split, its pixel offset and its number of epochs."""
 RUNS = "facekp-runs"
 """The folder, beside the notebook, that keeps a reader's own records."""
 EIGHT = (77, (1, 17, 13, 4, 25, 35, 31, 21))  # a seed that no shipped network was trained on; the last two are hard
@@ -69,21 +71,25 @@ class ChapterRun:
         """Train it: (the trained network, its record). An interrupted full run goes on where it was."""
         model = self.network()
         resume = self.folder is not None and (self.folder / "resume.pt").is_file()
+        notes = {"name": f"yours: {self.name}", "split": results.load_record(LIKE)["split"]}
         record = fit(model, self.train, self.test, self.config, self.folder, resume, score=results.scores,
-                     callback=callback, notes={"name": f"yours: {self.name}"})
+                     callback=callback, notes=notes)
         return model, record
 
     def __str__(self) -> str:
         gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
         kaggle = "found" if find_kaggle() else "not found"
-        parameters = sum(p.numel() for p in self.network().parameters()) / 1e6
+        model = self.network()
+        parameters = sum(p.numel() for p in model.parameters()) / 1e6
         faces = "Kaggle's complete faces" if self.mode == "full" else "synthetic faces"
-        seconds = self.config.epochs * seconds_per_epoch(self.network(), self.train, self.config)
+        seconds = self.config.epochs * seconds_per_epoch(model, self.train, self.config)
         lines = [f"GPU: {gpu}. Kaggle's files: {kaggle}.",
                  f"{self.name} ({parameters:.2f} M parameters) trains on {len(self.train)} {faces} and is tested on "
                  f"{len(self.test)} others: {self.config.epochs} epochs, about {duration(seconds)} here."]
         if self.mode != "full":
-            lines.append(f"With a GPU and Kaggle's files: {self.paper} on the 2140 complete faces, as in Results.")
+            complete = sum(part["faces"] for part in results.load_record(LIKE)["data"].values())
+            lines.append(f"With a GPU and Kaggle's files: {self.paper} on the {complete} complete faces, as in "
+                         "Results.")
         return "\n".join(lines)
 
 
@@ -109,16 +115,18 @@ def plan_training(paper: str, compact: str, epochs: int = 5, **changes) -> Chapt
     if wanted == "full" and place is None:
         raise InputError("Expected Kaggle's files for the full run; found none. Put them into data/kaggle, or name "
                          "their folder in the environment variable FACEKP_KAGGLE.")
-    offset = 0.5 if wanted == "full" else 0.0
-    if wanted == "full":
-        train, test = load(str(place), pixel_offset=offset).complete().split(held_out=0.1, seed=0)
-    else:
-        train, test = cached(2000 if wanted == "synthetic" else 480).split(held_out=0.1, seed=0)
+    like = results.load_record(LIKE)
+    offset = like["model"]["pixel_offset"] if wanted == "full" else 0.0
+    faces = (load(str(place), pixel_offset=offset).complete() if wanted == "full" else
+             cached(2000 if wanted == "synthetic" else 480))
+    train, test = faces.split(like["split"]["held_out"], like["split"]["seed"])
     name = compact if wanted == "short" else paper
-    config = recipe(name, epochs=epochs if wanted == "short" else 30, **changes)
+    config = recipe(name, epochs=epochs if wanted == "short" else like["config"]["epochs"], **changes)
     if wanted == "short":
         config = replace(config, batch_size=min(config.batch_size, 16))
     if limit := os.environ.get("FACEKP_EPOCHS"):
+        if not limit.isdecimal() or int(limit) < 1:
+            raise InputError(f"Expected a number of epochs in FACEKP_EPOCHS, 1 or more; found '{limit}'.")
         config = replace(config, epochs=min(config.epochs, int(limit)))
     folder = None if wanted == "short" else Path(RUNS) / f"{name}-{wanted}"
     return ChapterRun(wanted, name, train, test, config, offset, paper, folder)
@@ -141,8 +149,7 @@ def eight_faces() -> Faces:
 
 def errors_on(models: dict[str, KeypointModel], faces: Faces) -> pd.DataFrame:
     """RMSE in pixels of each network on each face, as a table of one row per network."""
-    rows = {name: np.sqrt(np.mean((predict(m, faces)[0] - faces.keypoints) ** 2, axis=(1, 2)))
-            for name, m in models.items()}
+    rows = {name: metrics.rmse(predict(m, faces)[0], faces.keypoints, axis=(1, 2)) for name, m in models.items()}
     return pd.DataFrame(rows, index=[f"face {i + 1}" for i in range(len(faces))]).T.round(2)
 
 

@@ -9,6 +9,7 @@ there no process is refused, and nothing is cleared that another may own.
 """
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -217,6 +218,11 @@ def _naming(path: Path) -> Iterator[None]:
         if e.filename is None or str(e.filename).endswith(PARTIAL) or f"{PARTIAL}{os.sep}" in str(e.filename):
             raise OSError(e.errno, e.strerror or str(e), str(path)) from e
         raise
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def write_json(path: str | Path, value: object) -> None:

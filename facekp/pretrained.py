@@ -4,7 +4,6 @@ A card is a JSON file beside the weights: the network, the data and its terms, t
 seed, the command that made them, and the SHA-256 of the file.
 """
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import torch
 from facekp import data, metrics
 from facekp.calibration import load_calibration, save_calibration
 from facekp.errors import InputError
-from facekp.files import write_json
+from facekp.files import sha256, write_json
 from facekp.models import KeypointModel, load_model, stored
 from facekp.predict import predict
 from facekp.training.record import read_record
@@ -66,7 +65,7 @@ def load_pretrained(name: str = "hourglass-s", device: str | torch.device = "cpu
     """
     path = FOLDER / f"{name}.safetensors"
     expected = card(name)["sha256"]
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+    if not path.is_file() or sha256(path) != expected:
         raise InputError(f"{path}: these are not the weights that the card describes (SHA-256 {expected[:16]}...). "
                          "Install facekp again.")
     model = load_model(path, device)
@@ -109,7 +108,7 @@ def ship(run: str | Path, name: str, licence: str, source: str, command: str, fo
         "data": source, "faces": record["data"]["train"]["faces"], "held_out": record["data"]["val"]["faces"],
         "rmse": m["rmse"], "mean_face_rmse": m["mean_face_rmse"], "nme_inter_ocular": m.get("nme_inter_ocular"),
         "rmse_on_sample": rmse_on_sample(load_model(path)), "seed": record["seed"], "commit": record["commit"],
-        "command": command, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "command": command, "sha256": sha256(path),
     }
     write_json(folder / f"{name}.json", out)
     return out

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from facekp import data
 from facekp.calibration import load_calibration
 from facekp.data import folder
 from facekp.data.faces import Faces
@@ -78,6 +79,12 @@ def read_record(path: Path) -> dict:
         return records.read_record(path, "metrics.rmse", "folds")
     split = ("split.keypoints", "split.held_out", "split.seed", "data.val.fingerprint")
     return records.read_record(path, *split) if "split" in record else record
+
+
+def faces_for(model: KeypointModel, source: str | Path) -> Faces:
+    """The faces of ``source`` as ``model`` takes them: pixel offset, channels and points (:func:`fitting`)."""
+    return fitting(model, data.load(source, progress=True, pixel_offset=model.pixel_offset,
+                                    colour=model.channels == 3))
 
 
 def fitting(model: KeypointModel, faces: Faces) -> Faces:

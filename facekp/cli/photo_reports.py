@@ -106,17 +106,17 @@ def photo_report(
     faces = predict_photo(model, photo, boxes, flip_tta, coverage)
     if not faces:
         raise InputError(f"{source}: {NO_FACE}")
-    told = []
+    text = []
     if out is not None:
         write_table([table(faces, Path(source).name)], out)
-        told.append(f"Wrote {len(faces)} line{'s' if len(faces) > 1 else ''} to {out}")
+        text.append(f"Wrote {len(faces)} line{'s' if len(faces) > 1 else ''} to {out}")
     if picture is not None:
         plots.save(plots.photo(photo.pixels, faces), picture)
-        told.append(f"{'and the picture' if told else 'Wrote'} {picture}")
+        text.append(f"{'and the picture' if text else 'Wrote'} {picture}")
     if as_json or out is None:  # the points are printed, and what was written goes with the notes
         answer = json.dumps([face.to_dict() for face in faces], indent=1) if as_json else listing(faces)
-        return answer, (*photo.notes, " ".join(told) + ".") if told else photo.notes
-    return " ".join(told) + ".", photo.notes
+        return answer, (*photo.notes, " ".join(text) + ".") if text else photo.notes
+    return " ".join(text) + ".", photo.notes
 
 
 def folder_report(

@@ -15,7 +15,7 @@ from facekp.files import replacing, write_json
 from facekp.images import to_photo
 from facekp.predict import check_calibrated, predict
 from facekp.pretrained import shipped
-from facekp.runs import fitting, held_out, open_run, open_runs, weights_of
+from facekp.runs import faces_for, fitting, held_out, open_run, open_runs, weights_of
 
 
 def report(
@@ -25,8 +25,7 @@ def report(
     """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``."""
     plots.check_picture(picture)
     model, record = open_runs(runs, device, to_test=not all_faces)
-    colour = model.channels == 3
-    faces = fitting(model, data.load(source, progress=True, pixel_offset=model.pixel_offset, colour=colour))
+    faces = faces_for(model, source)
     train, test = (faces, faces) if all_faces else held_out(faces, record)
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
@@ -66,8 +65,8 @@ def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device
     lines = [f"{model.name} on {len(test)} held-out faces: {found['rmse']:.3f} px; with flip TTA "
              f"{found['flip_tta']:.3f} px (mean face {found['mean_face_rmse']:.3f} px)."]
     if found["decoders"]:
-        told = ", ".join(f"{name} {rmse:.3f}" for name, rmse in sorted(found["decoders"].items(), key=lambda d: d[1]))
-        lines.append(f"The same maps decoded by each decoder: {told} px.")
+        said = ", ".join(f"{name} {rmse:.3f}" for name, rmse in sorted(found["decoders"].items(), key=lambda d: d[1]))
+        lines.append(f"The same maps decoded by each decoder: {said} px.")
     if noise["rmse"] is not None:
         lines.append(f"Two labels of one image ({noise['groups']} images) scatter by {noise['rmse']:.3f} px.")
     return "\n".join([*lines, f"Wrote {out}"])
@@ -108,7 +107,7 @@ def calibration(
         what = "shipped weights, which are calibrated already" if shipped(run) else "the models of several folds"
         raise InputError(f"{run}: expected one run of 'facekp train', or a .safetensors file; found {what}.")
     model, record = open_run(run, device)
-    faces = fitting(model, data.load(source, progress=True, pixel_offset=model.pixel_offset))
+    faces = faces_for(model, source)
     test = faces if all_faces else held_out(faces, record)[1]
     found = calibrate(model, test, flip_tta)
     _, confidence = predict(model, test, flip_tta=flip_tta)
@@ -156,11 +155,11 @@ def predict_to_csv(
         table[[f"{name}_radius" for name in model.scheme.names]] = radius[0] * scale
     with replacing(out) as temporary:
         table.to_csv(temporary, index=False, float_format="%.3f")
-    told = f"Wrote {len(table)} line{'s' if len(table) > 1 else ''} to {out}"
+    said = f"Wrote {len(table)} line{'s' if len(table) > 1 else ''} to {out}"
     if picture:
         plots.save(plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2), picture)
-        told += f" and the picture {picture}"
-    return told + "."
+        said += f" and the picture {picture}"
+    return said + "."
 
 
 def submission(

@@ -189,7 +189,7 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
         if files and faces.channels == 1 and in_colour(job.source):
             print(MADE_GREY, flush=True)
         if job.init is not None:
-            print(told_init(job, learn), flush=True)
+            print(describe_init(job, learn), flush=True)
         if not faces.scheme.pairs and job.config.augment is not None and job.config.augment.flip:
             print(NO_PAIRS, flush=True)
 
@@ -207,7 +207,7 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
               *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
 
 
-def told_init(job: Job, learn: Faces) -> str:
+def describe_init(job: Job, learn: Faces) -> str:
     """Where the weights come from, and whether they may have learnt from faces that are held out now."""
     _, record = open_run(str(job.init), "cpu")
     known = record.get("data", {}).get("train", {}).get("fingerprint")

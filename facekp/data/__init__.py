@@ -21,7 +21,7 @@ def load(source: str | Path, progress: bool = False, pixel_offset: float = 0.0, 
 
     Args:
         source: the word ``sample`` (the faces that ship with facekp); ``synthetic:2000`` or
-            ``synthetic:2000:7`` (that many freshly synthetic faces, seed 7); an ``.npz`` file of
+            ``synthetic:2000:7`` (that many newly rendered faces, seed 7); an ``.npz`` file of
             :meth:`Faces.save`; a folder with ``keypoints.csv``; Kaggle's ``training.csv`` or
             ``training.zip``, or a folder that holds one of them.
         progress: show a bar where reading takes long.

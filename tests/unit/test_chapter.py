@@ -44,6 +44,7 @@ def test_a_full_run_trains_the_papers_network_on_kaggles_faces_and_keeps_its_rec
     assert run.mode == "full" and run.name == "hourglass-s" and run.pixel_offset == 0.5
     assert "Kaggle's files: found" in str(run) and "Kaggle's complete faces" in str(run)
     _, record = run.fit()
+    assert record["split"] == {"keypoints": "15", "held_out": 0.1, "seed": 0}  # as the book's records
     assert list(own_records()) == ["yours: hourglass-s"] and record["model"]["pixel_offset"] == 0.5
     table = growing_table(["mean face", "resnet18"])
     assert list(table.index) == ["mean face", "resnet18", "yours: hourglass-s"]
@@ -56,6 +57,13 @@ def test_a_mode_that_does_not_exist_and_missing_files_are_one_message(quiet, mon
         plan_training(paper="unet", compact="unet-s")
     monkeypatch.setenv("FACEKP_CHAPTER", "full")
     with pytest.raises(InputError, match="Expected Kaggle's files for the full run; found none"):
+        plan_training(paper="unet", compact="unet-s")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", "1.5"])
+def test_a_limit_that_is_not_a_number_of_epochs_is_one_message(quiet, monkeypatch, limit):
+    monkeypatch.setenv("FACEKP_EPOCHS", limit)
+    with pytest.raises(InputError, match="Expected a number of epochs in FACEKP_EPOCHS"):
         plan_training(paper="unet", compact="unet-s")
 
 

@@ -57,6 +57,8 @@ def test_a_run_on_colour_images_is_evaluated_and_predicts(work):
     model = load_model(work / "run" / "model.safetensors")
     assert model.channels == 3 and model.network.stem[0].in_channels == 3
     assert "6 held-out faces" in facekp("evaluate", work / "run", work / "faces").stdout
+    calibrated = facekp("calibrate", work / "run", work / "faces")
+    assert calibrated.returncode == 0 and "6 held-out faces" in calibrated.stdout, calibrated.stderr
     told = facekp("predict", work / "run", work / "faces", work / "points.csv")
     assert told.returncode == 0 and (work / "points.csv").read_text().count("\n") == 25, told.stderr
     file = min((work / "faces" / "images").iterdir())
