@@ -9,7 +9,7 @@ an earlier and finer layer says::
     pool3  12x12 ------------------> score -----------------^
 
 Deviations from the paper, and why:
-    batch norm in the trunk  the trunk is that of :mod:`facekp.models.vgg`; it learns from scratch.
+    batch norm               the backbone is that of :mod:`facekp.models.vgg`; it learns from scratch.
     no padding by 100        the paper pads the picture so that 7x7 fits on pool5, and crops later; here
                              every layer keeps its size and the maps lie over the picture by themselves.
     conv6 is 3x3             on a 3x3 picture a 7x7 kernel sees padding in most of its weights.
@@ -22,7 +22,7 @@ Deviations from the paper, and why:
                              the paper's, and AdamW scales each by itself.
     K linear maps            we draw Gaussians, with squared error; the paper's softmax decides between classes.
     wide Gaussians, sigma 5  whatever the network draws, it draws on a 12x12 grid.
-    compact size             ``fcn8-s``: a quarter of the trunk's channels, 256 in conv6 and conv7.
+    compact size             ``fcn8-s``: a quarter of the backbone's channels, 256 in conv6 and conv7.
 """
 
 import torch
@@ -31,17 +31,17 @@ from torch import Tensor, nn
 from facekp.errors import InputError
 from facekp.heads import HeatmapHead
 from facekp.models.model import check_size, zero_init
-from facekp.models.vgg import VGGTrunk
+from facekp.models.vgg import VGGBackbone
 
 
 class FCN8(nn.Module):
     """(B, in_channels, H, W) -> (B, K, H, W)."""
 
-    def __init__(self, num_keypoints: int, trunk: VGGTrunk, channels: int, kernel: int, dropout: float) -> None:
+    def __init__(self, num_keypoints: int, backbone: VGGBackbone, channels: int, kernel: int, dropout: float) -> None:
         super().__init__()
         K = num_keypoints
-        self.trunk = trunk
-        _, _, pool3, pool4, pool5 = trunk.channels
+        self.backbone = backbone
+        _, _, pool3, pool4, pool5 = backbone.channels
         self.dense = nn.Sequential(  # VGG's linear layers, as convolutions
             nn.Conv2d(pool5, channels, kernel, padding=kernel // 2), nn.ReLU(), nn.Dropout2d(dropout),
             nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Dropout2d(dropout),
@@ -50,7 +50,7 @@ class FCN8(nn.Module):
         self.up5, self.up4, self.up3 = bilinear_up(K, 2), bilinear_up(K, 2), bilinear_up(K, 8)
 
     def forward(self, images: Tensor) -> Tensor:
-        _, _, pool3, pool4, pool5 = self.trunk(images)  # H/8, H/16, H/32
+        _, _, pool3, pool4, pool5 = self.backbone(images)  # H/8, H/16, H/32
         x = self.score5(self.dense(pool5))  # (B, K, H/32, W/32)
         x = self.up5(x) + self.score4(pool4)  # (B, K, H/16, W/16)
         x = self.up4(x) + self.score3(pool3)  # (B, K, H/8, W/8)
@@ -79,15 +79,15 @@ def fcn8(num_keypoints: int, size: int = 96, width: float = 1.0, channels: int =
     Args:
         num_keypoints: K.
         size: image height and width in pixels; a multiple of 32.
-        width: factor on the number of channels of the trunk.
+        width: factor on the number of channels of the backbone.
         channels: of conv6 and conv7; the paper has 4096.
         kernel: of conv6, an odd number; the paper has 7.
         dropout: fraction of conv6's and conv7's channels that are switched off in training.
-        pretrained: start the trunk from ImageNet weights; only with ``width=1``.
+        pretrained: start the backbone from ImageNet weights; only with ``width=1``.
         in_channels: 1 for grey images, 3 for RGB.
     """
     check_size(size, 32)
     if kernel % 2 == 0:
         raise InputError(f"Expected an odd kernel, so that the map keeps its size; found {kernel}.")
-    network = FCN8(num_keypoints, VGGTrunk(width, pretrained, in_channels), channels, kernel, dropout)
+    network = FCN8(num_keypoints, VGGBackbone(width, pretrained, in_channels), channels, kernel, dropout)
     return network, HeatmapHead(stride=1, sigma=5.0)

@@ -38,7 +38,7 @@ from facekp.errors import InputError
 from facekp.heads import PartHead
 from facekp.models.hourglass import Residual
 from facekp.models.model import KeypointModel, check_size, zero_init
-from facekp.models.resnet import resnet_trunk
+from facekp.models.resnet import resnet_backbone
 
 STAGES = ("detector", "regressor", "joint")
 
@@ -49,7 +49,7 @@ class Detector(nn.Module):
     def __init__(self, num_keypoints: int, depth: int, layers: int, stride: int, stem_pool: bool,
                  pretrained: bool, in_channels: int = 1) -> None:
         super().__init__()
-        resnet = resnet_trunk(depth, pretrained=pretrained, in_channels=in_channels)
+        resnet = resnet_backbone(depth, pretrained=pretrained, in_channels=in_channels)
         pool = resnet.maxpool if stem_pool else nn.Identity()
         self.stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, pool)
         stages = [resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4][:layers]

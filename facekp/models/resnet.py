@@ -51,14 +51,14 @@ def resnet(num_keypoints: int, size: int = 96, depth: int = 18, blocks: tuple[in
     Returns:
         The network, (B, in_channels, H, W) -> (B, 2K), and its head.
     """
-    network = resnet_trunk(depth, blocks, pretrained, in_channels)
+    network = resnet_backbone(depth, blocks, pretrained, in_channels)
     head = CoordinateHead((size, size))
     network.fc = zero_init(nn.Linear(network.fc.in_features, head.outputs(num_keypoints)))
     return network, head
 
 
-def resnet_trunk(depth: int, blocks: tuple[int, ...] | None = None,
-                 pretrained: bool = False, in_channels: int = 1) -> "torchvision.models.ResNet":
+def resnet_backbone(depth: int, blocks: tuple[int, ...] | None = None,
+                    pretrained: bool = False, in_channels: int = 1) -> "torchvision.models.ResNet":
     """torchvision's ResNet, still with its classifier ``fc``; for grey images with a grey first layer."""
     from torchvision.models import resnet as theirs  # takes two seconds, and most networks do not need it
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from facekp.errors import InputError
 from facekp.heads import SimCCHead
 from facekp.models.model import check_size, zero_init
-from facekp.models.resnet import resnet_trunk
+from facekp.models.resnet import resnet_backbone
 
 if TYPE_CHECKING:
     from torchvision.models import ResNet
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 class SimCC(nn.Module):
     """(B, in_channels, H, W) -> logits (B, K, 2, n), of x and of y."""
 
-    def __init__(self, num_keypoints: int, trunk: "ResNet", layers: int, places: int, bins: int) -> None:
+    def __init__(self, num_keypoints: int, backbone: "ResNet", layers: int, places: int, bins: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool)
-        self.layers = nn.Sequential(*[trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4][:layers])
+        self.stem = nn.Sequential(backbone.conv1, backbone.bn1, backbone.relu, backbone.maxpool)
+        self.layers = nn.Sequential(*[backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4][:layers])
         last = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)][-1]
         features = last.out_channels
         self.maps = nn.Conv2d(features, num_keypoints, 1)
@@ -59,6 +59,6 @@ def simcc(num_keypoints: int, size: int = 96, depth: int = 50, layers: int = 3, 
     if not 1 <= layers <= 4:
         raise InputError(f"Expected 1 to 4 stages of the ResNet as layers; found {layers}.")
     check_size(size, 2 ** (layers + 1))
-    trunk = resnet_trunk(depth, pretrained=pretrained, in_channels=in_channels)
-    network = SimCC(num_keypoints, trunk, layers, (size // 2 ** (layers + 1)) ** 2, split * size)
+    backbone = resnet_backbone(depth, pretrained=pretrained, in_channels=in_channels)
+    network = SimCC(num_keypoints, backbone, layers, (size // 2 ** (layers + 1)) ** 2, split * size)
     return network, SimCCHead(split=split, sigma=2.25 * split * size / 192)

@@ -17,6 +17,9 @@ from torch import Tensor, nn
 from facekp.errors import InputError
 from facekp.files import replacing
 
+EARLIER_NAMES = {"network.trunk.": "network.backbone."}
+"""Starts of the names of weights in files of version 0.1, and today's."""
+
 
 def write(path: str | Path, tensors: dict[str, Tensor], config: dict) -> Path:
     """Weights by name, and the config of the model they belong to; the whole file or nothing."""
@@ -50,7 +53,15 @@ def read(path: str | Path) -> tuple[dict[str, Tensor], dict]:
     if wanted is not None and wanted != checksum(tensors, config):
         raise InputError(f"{path}: expected the weights as they were written (their SHA-256 is in the file); found "
                          "others: the file was damaged or changed. Copy it again, or train again.")
-    return tensors, config
+    return {renamed(name): tensor for name, tensor in tensors.items()}, config
+
+
+def renamed(name: str) -> str:
+    """Today's name of a weight."""
+    for earlier, today in EARLIER_NAMES.items():
+        if name.startswith(earlier):
+            return today + name.removeprefix(earlier)
+    return name
 
 
 def checksum(tensors: dict[str, Tensor], config: dict) -> str:

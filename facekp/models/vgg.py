@@ -27,7 +27,7 @@ from facekp.models.resnet import grey_stem, imagenet
 BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
-class VGGTrunk(nn.Module):
+class VGGBackbone(nn.Module):
     """(B, in_channels, H, W) -> list of the five blocks' outputs, (B, c_i, H / 2^i, W / 2^i) for i = 1..5."""
 
     def __init__(self, width: float = 1.0, pretrained: bool = False, in_channels: int = 1) -> None:
@@ -58,16 +58,16 @@ class VGGTrunk(nn.Module):
         return outputs
 
 
-def load_imagenet(trunk: VGGTrunk, in_channels: int) -> None:
-    """Copy torchvision's ImageNet weights (a download of 528 MB) into ``trunk``; a grey one gets a grey first layer.
+def load_imagenet(backbone: VGGBackbone, in_channels: int) -> None:
+    """Copy torchvision's ImageNet weights (a download of 528 MB) into ``backbone``; a grey one gets a grey first layer.
 
     Both are the same layers in the same order; torchvision numbers them through.
     """
     source = imagenet("vgg16_bn")
-    for i, layer in enumerate(itertools.chain(*trunk.blocks)):
+    for i, layer in enumerate(itertools.chain(*backbone.blocks)):
         prefix = f"features.{i}."
         layer.load_state_dict({k.removeprefix(prefix): v for k, v in source.items() if k.startswith(prefix)})
-    first = trunk.blocks[0]
+    first = backbone.blocks[0]
     if in_channels == 1:
         first[0] = grey_stem(first[0], keep=True)  # type: ignore[operator, index]  # torch: a list of just any modules
 
@@ -90,11 +90,11 @@ def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 
     """
     check_size(size, least=32)
     head = CoordinateHead((size, size))
-    trunk = VGGTrunk(width, pretrained, in_channels)
+    backbone = VGGBackbone(width, pretrained, in_channels)
     places = (size // 32) ** 2  # 3x3 at 96
     network = nn.Sequential(
-        trunk, Last(), nn.Flatten(),  # (B, 512 * 3 * 3)
-        nn.Dropout(dropout), nn.Linear(trunk.channels[-1] * places, hidden), nn.ReLU(),
+        backbone, Last(), nn.Flatten(),  # (B, 512 * 3 * 3)
+        nn.Dropout(dropout), nn.Linear(backbone.channels[-1] * places, hidden), nn.ReLU(),
         nn.Dropout(dropout), zero_init(nn.Linear(hidden, head.outputs(num_keypoints))),
     )
     return network, head

@@ -14,7 +14,7 @@ from small import FIVE, SMALL, as_list, blob_faces, randomise_zero_layers, schem
 from facekp import heatmaps
 from facekp.errors import InputError
 from facekp.heads import CoordinateHead, DSNTHead, HeatmapHead, LGCNHead, SimCCHead
-from facekp.models import MODELS, create_model, load_model, save_model
+from facekp.models import MODELS, create_model, load_model, save_model, stored
 
 every_model = pytest.mark.parametrize("name", list(MODELS))
 
@@ -107,6 +107,16 @@ def test_save_and_load(name, tmp_path):
         assert torch.equal(as_list(model(images))[-1], as_list(back(images))[-1])
     again = load_model(save_model(back, tmp_path / "again.safetensors"))
     assert again.config() == back.config()
+
+
+def test_weights_with_the_names_of_version_0_1(tmp_path):
+    """Its FCN-8 called the backbone a trunk."""
+    model = create_model("fcn8-s").eval()
+    earlier = {k.replace("network.backbone.", "network.trunk."): v for k, v in model.state_dict().items()}
+    assert earlier.keys() != model.state_dict().keys()
+    path = stored.write(tmp_path / "earlier.safetensors", earlier, model.config())
+    for name, weights in load_model(path).state_dict().items():
+        assert torch.equal(weights, model.state_dict()[name])
 
 
 @every_model

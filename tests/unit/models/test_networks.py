@@ -17,7 +17,7 @@ from facekp.models.fcn import bilinear_up
 from facekp.models.lgcn import GAIN, FixedKernel
 from facekp.models.parts import set_stage
 from facekp.models.resnet import grey_stem
-from facekp.models.vgg import VGGTrunk
+from facekp.models.vgg import VGGBackbone
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def conv(c_in, c_out, k, bias=True):
     return c_in * c_out * k * k + (c_out if bias else 0)
 
 
-def vgg_trunk(bn=True):
+def vgg_backbone(bn=True):
     widths = [1, 64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512]
     return sum(conv(a, b, 3) + 2 * b * bn for a, b in itertools.pairwise(widths))
 
@@ -52,8 +52,8 @@ def unet_by_hand():
 
 
 BY_HAND = {
-    "vgg16": vgg_trunk() + conv(512 * 9, 512, 1) + conv(512, 30, 1),
-    "fcn8": (vgg_trunk() + conv(512, 1024, 3) + conv(1024, 1024, 1) + conv(1024, 15, 1) + conv(512, 15, 1)
+    "vgg16": vgg_backbone() + conv(512 * 9, 512, 1) + conv(512, 30, 1),
+    "fcn8": (vgg_backbone() + conv(512, 1024, 3) + conv(1024, 1024, 1) + conv(1024, 15, 1) + conv(512, 15, 1)
              + conv(256, 15, 1) + 15 * 15 * (16 + 16 + 256)),
     "unet": unet_by_hand(),
     # torchvision's counts for 1000 classes and 3 channels, with another stem and another last layer
@@ -121,7 +121,7 @@ def test_a_grey_stem_sees_what_the_rgb_stem_saw():
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_our_vgg_trunk_is_torchvisions(old, monkeypatch):
+def test_our_vgg_backbone_is_torchvisions(old, monkeypatch):
     """Same layers in the same order, so ImageNet's weights fit: checked with random ones."""
     vgg = torchvision.models.vgg
     theirs = vgg.make_layers(vgg.cfgs["D"], batch_norm=True).eval()
@@ -129,7 +129,7 @@ def test_our_vgg_trunk_is_torchvisions(old, monkeypatch):
     if old:  # the file on torchvision's server is from before batch norm counted its batches
         weights = {k: v for k, v in weights.items() if "num_batches" not in k}
     monkeypatch.setattr("facekp.models.vgg.imagenet", lambda name: weights)
-    ours = VGGTrunk(pretrained=True).eval()
+    ours = VGGBackbone(pretrained=True).eval()
     images = torch.rand(1, 1, 32, 32)
     with torch.no_grad():
         assert torch.allclose(ours(images)[-1], theirs(images.expand(-1, 3, -1, -1)), atol=1e-5)
