@@ -151,7 +151,7 @@ def analyse(model: KeypointModel, train: Faces, test: Faces, everything: Faces |
     if everything is None:
         everything = replace(train, images=np.concatenate([train.images, test.images]),
                              keypoints=np.concatenate([train.keypoints, test.keypoints]),
-                             rows=np.concatenate([train.rows, test.rows]))
+                             rows=np.concatenate([train.rows, test.rows]), files=None)
     return {
         "model": model.name, "faces": len(test), "fingerprint": test.fingerprint(),
         "rmse": metrics.rmse(points, test.keypoints), "flip_tta": metrics.rmse(flipped, test.keypoints),

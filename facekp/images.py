@@ -39,6 +39,7 @@ from facekp.errors import InputError
 ENDINGS = {".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".avif", ".ppm", ".pgm",
            ".heic", ".heif"}
 MOST = 64_000_000  # pixels; reading so many takes about 0.7 GB of memory for a moment
+LARGE = 2_000_000  # pixels; above, decoding a JPEG in full takes most of the time of reading a face
 ORIENTATION = 0x0112  # EXIF's number for it
 EYES_APART, EYES_DOWN = 0.380, 0.391  # of the square's side, in Kaggle's labels
 SMALLEST = 8  # pixels of the photo, either way, that a box must hold
@@ -51,29 +52,43 @@ class Photo:
     Attributes:
         pixels: (H, W, 3) uint8, RGB, upright.
         notes: what was done to it that its owner should know, a sentence each.
+        reduced: 2, 4 or 8 where every so many pixels of the file, either way, were decoded as one.
+        orientation: the file's EXIF orientation, 1 to 8; 1 is upright.
+        highest: the largest value in a file of 16 bits; None for other files.
     """
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
+    reduced: int = 1
+    orientation: int = 1
+    highest: int | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the upright file, in its own pixels."""
+        return self.pixels.shape[1] * self.reduced, self.pixels.shape[0] * self.reduced
 
 
-def read(path: str | Path) -> Photo:
+def read(path: str | Path, side: int | None = None) -> Photo:
     """The picture at ``path``; its ending does not matter, only what is in it.
+
+    Args:
+        path: the file.
+        side: pixels that are needed along the longer side. A JPEG above ``LARGE`` pixels is then decoded at 1/2, 1/4
+            or 1/8 of its size, as long as four times ``side`` remain and no row or column is cut.
 
     Raises:
         InputError: there is no such file; it is no picture, damaged, cut off, or larger than ``MOST`` pixels.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        what = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"{path}: expected a picture; found {what}. Check the path.")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: expected a picture; found an empty file. Fetch it again.")
+    if not path.is_file() or path.stat().st_size == 0:
+        what = "a folder" if path.is_dir() else "an empty file" if path.is_file() else "no such file"
+        raise InputError(f"{path}: expected a picture; found {what}. Check the path, or fetch it again.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, which are checked below, and of odd EXIF entries
             with Image.open(path, formats=formats()) as image:
-                return _upright(image, path)
+                return _upright(image, path, side)
     except (InputError, PermissionError, MemoryError):
         raise
     except Image.DecompressionBombError:
@@ -82,16 +97,11 @@ def read(path: str | Path) -> Photo:
         raise InputError(f"{path}: this is not an image that can be read. Save it as PNG or JPEG "
                          "(a HEIC file too, or AVIF with an old Pillow: any photo program does it).") from None
     except Exception as e:  # noqa: BLE001  # Pillow's decoders raise whatever comes
-        raise InputError(f"{path}: this picture is damaged or cut off ({e}). Fetch it again, "
-                         "or save it anew.") from None
+        raise InputError(f"{path}: this picture is damaged or cut off ({e}). Fetch or save it again.") from None
 
 
 def formats() -> list[str]:
-    """Pillow's names of the formats that go with ``ENDINGS``.
-
-    It knows forty more, most of them old and hardly ever met; and to one of them, EPS, it would answer by starting
-    Ghostscript, which runs the program that an EPS file is.
-    """
+    """Pillow's names of the formats that go with ``ENDINGS``; one of the others, EPS, would start Ghostscript."""
     known = Image.registered_extensions()
     return sorted({known[ending] for ending in ENDINGS if ending in known})
 
@@ -102,8 +112,8 @@ def too_large(path: str | Path, found: str) -> InputError:
                       "smaller or cut the face out with a photo program: a face needs no more than a few hundred.")
 
 
-def _upright(image: Image.Image, path: Path) -> Photo:
-    """The opened file as a Photo. Its size is looked at before its pixels are."""
+def _upright(image: Image.Image, path: Path, side: int | None) -> Photo:
+    """The opened file as a Photo. Its size is checked before its pixels are decoded."""
     width, height = image.size
     if width * height > MOST:
         raise too_large(path, f"{width} x {height}, which is {width * height / 1e6:.0f} million")
@@ -111,20 +121,33 @@ def _upright(image: Image.Image, path: Path) -> Photo:
     if (count := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"{path.name} holds {count} pictures (an animation, or pages); the first one is used.")
         image.seek(0)
+    reduced = _reduction(image, side) if side else 1
+    if reduced > 1:
+        image.draft(image.mode, (width // reduced, height // reduced))
     image.load()
-    if image.getexif().get(ORIENTATION, 1) in range(2, 9):
+    if (orientation := image.getexif().get(ORIENTATION, 1)) not in range(2, 9):
+        orientation = 1
+    else:
         notes.append(f"{path.name} was turned upright, as its EXIF entry says; points and boxes count in the upright "
                      "picture.")
-    return Photo(np.asarray(_rgb(ImageOps.exif_transpose(image))), tuple(notes))
+    highest = int(np.asarray(image).max()) if image.mode.startswith("I") else None
+    pixels = np.asarray(_rgb(ImageOps.exif_transpose(image) if orientation > 1 else image))
+    return Photo(pixels, tuple(notes), reduced, orientation, highest)
+
+
+def _reduction(image: Image.Image, side: int) -> int:
+    """By how much libjpeg may shrink the opened file while it decodes: 8, 4, 2, or 1 for not at all."""
+    width, height = image.size
+    factors = (8, 4, 2) if image.format in ("JPEG", "MPO") and width * height > LARGE else ()
+    return next((n for n in factors if width % n == height % n == 0 and max(width, height) // n >= 4 * side), 1)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """Any mode of Pillow's as RGB of eight bits."""
+    """Any mode of Pillow's as 8-bit RGB."""
     if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers: save it with 8 or 16 bits")
     if image.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255 instead of scaling them
-        high = np.asarray(image).clip(0, 65535) >> 8
-        return Image.fromarray(high.astype(np.uint8)).convert("RGB")
+        return Image.fromarray((np.asarray(image).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
@@ -137,26 +160,25 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def rgb(pixels: np.ndarray) -> np.ndarray:
-    """(H, W, 3) or (H, W) uint8 -> (H, W, 3) uint8; a grey picture has three equal channels then."""
+    """(H, W, 3) or (H, W) uint8 -> (H, W, 3) uint8, three equal channels for a grey picture."""
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
 
 
-def pixels_of(photo: "str | Path | Photo | np.ndarray") -> np.ndarray:
-    """What a user calls a photo, as an array (H, W) or (H, W, 3) uint8.
+def photo_of(photo: "str | Path | Photo | np.ndarray", side: int | None = None) -> Photo:
+    """What a user calls a photo, as a Photo; an array is (H, W) or (H, W, 3) uint8. ``side``: see :func:`read`.
 
     Raises:
         InputError: an array of another kind, or a file that :func:`read` refuses.
     """
     if isinstance(photo, Photo):
-        return photo.pixels
+        return photo
     if not isinstance(photo, np.ndarray):
-        return read(photo).pixels
+        return read(photo, side)
     if photo.dtype != np.uint8 or not (photo.ndim == 2 or (photo.ndim == 3 and photo.shape[2] == 3)):
-        raise InputError("Expected a photo as an array (H, W) or (H, W, 3) of uint8, RGB; "
-                         f"found {photo.shape} {photo.dtype}.")
+        raise InputError(f"Expected a photo (H, W) or (H, W, 3) uint8, RGB; found {photo.shape} {photo.dtype}.")
     if photo.shape[0] * photo.shape[1] > MOST:
         raise too_large("the array", f"{photo.shape[1]} x {photo.shape[0]}")
-    return photo
+    return Photo(photo)
 
 
 @dataclass(frozen=True)
@@ -193,17 +215,18 @@ class Box:
         side = max(self.width, self.height)
         return Box(self.x + (self.width - side) / 2, self.y + (self.height - side) / 2, side, side)
 
+    def divided(self, by: float) -> "Box":
+        """The same box in a photo that was shrunk by this factor."""
+        return Box(*(v / by for v in self.as_tuple()))
+
     def as_tuple(self) -> tuple[float, float, float, float]:
         """(x, y, width, height)."""
         return (self.x, self.y, self.width, self.height)
 
 
-def whole(pixels: np.ndarray) -> Box:
-    """The square that holds a whole photo: its longer side, from the upper left corner.
-
-    What it has more than the photo lies to the right or below: as ``facekp.data.folder`` reads a folder of faces.
-    """
-    side = max(pixels.shape[:2])
+def whole(photo: "np.ndarray | Photo") -> Box:
+    """The square of a photo's longer side from its upper left corner, in the file's pixels."""
+    side = max(photo.size if isinstance(photo, Photo) else photo.shape[:2])
     return Box(0, 0, side, side)
 
 

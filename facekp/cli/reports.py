@@ -1,5 +1,6 @@
 """What ``facekp evaluate``, ``calibrate``, ``predict``, ``submit`` and ``results analyse`` write and say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,10 @@ import pandas as pd
 from facekp import data, metrics, plots, results
 from facekp.analysis import analyse
 from facekp.calibration import calibrate, save_calibration
-from facekp.data import conventions, folder, kaggle
+from facekp.data import conventions, kaggle
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import replacing, write_json
-from facekp.images import to_photo
 from facekp.predict import check_calibrated, predict
 from facekp.pretrained import shipped
 from facekp.runs import faces_for, fitting, held_out, open_run, open_runs, weights_of
@@ -30,25 +30,52 @@ def report(
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
     points, _ = predict(model, test, flip_tta=flip_tta)
-    result = results.scores(points, test, metrics.mean_face(train.keypoints))
+    mean = metrics.mean_face(train.keypoints)
+    result, large = results.scores(points, test, mean), scores_in_files(points, test, mean)
     lines = [
         f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
-        f"RMSE       {result['rmse']:7.3f} px per coordinate",
-        f"mean face  {result['mean_face_rmse']:7.3f} px{' (of these same faces)' if all_faces else ''}",
+        *error_lines(result, large, model.size, " (of these same faces)" if all_faces else ""),
     ]
     if "nme_inter_ocular" in result:
         lines.append(f"NME        {100 * result['nme_inter_ocular']:7.2f} % of the distance between the eyes")
     lines += source_lines(points, train, test)
-    lines += [""] + [
-        f"{name:28} {'-' if value is None else f'{value:6.3f} px'}"
-        for name, value in result["rmse_per_keypoint"].items()
-    ]
+    each = large["rmse_per_keypoint"] if large else {}
+    lines += [""] + [f"{name:28} {'-' if value is None else f'{value:6.3f} px{in_file(each.get(name))}'}"
+                     for name, value in result["rmse_per_keypoint"].items()]
     lines += results.left_out_line(result["rmse_per_keypoint"])
     if picture:
         worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
         plots.save(plots.faces(test.select(worst), points[worst], count=32), picture)
         lines.append(f"\nWrote {picture}: the faces with the largest errors.")
     return "\n".join(lines)
+
+
+def scores_in_files(points: np.ndarray, test: Faces, mean_face: np.ndarray) -> dict | None:
+    """``results.scores`` in the pixels of each face's own file; None where those are the images' pixels.
+
+    Args:
+        points: (N, K, 2) predictions for ``test``.
+        mean_face: (K, 2).
+    """
+    if test.files is None or (test.files.scale(test.images.shape[2]) == 1).all():
+        return None
+    truth = replace(test, keypoints=test.in_files(test.keypoints).astype(np.float32))
+    mean = test.in_files(np.broadcast_to(mean_face, points.shape))
+    return results.scores(test.in_files(points), truth, mean)
+
+
+def error_lines(scores: dict, in_files: dict | None, size: int, note: str = "") -> list[str]:
+    """RMSE and mean face in px of the images (``size`` x ``size``) and, where they are other pixels, of the files."""
+    notes = {"rmse": " per coordinate", "mean_face_rmse": note}
+    lines = [f"{name:10} {scores[key]:7.3f} px{notes[key]}{in_file(in_files and in_files[key])}"
+             for name, key in (("RMSE", "rmse"), ("mean face", "mean_face_rmse"))]
+    return lines if in_files is None else [f"First in pixels of the {size}x{size} images that the network sees, then "
+                                           "in pixels of each face's own file:", *lines]
+
+
+def in_file(error: float | None) -> str:
+    """An error in the file's pixels, behind the one in the image's."""
+    return "" if error is None else f"; {error:.3f} px of the file"
 
 
 def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto") -> str:
@@ -136,22 +163,17 @@ def predict_to_csv(
     model, _ = open_runs(runs, device)
     if coverage is not None:
         check_calibrated(model, coverage, flip_tta)
-    if (Path(source).expanduser() / "keypoints.csv").is_file():
-        found, files, boxes = folder.read_files(source, model.size, progress=True, colour=model.channels == 3)
-    else:
-        found, files, boxes = data.load(source, progress=True, colour=model.channels == 3), [], []
-    faces = fitting(model, found)
+    faces = fitting(model, data.load(source, progress=True, colour=model.channels == 3))
     points, confidence, *radius = predict(model, faces, flip_tta=flip_tta, coverage=coverage)
-    there = np.array([to_photo(p, box, model.size) for p, box in zip(points, boxes, strict=True)]) if files else points
-    there = there + model.pixel_offset  # as the labels of its training data count
+    there = faces.in_files(points) + model.pixel_offset  # as the labels of its training data count
     table = pd.DataFrame(there.reshape(len(points), -1), columns=model.scheme.columns)
     table.insert(0, "row", faces.rows)
-    if files:
-        table.insert(0, "file", files)
+    if faces.files is not None:
+        table.insert(0, "file", faces.files.names)
     if np.isfinite(confidence).any():
         table["confidence"] = confidence.mean(axis=1)
     if radius:
-        scale = np.array([box.square().width / model.size for box in boxes])[:, None] if files else 1.0
+        scale = 1.0 if faces.files is None else faces.files.scale(model.size)[:, None]
         table[[f"{name}_radius" for name in model.scheme.names]] = radius[0] * scale
     with replacing(out) as temporary:
         table.to_csv(temporary, index=False, float_format="%.3f")

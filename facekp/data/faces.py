@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facekp.data.image_files import ImageFiles
 from facekp.data.npz import check_npz
 from facekp.errors import InputError
 from facekp.files import replacing
@@ -32,6 +33,7 @@ class Faces:
         scheme: names and left/right pairs of the K points.
         rows: (N,) int64, where each face stood in its source (0-based), so that a face can be
             traced back after any selection. Default: 0 .. N-1.
+        files: the N files that the faces were read from, or None where they come from elsewhere.
 
     Raises:
         InputError: the arrays do not fit each other, a coordinate is infinite, or a point has only one of them.
@@ -41,6 +43,7 @@ class Faces:
     keypoints: np.ndarray
     scheme: Scheme = KAGGLE
     rows: np.ndarray = None  # type: ignore[assignment]  # made an array at once, below
+    files: ImageFiles | None = None
 
     def __post_init__(self) -> None:
         if self.rows is None:
@@ -56,6 +59,8 @@ class Faces:
         n, k = len(self.images), len(self.scheme)
         if self.keypoints.shape != (n, k, 2) or self.keypoints.dtype != np.float32 or self.rows.shape != (n,):
             raise InputError(f"Expected keypoints float32 ({n}, {k}, 2) and rows ({n},); found {found}.")
+        if self.files is not None and len(self.files.names) != n:
+            raise InputError(f"Expected {n} files, one for each image; found {len(self.files.names)}.")
         if self.rows.dtype.kind not in "iu":
             raise InputError(f"Expected whole numbers for rows; found {found}.")
         if np.isinf(self.keypoints).any():
@@ -97,7 +102,8 @@ class Faces:
 
     def select(self, index) -> "Faces":
         """The faces at ``index``: a boolean mask (N,), an array of positions, or a slice."""
-        return replace(self, images=self.images[index], keypoints=self.keypoints[index], rows=self.rows[index])
+        return replace(self, images=self.images[index], keypoints=self.keypoints[index], rows=self.rows[index],
+                       files=None if self.files is None else self.files.select(index))
 
     def complete(self) -> "Faces":
         """Only the faces with all K keypoints (2140 of Kaggle's 7049)."""
@@ -166,15 +172,21 @@ class Faces:
         np.add.at(count, group, there)
         mean = np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
         order = np.argsort(first)
-        return replace(self, images=self.images[first[order]], keypoints=mean[order], rows=self.rows[first[order]])
+        return replace(self.select(first[order]), keypoints=mean[order])
+
+    def in_files(self, points: np.ndarray) -> np.ndarray:
+        """``points`` (N, K, 2) of the images -> float64, in the pixels of each face's own file (of the image, if it has
+        none)."""
+        return points.astype(np.float64) if self.files is None else self.files.to_files(points, self.images.shape[2])
 
     # ---- looking --------------------------------------------------------------------------
 
     def summary(self) -> "pd.DataFrame":
-        """One line per keypoint: how many faces have it, mean and standard deviation of x and y, range."""
+        """One line per keypoint: how many faces have it, mean, standard deviation and range of x and y in pixels of
+        the files (of the images, where there are none)."""
         import pandas as pd  # half a second, and predicting a photo needs no table
 
-        kp = self.keypoints.astype(np.float64)
+        kp = self.in_files(self.keypoints)
         table = {"annotated": self.annotated.sum(axis=0)}
         for axis, name in enumerate("xy"):
             values = pd.DataFrame(kp[..., axis])

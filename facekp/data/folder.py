@@ -14,6 +14,7 @@ hand needs ``keypoints.csv`` (without ``row``, if you like) and the images, of a
 
 import csv
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
@@ -21,10 +22,11 @@ import numpy as np
 from PIL import Image
 
 from facekp.data.faces import Faces
+from facekp.data.image_files import ImageFiles
 from facekp.data.labels import names_of, points_of, read_table, row_number
 from facekp.errors import InputError
 from facekp.files import new_folder, read_json, write_json
-from facekp.images import Box, crop, read, to_crop, whole
+from facekp.images import Photo, crop, read, whole
 from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme, pairs_by_name
 from facekp.show import bar
 
@@ -140,17 +142,13 @@ def read_folder(
     names tell (``left_ear`` and ``right_ear``). The manifest's fingerprint is
     compared where its images have the size and the channels asked for.
 
+    Returns:
+        The faces; ``files`` has each one's file, as ``keypoints.csv`` names it, and the file's size.
+
     Raises:
         InputError: naming the file, row and column of what cannot be read, or saying that the
             folder is not as its manifest says.
     """
-    return read_files(folder, size, progress, pixel_offset, colour)[0]
-
-
-def read_files(
-    folder: str | Path, size: int = 96, progress: bool = False, pixel_offset: float = 0.0, colour: bool = False,
-) -> tuple[Faces, list[str], list[Box]]:
-    """:func:`read_folder`, with each face's file as ``keypoints.csv`` names it, and the square of it that was read."""
     folder = Path(os.path.expanduser(folder))
     table = folder / "keypoints.csv"
     if not os.path.isfile(table):
@@ -166,27 +164,22 @@ def read_files(
     rows = np.array([row_number(c, i, table) for i, c in enumerate(cells)], np.int64)
     keypoints = np.array([points_of(c, i, scheme, table) for i, c in enumerate(cells)], np.float64)
     keypoints = keypoints.reshape(-1, len(scheme), 2)
-    images, boxes = np.empty((len(cells), size, size, *([3] if colour else [])), np.uint8), []
-    for i, c in enumerate(bar(progress, iterable=cells, desc="reading")):
-        images[i], box = _load(folder, c["file"], size, f"{table}, row {i + 1}", colour)
-        boxes.append(box)
-    faces = Faces(images, _in_squares(keypoints, boxes, size), scheme, rows)
+    images = np.empty((len(cells), size, size, *([3] if colour else [])), np.uint8)
+
+    def photos() -> Iterator[Photo]:
+        for i, c in enumerate(bar(progress, iterable=cells, desc="reading")):
+            images[i], photo = _load(folder, c["file"], size, f"{table}, row {i + 1}", colour)
+            yield photo
+
+    files = ImageFiles.of([c["file"] for c in cells], photos())
+    faces = Faces(images, files.to_grid(keypoints, size).astype(np.float32), scheme, rows, files)
     same_form = manifest and (manifest["image_size"], manifest["channels"]) == ([size, size], faces.channels)
     if manifest and same_form and manifest["fingerprint"] != faces.fingerprint():
         raise InputError(f"{folder}: expected the images and labels that manifest.json describes; found that some were "
                          "changed. Extract them again; if the change is yours, delete manifest.json.")
     if pixel_offset:
-        faces = replace(faces, keypoints=_in_squares(keypoints - pixel_offset, boxes, size))
-    return faces, [c["file"] for c in cells], boxes
-
-
-def _in_squares(keypoints: np.ndarray, boxes: list[Box], size: int) -> np.ndarray:
-    """(N, K, 2) points in each file's pixels -> float32, in the grid of the squares that were read of the files.
-
-    A file of the right size keeps its points bit for bit.
-    """
-    moved = [p if box.width == size else to_crop(p, box, size) for p, box in zip(keypoints, boxes, strict=True)]
-    return np.array(moved).astype(np.float32).reshape(keypoints.shape)
+        faces = replace(faces, keypoints=files.to_grid(keypoints - pixel_offset, size).astype(np.float32))
+    return faces
 
 
 def _read_manifest(path: Path, count: int) -> dict | None:
@@ -253,25 +246,24 @@ def in_colour(folder: str | Path, look_at: int = 8) -> bool:
     folder = Path(os.path.expanduser(folder))
     table = folder / "keypoints.csv"
     rows = enumerate(read_table(table)[1][:look_at])
-    pictures = (_pixels(folder, c["file"], f"{table}, row {i + 1}") for i, c in rows)
-    return any((pixels != pixels[..., :1]).any() for pixels in pictures)
+    photos = (_photo(folder, c["file"], f"{table}, row {i + 1}") for i, c in rows)
+    return any((photo.pixels != photo.pixels[..., :1]).any() for photo in photos)
 
 
-def _load(folder: Path, file: str, size: int, where: str, colour: bool = False) -> tuple[np.ndarray, Box]:
-    """The image that a row names, which may not lie outside the folder, as a network sees it; and the square of it.
+def _load(folder: Path, file: str, size: int, where: str, colour: bool = False) -> tuple[np.ndarray, Photo]:
+    """The image that a row names, which may not lie outside the folder, as a network sees it; and the photo.
 
     A photo that is shown to a network whole goes the same way, see :mod:`facekp.images`.
     """
-    pixels = _pixels(folder, file, where)
-    box = whole(pixels)
+    photo = _photo(folder, file, where, size)
     try:
-        return crop(pixels, box, size, least=1, colour=colour), box
+        return crop(photo.pixels, whole(photo).divided(photo.reduced), size, least=1, colour=colour), photo
     except InputError as e:
         raise InputError(f"{where}: {e}") from None
 
 
-def _pixels(folder: Path, file: str, where: str) -> np.ndarray:
-    """The image that a row names, (H, W, 3) uint8."""
+def _photo(folder: Path, file: str, where: str, side: int = 96) -> Photo:
+    """The image that a row names."""
     path = PureWindowsPath(file)  # knows both / and \\, and drive letters
     if not file or path.drive or path.root or ".." in path.parts:
         raise InputError(f"{where}, column 'file': expected a name within the folder; found '{file}'.")
@@ -281,6 +273,6 @@ def _pixels(folder: Path, file: str, where: str) -> np.ndarray:
         raise InputError(f"{where}, column 'file': expected the image '{file}' in the folder or its images folder; "
                          "there is none. Put it there, or remove the row.")
     try:
-        return read(found).pixels
+        return read(found, side)
     except InputError as e:
         raise InputError(f"{where}: {e}") from None

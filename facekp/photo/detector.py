@@ -14,7 +14,7 @@ the eyes come to lie right.
 import numpy as np
 
 from facekp.errors import InputError
-from facekp.images import EYES_APART, EYES_DOWN, Box, Photo, grey, pixels_of
+from facekp.images import EYES_APART, EYES_DOWN, Box, Photo, grey, photo_of
 
 BOX_EYES_APART, BOX_EYES_DOWN = 0.385, 0.396  # of the side of a box of this cascade
 CASCADE = "haarcascade_frontalface_alt2.xml"
@@ -34,7 +34,7 @@ def detect(photo: "Photo | np.ndarray", smallest: float = 0.05, neighbours: int 
         InputError: OpenCV is not installed, or is of a version without the cascade.
     """
     cascade, cv2 = _cascade()
-    pixels = grey(pixels_of(photo))
+    pixels = grey(photo_of(photo).pixels)
     (height, width), scale = pixels.shape, max(1.0, max(pixels.shape) / LONGEST)
     if scale > 1:
         small = max(1, round(width / scale)), max(1, round(height / scale))

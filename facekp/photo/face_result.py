@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from facekp.errors import InputError
-from facekp.images import Box, Photo, crop, pixels_of, to_photo, whole
+from facekp.images import Box, Photo, crop, photo_of, to_photo, whole
 from facekp.keypoints import Scheme
 from facekp.models import KeypointModel
 from facekp.photo.detector import detect
@@ -71,11 +71,12 @@ def predict_photo(
     """
     if coverage is not None:
         check_calibrated(model, coverage, flip_tta)
-    pixels = pixels_of(photo)
-    squares = [box.square() for box in _boxes(pixels, boxes)]
+    photo = photo_of(photo, model.size if boxes is None else None)
+    squares = [box.square() for box in _boxes(photo, boxes)]
     if not squares:
         return []
-    crops = np.stack([crop(pixels, box, model.size, colour=model.channels == 3) for box in squares])
+    crops = np.stack([crop(photo.pixels, box.divided(photo.reduced), model.size, colour=model.channels == 3)
+                      for box in squares])
     points, confidence, *radius = predict(model, crops, flip_tta=flip_tta, coverage=coverage)
     found = [FaceResult(to_photo(p, box, model.size), c, box, model.scheme)
              for p, c, box in zip(points, confidence, squares, strict=True)]
@@ -85,13 +86,13 @@ def predict_photo(
     return found
 
 
-def _boxes(pixels: np.ndarray, boxes: str | Sequence[Box | tuple] | None) -> list[Box]:
+def _boxes(photo: Photo, boxes: str | Sequence[Box | tuple] | None) -> list[Box]:
     if boxes is None:
-        return [whole(pixels)]
+        return [whole(photo)]
     if isinstance(boxes, str):
         if boxes != "detect":
             raise InputError(f"Expected boxes, None or \"detect\"; found \"{boxes}\".")
-        return detect(pixels)
+        return detect(photo)
     try:
         return [box if isinstance(box, Box) else Box(*map(float, box)) for box in boxes]
     except (TypeError, ValueError) as e:
