@@ -14,7 +14,6 @@ FOLLOWS = re.compile(r" ?(px|pixels|%|s\b|ms\b|M\b|G\b|times|against|to|and|,|\.
 TOLD = {
     "coordinates": {"59.575", "400.5"},
     "direct-regression": {"3.3"},  # the networks that gave rise to this book
-    "fcn-unet": {"4.45", "3.06"},  # likewise
     "limits": {"34.7", "0.8"},  # Buolamwini and Gebru
     "own-photos": {"605.5", "500.5"},
 }
