@@ -107,15 +107,54 @@ class Scheme:
                              f"found something else ({e!r}).") from None
 
 
+OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
+_GLUED = re.compile(r"(left|right)([a-z]{2,})|([a-z]{3,})(left|right)|(.+)", re.DOTALL)
+
+
+def words_of(name: str) -> list[str]:
+    """``leftEye1``, ``Left-eye_1`` and ``lefteye1`` -> ``["left", "eye", "1"]``: the words, a side as one of its own.
+
+    A letter alone is a side too, whichever way it is set off: ``L_eye``, ``eyeL``, ``eye.l``.
+    """
+    words = [match.groups() for word in _WORD.findall(name) if (match := _GLUED.fullmatch(word.lower()))]
+    return [part for parts in words for part in parts if part and any(c.isalnum() for c in part)]
+
+
 def pairs_by_name(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """(left, right) of all names that differ in one word alone, ``left`` and ``right``: left_ear and right_ear."""
-    words = {tuple(re.split("([^A-Za-z]+)", name)): name for name in names}
+    """(left, right) of all names that differ in their sides alone: left_ear and right_ear, ``eyeL`` and ``eyeR``.
+
+    In a mirrored face every side of a name is the other one: left_eye_left_corner goes with right_eye_right_corner.
+    Names that differ in capitals alone are no pair's, as nothing says which of them is meant.
+    """
+    known: dict[tuple[str, ...], list[str]] = {}
+    for name in names:
+        known.setdefault(tuple(words_of(name)), []).append(name)
     pairs = []
-    for left, name in words.items():
-        mirrored = tuple({"left": "right", "Left": "Right", "LEFT": "RIGHT"}.get(word, word) for word in left)
-        if mirrored != left and mirrored in words:
-            pairs.append((name, words[mirrored]))
+    for words, same in known.items():
+        mirrored = tuple(OTHER_SIDE.get(word, word) for word in words)
+        first = next((word for word in words if word in OTHER_SIDE), "right")
+        partners = known.get(mirrored, []) if mirrored != words else []
+        if not partners and words and len(words[0]) > 3 and words[0][0] == "l":  # leye, reye
+            first, partners = "l", known.get((f"r{words[0][1:]}", *words[1:]), [])
+        if first[0] == "l" and len(same) == len(partners) == 1:
+            pairs.append((same[0], partners[0]))
     return tuple(pairs)
+
+
+def sides_alone(names: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """The names with the word left or right, or with a letter for it, that are in no pair."""
+    paired = {name for pair in pairs for name in pair}
+    return [name for name in names if name not in paired and not set(words_of(name)).isdisjoint(OTHER_SIDE)]
+
+
+def eyes_of(pairs: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """The pair whose distance is the unit of NME: the eyes' centres, else the pupils, else their outer corners."""
+    two_sides = sorted(pairs, key=lambda pair: len(set(words_of(pair[0])) & set(OTHER_SIDE)), reverse=True)
+    found = {" ".join(w for w in words_of(left) if w not in OTHER_SIDE): (left, right) for left, right in two_sides}
+    outer = ("eye outer corner", "outer eye corner", "outer corner eye", "eye outer", "outer eye", "eye corner")
+    wanted = ("eye center", "eye centre", "eye", "eyes", "leye", "pupil", "eye pupil", *outer)
+    return next((found[words] for words in wanted if words in found), None)
 
 
 def _sides(*parts: str) -> tuple[tuple[str, str], ...]:

@@ -83,6 +83,12 @@ def pck(errors: np.ndarray, threshold: float) -> float:
     return float((errors <= threshold).mean())
 
 
+def failure_rate(errors: np.ndarray, limit: float) -> float:
+    """The fraction of faces whose error (N,), e.g. the mean of its normalised errors, is above ``limit``; NaN left out.
+    """
+    return 1 - pck(errors, limit)
+
+
 def ced(errors: np.ndarray, limit: float, steps: int = 200) -> tuple[np.ndarray, np.ndarray]:
     """Cumulative error distribution: for thresholds 0..limit, the fraction of errors below each.
 
@@ -125,7 +131,7 @@ def scores(points: np.ndarray, faces: "Faces", mean_face: np.ndarray) -> dict:
     Returns:
         ``rmse`` and ``mean_face_rmse`` (pixels per coordinate), ``rmse_per_keypoint`` (a
         dictionary by name; None where it is not annotated) and, where the scheme has eyes,
-        ``nme_inter_ocular``, ``pck_0.1`` and ``auc_0.1`` (all relative to the eye distance).
+        ``nme_inter_ocular``, ``pck_0.1``, ``failure_rate_0.1`` and ``auc_0.1`` (all relative to the eye distance).
     """
     truth = faces.keypoints
     per_keypoint = rmse(points, truth, axis=(0, 2))
@@ -138,7 +144,7 @@ def scores(points: np.ndarray, faces: "Faces", mean_face: np.ndarray) -> dict:
     if faces.scheme.eyes is not None:
         errors = normalised_errors(points, truth, faces.scheme)  # (N, K)
         if not np.isnan(errors).all():
-            whole = errors[~np.isnan(errors).all(axis=1)]
+            faces_nme = np.nanmean(errors[~np.isnan(errors).all(axis=1)], axis=1)
             out |= {"nme_inter_ocular": float(np.nanmean(errors)), "pck_0.1": pck(errors, 0.1),
-                    "auc_0.1": auc(np.nanmean(whole, axis=1), 0.1)}
+                    "failure_rate_0.1": failure_rate(faces_nme, 0.1), "auc_0.1": auc(faces_nme, 0.1)}
     return out

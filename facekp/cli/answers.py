@@ -14,6 +14,9 @@ def evaluate(
     data: Source,
     all_faces: Annotated[bool, typer.Option("--all", help="Test on all faces, not only on those held out.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw the faces with the largest errors here.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(metavar="A,B", help="NME in distances between these two points, not between the eyes.")
+    ] = None,
     others: Others = None,
     flip_tta: FlipTTA = False,
     device: Device = "auto",
@@ -21,7 +24,7 @@ def evaluate(
     """Measure a trained network on the faces that its training held out."""
     from facekp.cli import reports
 
-    print(reports.report([run, *(others or [])], data, all_faces, picture, device, flip_tta))
+    print(reports.report([run, *(others or [])], data, all_faces, picture, device, flip_tta, unit))
 
 
 def calibrate(

@@ -13,6 +13,7 @@ from facekp.data import conventions, kaggle
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.files import replacing, write_json
+from facekp.keypoints import Scheme
 from facekp.predict import check_calibrated, predict
 from facekp.pretrained import shipped
 from facekp.runs import faces_for, fitting, held_out, open_run, open_runs, weights_of
@@ -20,13 +21,17 @@ from facekp.runs import faces_for, fitting, held_out, open_run, open_runs, weigh
 
 def report(
     runs: list[str | Path], source: str | Path, all_faces: bool = False, picture: Path | None = None,
-    device: str = "auto", flip_tta: bool = False,
+    device: str = "auto", flip_tta: bool = False, unit: str | None = None,
 ) -> str:
-    """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``."""
+    """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``.
+
+    ``unit`` names the two points whose distance NME divides by, with a comma between them; None: the scheme's eyes.
+    """
     plots.check_picture(picture)
     model, record = open_runs(runs, device, to_test=not all_faces)
     faces = faces_for(model, source)
     train, test = (faces, faces) if all_faces else held_out(faces, record)
+    test = replace(test, scheme=with_unit(test.scheme, unit))
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
     points, _ = predict(model, test, flip_tta=flip_tta)
@@ -36,8 +41,7 @@ def report(
         f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
         *error_lines(result, large, model.size, " (of these same faces)" if all_faces else ""),
     ]
-    if "nme_inter_ocular" in result:
-        lines.append(f"NME        {100 * result['nme_inter_ocular']:7.2f} % of the distance between the eyes")
+    lines += normalised_lines(result, test.scheme)
     lines += source_lines(points, train, test)
     each = large["rmse_per_keypoint"] if large else {}
     lines += [""] + [f"{name:28} {'-' if value is None else f'{value:6.3f} px{in_file(each.get(name))}'}"
@@ -76,6 +80,35 @@ def error_lines(scores: dict, in_files: dict | None, size: int, note: str = "") 
 def in_file(error: float | None) -> str:
     """An error in the file's pixels, behind the one in the image's."""
     return "" if error is None else f"; {error:.3f} px of the file"
+
+
+def with_unit(scheme: Scheme, unit: str | None) -> Scheme:
+    """The scheme with the points that ``unit`` names ("36,45") as its eyes.
+
+    Raises:
+        InputError: not two names, or not of its points.
+    """
+    if unit is None:
+        return scheme
+    names = [name.strip() for name in unit.split(",")]
+    unknown = [name for name in names if name not in scheme.names]
+    if len(names) != 2 or unknown or names[0] == names[1]:
+        raise InputError(f"Expected --unit with the names of two points and a comma between them; found '{unit}'. "
+                         f"Known: {', '.join(scheme.names)}.")
+    return replace(scheme, eyes=(names[0], names[1]))
+
+
+def normalised_lines(result: dict, scheme: Scheme) -> list[str]:
+    """NME, PCK, failure rate and AUC of ``metrics.scores``, a line each; how to get them where there is no unit."""
+    if scheme.eyes is None:
+        return ["NME, PCK and AUC need a unit: the distance between two points, e.g. "
+                f"--unit {','.join(scheme.names[:2])}"] if len(scheme) > 1 else []
+    if "nme_inter_ocular" not in result:
+        return []
+    return [f"NME        {100 * result['nme_inter_ocular']:7.2f} % of the distance {' - '.join(scheme.eyes)}",
+            f"PCK        {100 * result['pck_0.1']:7.2f} % of the points within 10 % of it",
+            f"failures   {100 * result['failure_rate_0.1']:7.2f} % of the faces with an NME above 10 %",
+            f"AUC        {result['auc_0.1']:7.3f}   up to an NME of 10 %"]
 
 
 def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto") -> str:

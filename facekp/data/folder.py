@@ -12,22 +12,25 @@
 hand needs ``keypoints.csv`` (without ``row``, if you like) and the images, of any size.
 """
 
-import csv
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from facekp.data.faces import Faces
+from facekp.data.formats import table
+from facekp.data.formats.table import read_table, text_of, write_rows
 from facekp.data.image_files import ImageFiles
-from facekp.data.labels import names_of, points_of, read_table, row_number
+from facekp.data.labels import Labels
+from facekp.data.pictures import find_images
+from facekp.data.schemes import scheme_of
 from facekp.errors import InputError
 from facekp.files import new_folder, read_json, write_json
-from facekp.images import Photo, crop, read, whole
-from facekp.keypoints import KAGGLE, KAGGLE_FOUR, Scheme, pairs_by_name
+from facekp.images import Box, Photo, crop, read, whole
+from facekp.keypoints import KAGGLE_FOUR, Scheme, eyes_of
 from facekp.show import bar
 
 FORMAT = 1
@@ -68,10 +71,10 @@ def extract(faces: Faces, folder: str | Path, source: str | dict | None = None, 
             for file, image in zip(bar(progress, iterable=files, desc="writing"), faces.images, strict=True):
                 # Level 4: as small as the default 6, a little faster.
                 Image.fromarray(image).save(temporary / "images" / file, compress_level=4)
-            _write_table(temporary / "keypoints.csv", ["file", "row", *faces.scheme.columns],
-                         ([f, int(r), *map(_text, p.ravel())]
-                          for f, r, p in zip(files, faces.rows, faces.keypoints, strict=True)))
-            _write_table(temporary / "pairs.csv", ["left", "right"], faces.scheme.pairs)
+            write_rows(temporary / "keypoints.csv", ["file", "row", *faces.scheme.columns],
+                       ([f, int(r), *map(text_of, p.ravel())]
+                        for f, r, p in zip(files, faces.rows, faces.keypoints, strict=True)))
+            write_rows(temporary / "pairs.csv", ["left", "right"], faces.scheme.pairs)
             write_json(temporary / "manifest.json", _manifest(faces, source))
     except OSError as e:
         raise InputError(f"{folder}: cannot be written ({e.strerror or e}); nothing is left of it. "
@@ -106,22 +109,6 @@ def _manifest(faces: Faces, source: str | dict | None) -> dict:
     }
 
 
-def _text(value: np.float32) -> str:
-    """The shortest text that reads back to the same float32; empty for NaN."""
-    if np.isnan(value):
-        return ""
-    text = str(value)
-    # Reading goes through float64; should that ever round to the neighbour, write all digits.
-    return text if np.float32(float(text)) == value else repr(float(value))
-
-
-def _write_table(path: Path, header: list[str], rows) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as f:
-        writer = csv.writer(f, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
 # ---- reading ------------------------------------------------------------------------------------
 
 
@@ -150,29 +137,24 @@ def read_folder(
             folder is not as its manifest says.
     """
     folder = Path(os.path.expanduser(folder))
-    table = folder / "keypoints.csv"
-    if not os.path.isfile(table):
-        what = "no such file in it" if os.path.isdir(folder) else "no such folder"
-        raise InputError(f"{folder}: expected a folder with keypoints.csv; there is {what}. Its columns are: file, "
-                         "then <name>_x and <name>_y for each keypoint.")
-    header, cells = read_table(table)
-    if not cells:
-        raise InputError(f"{table}: expected a line for each image below the header; found none.")
-    names = names_of(header, table)
-    manifest = _read_manifest(folder / "manifest.json", len(cells))
-    scheme = _scheme(folder, names, manifest)
-    rows = np.array([row_number(c, i, table) for i, c in enumerate(cells)], np.int64)
-    keypoints = np.array([points_of(c, i, scheme, table) for i, c in enumerate(cells)], np.float64)
-    keypoints = keypoints.reshape(-1, len(scheme), 2)
-    images = np.empty((len(cells), size, size, *([3] if colour else [])), np.uint8)
+    labels = read_labels(folder)
+    manifest = _read_manifest(folder / "manifest.json", len(labels))
+    scheme = _scheme(folder, labels.names, manifest)
+    keypoints = labels.points[:, [labels.names.index(name) for name in scheme.names]]
+    images = np.empty((len(labels), size, size, *([3] if colour else [])), np.uint8)
 
     def photos() -> Iterator[Photo]:
-        for i, c in enumerate(bar(progress, iterable=cells, desc="reading")):
-            images[i], photo = _load(folder, c["file"], size, f"{table}, row {i + 1}", colour)
+        found = bar(progress, iterable=_photos(folder, labels, size), total=len(labels), desc="reading")
+        for i, (photo, where) in enumerate(found):
+            box = whole(photo) if np.isnan(labels.boxes[i]).any() else Box(*labels.boxes[i])
+            try:
+                images[i] = crop(photo.pixels, box.divided(photo.reduced), size, least=1, colour=colour)
+            except InputError as e:
+                raise InputError(f"{where}: {e}") from None
             yield photo
 
-    files = ImageFiles.of([c["file"] for c in cells], photos())
-    faces = Faces(images, files.to_grid(keypoints, size).astype(np.float32), scheme, rows, files)
+    files = ImageFiles.of(labels.files, photos(), labels.boxes[:, :3])
+    faces = Faces(images, files.to_grid(keypoints, size).astype(np.float32), scheme, labels.rows, files)
     same_form = manifest and (manifest["image_size"], manifest["channels"]) == ([size, size], faces.channels)
     if manifest and same_form and manifest["fingerprint"] != faces.fingerprint():
         raise InputError(f"{folder}: expected the images and labels that manifest.json describes; found that some were "
@@ -207,26 +189,23 @@ def _read_manifest(path: Path, count: int) -> dict | None:
     return manifest
 
 
-def _scheme(folder: Path, names: list[str], manifest: dict | None) -> Scheme:
-    """The manifest's scheme, or Kaggle's, or a new one; the pairs are those of pairs.csv, or as the names tell."""
+def _scheme(folder: Path, names: tuple[str, ...], manifest: dict | None) -> Scheme:
+    """The manifest's scheme, or the one that the names tell; its pairs are those of pairs.csv where there is one."""
     pairs = _read_pairs(folder / "pairs.csv", names)
-    if manifest is None and sorted(names) == sorted(KAGGLE.names):
-        return KAGGLE
-    if manifest is None:
-        eyes = KAGGLE.eyes if set(KAGGLE.eyes or ()) <= set(names) else None
-        scheme = Scheme(folder.resolve().name, tuple(names), pairs_by_name(names), eyes=eyes)
-    else:
-        scheme = manifest["scheme"]
-        if sorted(scheme.names) != sorted(names):
-            raise InputError(f"{folder}: expected the keypoints {', '.join(scheme.names)}, as manifest.json says; "
-                             f"found {', '.join(names)}. If the change is yours, delete manifest.json.")
+    scheme = scheme_of(names, folder) if manifest is None else manifest["scheme"]
+    if sorted(scheme.names) != sorted(names):
+        raise InputError(f"{folder}: expected the keypoints {', '.join(scheme.names)}, as manifest.json says; "
+                         f"found {', '.join(names)}. If the change is yours, delete manifest.json.")
+    if pairs is None:
+        return scheme
+    eyes = eyes_of(pairs) if manifest is None and scheme.eyes is None else scheme.eyes
     try:
-        return scheme if pairs is None else replace(scheme, pairs=pairs)
+        return replace(scheme, pairs=pairs, eyes=eyes)
     except InputError as e:
         raise InputError(f"{folder / 'pairs.csv'}: {e}") from None
 
 
-def _read_pairs(path: Path, names: list[str]) -> tuple[tuple[str, str], ...] | None:
+def _read_pairs(path: Path, names: tuple[str, ...]) -> tuple[tuple[str, str], ...] | None:
     """(left, right) names, or None if there is no such file."""
     if not path.exists():
         return None
@@ -234,45 +213,60 @@ def _read_pairs(path: Path, names: list[str]) -> tuple[tuple[str, str], ...] | N
     if sorted(header) != ["left", "right"]:
         raise InputError(f"{path}: expected the columns left, right; found {', '.join(header)}.")
     for i, row in enumerate(rows):
-        unknown = [n for n in row.values() if n not in names]
+        unknown = [n for n in row if n not in names]
         if unknown:
             raise InputError(f"{path}, row {i + 1}: expected names of keypoints.csv ({', '.join(names)}); "
                              f"found '{unknown[0]}'. Use one of these.")
-    return tuple((row["left"], row["right"]) for row in rows)
+    left, right = header.index("left"), header.index("right")
+    return tuple((row[left], row[right]) for row in rows)
+
+
+def read_labels(folder: str | Path) -> Labels:
+    """What the folder's ``keypoints.csv`` says, in each file's own pixels; no image is opened.
+
+    Raises:
+        InputError: there is no such folder or file, or naming the row and column of what cannot be read.
+    """
+    folder = Path(os.path.expanduser(folder))
+    if not os.path.isfile(folder / "keypoints.csv"):
+        what = "no such file in it" if os.path.isdir(folder) else "no such folder"
+        raise InputError(f"{folder}: expected a folder with keypoints.csv; there is {what}. Its columns are: file, "
+                         "then <name>_x and <name>_y for each keypoint.")
+    return table.read(folder / "keypoints.csv")
 
 
 def in_colour(folder: str | Path, look_at: int = 8) -> bool:
     """Whether one of the first ``look_at`` images of a folder has pixels that are not grey."""
-    folder = Path(os.path.expanduser(folder))
-    table = folder / "keypoints.csv"
-    rows = enumerate(read_table(table)[1][:look_at])
-    photos = (_photo(folder, c["file"], f"{table}, row {i + 1}") for i, c in rows)
-    return any((photo.pixels != photo.pixels[..., :1]).any() for photo in photos)
+    labels = read_labels(folder)
+    photos = _photos(Path(os.path.expanduser(folder)), labels.select(np.arange(min(look_at, len(labels)))))
+    return any((photo.pixels != photo.pixels[..., :1]).any() for photo, _ in photos)
 
 
-def _load(folder: Path, file: str, size: int, where: str, colour: bool = False) -> tuple[np.ndarray, Photo]:
-    """The image that a row names, which may not lie outside the folder, as a network sees it; and the photo.
+def _photos(folder: Path, labels: Labels, side: int = 96) -> Iterator[tuple[Photo, str]]:
+    """For each row of the table the image that it names, and the row's name for messages.
 
-    A photo that is shown to a network whole goes the same way, see :mod:`facekp.images`.
+    A photo that is shown to a network whole goes the same way, see :mod:`facekp.images`. Where a box says which part
+    of the image is the face, it is decoded in full.
     """
-    photo = _photo(folder, file, where, size)
-    try:
-        return crop(photo.pixels, whole(photo).divided(photo.reduced), size, least=1, colour=colour), photo
-    except InputError as e:
-        raise InputError(f"{where}: {e}") from None
+    table = folder / "keypoints.csv"
+    for i, path in enumerate(images_of(folder, labels, table)):
+        where = f"{table}, row {i + 1}"
+        try:
+            yield read(path, side if np.isnan(labels.boxes[i]).any() else None), where
+        except InputError as e:
+            raise InputError(f"{where}: {e}") from None
 
 
-def _photo(folder: Path, file: str, where: str, side: int = 96) -> Photo:
-    """The image that a row names."""
-    path = PureWindowsPath(file)  # knows both / and \\, and drive letters
-    if not file or path.drive or path.root or ".." in path.parts:
-        raise InputError(f"{where}, column 'file': expected a name within the folder; found '{file}'.")
-    places = [folder / path.as_posix(), folder / "images" / path.as_posix()]
-    found = next((p for p in places if os.path.isfile(p)), None)  # Path.is_file() fails on a name that is too long
-    if found is None:
-        raise InputError(f"{where}, column 'file': expected the image '{file}' in the folder or its images folder; "
-                         "there is none. Put it there, or remove the row.")
-    try:
-        return read(found, side)
-    except InputError as e:
-        raise InputError(f"{where}: {e}") from None
+def images_of(folder: Path, labels: Labels, table: Path) -> list[Path]:
+    """The files of all rows; InputError that names every one of those that are not there."""
+    found = find_images(labels.files, folder)
+    rows = [i + 1 for i, path in enumerate(found) if path is None]
+    if len(rows) == 1:
+        raise InputError(f"{table}, row {rows[0]}, column 'file': expected the image '{labels.files[rows[0] - 1]}' in "
+                         "the folder or its images folder; there is none. Put it there, or remove the row.")
+    if rows:
+        missing = ", ".join(f"'{labels.files[i - 1]}' (row {i})" for i in rows)
+        raise InputError(f"{table}, {len(rows)} of {len(labels)} rows: expected their images in the folder or its "
+                         f"images folder; there are none: {missing}. Put them there, or leave their rows out with "
+                         f"facekp import {folder} OUT_DIR --skip-missing.")
+    return [path for path in found if path]

@@ -33,11 +33,11 @@ class ImageFiles:
     highest: np.ndarray
 
     @classmethod
-    def of(cls, names: list[str], photos: Iterable[Photo]) -> "ImageFiles":
-        """The files of photos that were read whole; no pixel of them is kept."""
+    def of(cls, names: list[str], photos: Iterable[Photo], squares: np.ndarray) -> "ImageFiles":
+        """The files of photos; no pixel of them is kept. ``squares`` (N, 3) as in the class, NaN for a whole photo."""
         rows = [(*p.size, whole(p).width, p.orientation, -1 if p.highest is None else p.highest) for p in photos]
         width, height, side, orientation, highest = np.array(rows, np.int64).reshape(-1, 5).T
-        squares = np.stack([0 * side, 0 * side, side], 1).astype(np.float64)
+        squares = np.where(np.isnan(squares), np.stack([0 * side, 0 * side, side], 1), squares)
         return cls(np.array(names, object), np.stack([width, height], 1), squares, orientation, highest)
 
     def select(self, index) -> "ImageFiles":

@@ -118,6 +118,9 @@ def _check_columns(columns: list[str], stem: str, name: str) -> None:
     if len(set(columns) & set(expected)) < len(expected) / 2:
         raise InputError(f"{name}: expected the competition's {stem}.csv, {len(expected)} columns from '{expected[0]}' "
                          f"to '{expected[-1]}'; found '{','.join(columns)[:80]}'. Name another file.")
+    if set(columns) - set(expected) <= {"", "Unnamed: 0"} and set(expected) <= set(columns):
+        raise InputError(f"{name}: expected the competition's columns; found one more, without a name: the index that "
+                         "pandas writes. Write the table with to_csv(..., index=False).")
     problems = [(word, sorted(found)) for word, found in (
         ("missing", set(expected) - set(columns)),
         ("unknown", set(columns) - set(expected)),

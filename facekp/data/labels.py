@@ -1,73 +1,99 @@
-"""``keypoints.csv``, cell by cell: which keypoints it has, and each line's numbers."""
+"""``Labels``: the points of faces whose images lie elsewhere, as a table or a labelling tool has them."""
 
-import re
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from facekp.data.pixels import number
-from facekp.data.table import read_cells
 from facekp.errors import InputError
-from facekp.keypoints import Scheme
+
+FARTHEST = 1e6  # pixels; no image is so large, and what lies outside one by so much is no point
 
 
-def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """(column names, one dictionary per row); empty lines are passed over.
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """N faces with up to K points each.
+
+    Attributes:
+        files: the N images' names, as the source has them.
+        names: of the K points.
+        points: (N, K, 2) float64; NaN where a point is not annotated. They count as the source counts: the centre of
+            the first pixel is ``pixel_offset``.
+        occluded: (N, K) bool: annotated, but hidden behind something.
+        boxes: (N, 4) float64, x, y, width, height from the image's edge: the part that is the face; NaN where there is
+            none, or it is the whole image.
+        rows: (N,) int64, the number of each face in its source.
+        sizes: (N, 2) int64, width and height of each image as the source says; 0 where it does not.
+        pixel_offset: what the labels call the centre of the first pixel.
+        fractions: points and boxes are fractions of the image's width and height, from its edge.
+        pairs: (left, right) names that the source itself gives; None where it gives none.
+        images: (N, H, W) uint8 where the source holds the images themselves; otherwise None.
+    """
+
+    files: list[str]
+    names: tuple[str, ...]
+    points: np.ndarray
+    occluded: np.ndarray
+    boxes: np.ndarray
+    rows: np.ndarray
+    sizes: np.ndarray
+    pixel_offset: float = 0.0
+    fractions: bool = False
+    pairs: tuple[tuple[str, str], ...] | None = None
+    images: np.ndarray | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def select(self, index: np.ndarray) -> "Labels":
+        """The faces at ``index``: a mask (N,) or positions."""
+        kept = np.arange(len(self))[index]
+        arrays = {name: getattr(self, name)[kept] for name in ("points", "occluded", "boxes", "rows", "sizes")}
+        images = None if self.images is None else self.images[kept]
+        return replace(self, files=[self.files[i] for i in kept], images=images, **arrays)
+
+
+class Face(NamedTuple):
+    """One face as a reader finds it.
+
+    Attributes:
+        file: its image.
+        points: x, y and whether it is occluded, by name; NaN for a point that the source knows and does not have here.
+        box: x, y, width, height; None for the whole image.
+        size: width and height of the image, where the source says.
+    """
+
+    file: str
+    points: Mapping[str, tuple[float, float, bool]]
+    box: tuple[float, float, float, float] | None = None
+    size: tuple[int, int] | None = None
+
+
+def gathered(faces: Iterable[Face], source: str | Path, pixel_offset: float = 0.0, fractions: bool = False,
+             pairs: Sequence[tuple[str, str]] | None = None) -> Labels:
+    """Faces from a reader as :class:`Labels`; points are in the order in which their names first occur.
 
     Raises:
-        InputError: the file cannot be read, or has no header.
+        InputError: there are none, or a number is infinite or too large to lie in an image.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as f:
-            lines = [[cell.strip() for cell in line] for line in read_cells(f, str(path))]
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror or e}).") from None
-    if not lines:
-        raise InputError(f"{path}: expected a line of column names; found an empty file.")
-    header, *rows = lines
-    return header, [dict(zip(header, row, strict=True)) for row in rows]
-
-
-def names_of(header: list[str], path: Path) -> list[str]:
-    """The keypoints' names, in the order of their x columns.
-
-    Raises:
-        InputError: a column other than file, row, <name>_x and <name>_y; one that is missing, or there twice.
-    """
-    twice = sorted({c for c in header if header.count(c) > 1})
-    other = [c for c in header if c not in ("file", "row") and not (c[-2:] in ("_x", "_y") and c[:-2])]
-    names = [c[:-2] for c in header if c[-2:] == "_x"]
-    alone = sorted(set(names) ^ {c[:-2] for c in header if c[-2:] == "_y"})
-    form = "file, row (or not), and <name>_x with <name>_y for each keypoint"
-    if twice:
-        raise InputError(f"{path}: expected each column once; found twice: {', '.join(twice)}.")
-    if "file" not in header or other or not names:
-        found = f"'{other[0]}'" if other else "no column 'file'" if "file" not in header else "no keypoint"
-        raise InputError(f"{path}: expected the columns {form}; found {found}. Rename or remove it.")
-    if alone:
-        raise InputError(f"{path}: expected both {alone[0]}_x and {alone[0]}_y; found only one of them. Add the other.")
-    return names
-
-
-def row_number(cells: dict[str, str], i: int, path: Path) -> int:
-    """What line ``i`` says that its row is; ``i`` itself without such a column. InputError for what is no number."""
-    text = cells.get("row", str(i))
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):  # int() takes more: '1_000', other scripts' digits, any length
-        raise InputError(f"{path}, row {i + 1}, column 'row': expected a whole number; found '{text}'.")
-    return int(text)
-
-
-def points_of(cells: dict[str, str], i: int, scheme: Scheme, path: Path) -> list[float]:
-    """2K numbers in the scheme's order, NaN where a point is not annotated; InputError for anything else."""
-    numbers = []
-    for column in scheme.columns:
-        where = f"{path}, row {i + 1}, column '{column}'"
-        try:
-            numbers.append(number(cells[column].encode()))
-        except ValueError:
-            raise InputError(f"{where}: expected a number, or nothing where the point is not annotated; "
-                             f"found '{cells[column]}'.") from None
-        if len(numbers) % 2 == 0 and np.isnan(numbers[-1]) != np.isnan(numbers[-2]):
-            raise InputError(f"{where}: expected both coordinates of a keypoint or none; only one is there. "
-                             "Fill in the other, or empty both.")
-    return numbers
+    found = list(faces)
+    names = tuple(dict.fromkeys(name for face in found for name in face.points))
+    if not found or not names:
+        raise InputError(f"{source}: expected at least one face with keypoints; found none. Name the file with the "
+                         "labels.")
+    points = np.full((len(found), len(names), 2), np.nan)
+    occluded, boxes = np.zeros(points.shape[:2], bool), np.full((len(found), 4), np.nan)
+    place = {name: k for k, name in enumerate(names)}
+    for i, face in enumerate(found):
+        for name, (x, y, hidden) in face.points.items():
+            if not (abs(x) < FARTHEST and abs(y) < FARTHEST) and not (math.isnan(x) and math.isnan(y)):
+                raise InputError(f"{source}, '{face.file}', point '{name}': expected two coordinates in the image; "
+                                 f"found {x:g}, {y:g}. Correct or remove the point.")
+            points[i, place[name]], occluded[i, place[name]] = (x, y), bool(hidden) and not math.isnan(x)
+        boxes[i] = face.box or np.nan
+    sizes = np.array([face.size or (0, 0) for face in found], np.int64)
+    return Labels([face.file for face in found], names, points, occluded, boxes, np.arange(len(found)), sizes,
+                  pixel_offset, fractions, None if pairs is None else tuple(pairs))

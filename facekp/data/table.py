@@ -9,13 +9,14 @@ from facekp.errors import InputError
 LONGEST = 1 << 16  # characters of a line
 
 
-def read_cells(text: TextIO, name: str, width: int | None = None) -> Iterator[list[str]]:
+def read_cells(text: TextIO, name: str, width: int | None = None, delimiter: str = ",") -> Iterator[list[str]]:
     """The cells of each row; empty lines are passed over.
 
     Args:
         text: opened with ``newline=""``.
         name: the file's name for messages.
         width: how many cells a row has; None: as many as the first one, which is the header.
+        delimiter: what stands between two cells.
 
     Raises:
         InputError: not CSV, not UTF-8, a line without end, or a row with more or fewer cells.
@@ -29,7 +30,8 @@ def read_cells(text: TextIO, name: str, width: int | None = None) -> Iterator[li
 
     row = 0 if width is None else 1  # the row being read; the header is row 0
     try:
-        for found in csv.reader(lines(), strict=True):  # strict: a quotation mark that never closes is an error
+        # strict: a quotation mark that never closes is an error
+        for found in csv.reader(lines(), strict=True, delimiter=delimiter):
             if not found:
                 continue
             width = len(found) if width is None else width

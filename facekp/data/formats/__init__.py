@@ -1,0 +1,1 @@
+"""Labels as other programs write them: a short file for each format."""

@@ -1,0 +1,72 @@
+"""Which file of a folder a table means: names are written in as many ways as there are programs."""
+
+import os
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path, PureWindowsPath
+
+from facekp.errors import InputError
+from facekp.images import ENDINGS
+
+
+def find_images(names: Sequence[str], folder: Path) -> list[Path | None]:
+    """The image that each name means, None where there is none; it always lies in ``folder``.
+
+    A name is looked up in the folder, then in its ``images`` folder. If it is not there, it may be written in other
+    letters (``A.JPG`` for ``a.jpg``, composed or decomposed accents), be an absolute path or one from another folder,
+    or lack its ending: then it is the one image in the folder, or below, that agrees in the most last parts of
+    the path.
+
+    Raises:
+        InputError: several images agree equally well.
+    """
+    found: list[Path | None] = [_exactly(name, folder) for name in names]
+    if None in found:
+        known = _below(folder)
+        for i, name in enumerate(names):
+            found[i] = found[i] or _nearest(name, known)
+    return found
+
+
+def _exactly(name: str, folder: Path) -> Path | None:
+    path = PureWindowsPath(name)  # knows both / and \\, and drive letters
+    if not name or path.drive or path.root or ".." in path.parts:
+        return None
+    places = (folder / path.as_posix(), folder / "images" / path.as_posix())
+    return next((p for p in places if os.path.isfile(p)), None)  # Path.is_file() fails on a name that is too long
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """The parts of a path, the last one first, in letters that can be compared."""
+    path = PureWindowsPath(unicodedata.normalize("NFC", name).casefold())
+    return tuple(reversed([part for part in path.parts if part != path.anchor]))
+
+
+def _below(folder: Path) -> dict[str, list[tuple[tuple[str, ...], Path]]]:
+    """The images in a folder and below, by name with and without ending."""
+    known: dict[str, list[tuple[tuple[str, ...], Path]]] = {}
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for file in sorted(files):
+            if os.path.splitext(file)[1].lower() in ENDINGS and not file.startswith("."):
+                path = Path(place, file)
+                parts = _parts(path.relative_to(folder).as_posix())
+                for key in {parts[0], os.path.splitext(parts[0])[0]}:
+                    known.setdefault(key, []).append((parts, path))
+    return known
+
+
+def _nearest(name: str, known: dict[str, list[tuple[tuple[str, ...], Path]]]) -> Path | None:
+    """The image that agrees with a name in the most last parts of its path."""
+    parts = _parts(name)
+    candidates = known.get(parts[0], []) if parts else []
+
+    def agreeing(other: tuple[str, ...]) -> int:
+        pairs = zip(parts[1:], other[1:], strict=False)
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(parts), len(other)))
+
+    most = max((agreeing(other) for other, _ in candidates), default=0)
+    best = [path for other, path in candidates if agreeing(other) == most]
+    if len(best) > 1:
+        raise InputError(f"'{name}' may mean {best[0]} or {best[1]}. Write the path from the folder.")
+    return best[0] if best else None
