@@ -288,7 +288,11 @@ def test_own_points_train_from_a_folder(tmp_path):
     ]
     assert facekp("train", tmp_path / "ears", tmp_path / "run", *small).returncode == 0
     told = facekp("evaluate", tmp_path / "run", tmp_path / "ears")
-    assert "left_ear" in told.stdout and "NME" not in told.stdout
+    assert "NME, PCK and AUC need a unit: the distance between two points, e.g. --unit left_ear" in told.stdout
+    told = facekp("evaluate", tmp_path / "run", tmp_path / "ears", "--unit", "right_ear,left_ear")
+    assert "% of the distance right_ear - left_ear" in told.stdout and "AUC" in told.stdout
+    told = facekp("evaluate", tmp_path / "run", tmp_path / "ears", "--unit", "left_ear,nose")
+    assert told.returncode == 2 and "Known: left_ear, right_ear" in told.stderr
 
 
 def test_a_full_gpu_is_told_in_one_line(monkeypatch, capsys):

@@ -149,7 +149,7 @@ def test_what_cannot_be_meant_is_refused(tmp_path):
                          "file\n0.png\n": "no keypoint",
                          "file,0,1,2\n0.png,1,2,3\n": "found '0'",
                          "file;a_x;a_y\n0.png;1.000,5;2\n": r"row 1, column 'a_x': expected a number.*1\.000,5",
-                         "file,box_x,box_y\n0.png,4,": "expected 3 cells"}.items():
+                         "file,box_x,box_y\n0.png,4,": "only one is there"}.items():
         with pytest.raises(InputError, match=message):
             read_folder(folder_of(tmp_path / "set", csv))
 
