@@ -47,6 +47,8 @@ RULES = [  # the first that fits counts: files, and the tests that read them
     ("book/results/*", ["tests/book/*.py", "tests/robustness/test_plans.py", "tests/unit/widgets/test_widgets.py"]),
     ("book/_static/diagrams/*", ["tests/book/test_diagrams.py"]),
     ("book/live/*", LIVE),
+    ("facekp/widgets/*.js", ["tests/unit/widgets/*.py"]), ("facekp/widgets/*.css", ["tests/unit/widgets/*.py"]),
+    ("book/tools/host.js", ["tests/book/test_rendered.py"]),
     (".ci/*", []), (".github/*", []), (".devcontainer/*", []), (".gitignore", []), ("LICENSE", []),  # read by no test
 ]
 BROWSER = {"tests/book/test_rendered.py", "tests/book/test_live.py", "tests/book/test_widgets_browser.py"}

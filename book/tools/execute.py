@@ -6,7 +6,8 @@
 Each runs in a fresh kernel in the folder book/, on the drawn faces (no Kaggle files, no progress
 bars), as the tests run it. A notebook is replaced only after all of it has run.
 
-A widget is stored as its still picture: its view has a new random name in every run, and is dead without a kernel.
+A widget is stored as its state, which the book's pages load, and a still picture (``stills.py``): its view has a new
+random name in every run, and is dead without a kernel.
 
 Figures are drawn with two pixels for each pixel of the page, so that they are sharp on a telephone and in print, and
 stored with 256 colours, a third of the bytes.
@@ -21,18 +22,10 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from stills import keep
 
 BOOK = Path(__file__).parents[1]
-VIEW = "application/vnd.jupyter.widget-view+json"
 sys.path.insert(0, str(BOOK.parent))
-
-
-def keep_stills(notebook: nbformat.NotebookNode) -> None:
-    """Of each output that has a picture and a widget view, keep the picture."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                output["data"].pop(VIEW, None)
 
 
 def make_compact(notebook: nbformat.NotebookNode) -> None:
@@ -56,12 +49,12 @@ def execute(path: Path) -> float:
     """Run one notebook; the seconds it took."""
     from facekp.files import replacing
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook, earlier = nbformat.read(path, as_version=4), nbformat.read(path, as_version=4)
     began = time.perf_counter()
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(BOOK)}},
-                   record_timing=False, store_widget_state=False, coalesce_streams=True,
+                   record_timing=False, store_widget_state=True, coalesce_streams=True,
                    extra_arguments=["--InlineBackend.figure_formats=retina"]).execute()
-    keep_stills(notebook)
+    keep(notebook, earlier)
     make_compact(notebook)
     # The patch version of Python would change the file on every other machine.
     notebook.metadata.get("language_info", {}).pop("version", None)

@@ -5,8 +5,8 @@ In a browser: test_widgets_browser.py.
 
 import base64
 import importlib
-import importlib.util
 import io
+import re
 import subprocess
 import sys
 import threading
@@ -21,6 +21,7 @@ import pytest
 import torch
 from blobs import blob_faces
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
@@ -32,16 +33,15 @@ from facekp.models import create_model
 from facekp.training import Ensemble, TrainConfig, fit
 from facekp.widgets import (
     augmentation_playground,
+    front,
     gallery,
     heatmap_lab,
-    lab,
     live,
     monitor,
     playground,
     progress,
     viewer,
 )
-from facekp.widgets.lab import Scene
 from facekp.widgets.playground import View
 
 ROOT = Path(__file__).parents[3]
@@ -73,23 +73,24 @@ def test_importing_the_widgets_imports_no_ipywidgets():
 
 
 def test_without_ipywidgets_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    monkeypatch.setitem(sys.modules, "anywidget", None)
+    front.widget_class.cache_clear()
     with pytest.raises(InputError, match=r'pip install "facekp\[widgets\]"'):
         heatmap_lab()
 
 
 def test_a_control_moves_the_picture_and_the_words():
-    made = heatmap_lab()
+    made = augmentation_playground(blob_faces(1))
     picture, words = made.picture.value, made.words.value
-    made.controls["noise"].value = 0.2
+    made.controls["shift_x"].value = 30.0
     assert made.picture.value != picture and made.words.value != words
-    made.controls["noise"].value = 0.0
+    made.controls["shift_x"].value = 0.0
     assert made.picture.value == picture and made.words.value == words
 
 
 def test_several_controls_move_with_one_drawing():
     calls = []
-    shown = lab.see()
+    shown = live.Rendered(Figure(), "")
     controls = {"a": live.slider("a", 1, 0, 9, 1), "b": live.slider("b", 2, 0, 9, 1)}
     made = live.Live("two", controls, lambda **values: calls.append(values) or shown)
     made.set(a=5, b=6)
@@ -101,7 +102,7 @@ def numbers(see) -> live.Live:
 
 
 def test_a_number_that_comes_back_in_a_browsers_digits_is_no_movement():
-    calls, shown = [], lab.see()
+    calls, shown = [], live.Rendered(Figure(), "")
     made = numbers(lambda a: calls.append(a) or shown)
     made.controls["a"].value = 0.07
     made.controls["a"].value = 0.06999999999999995  # what noUiSlider makes of it
@@ -109,7 +110,7 @@ def test_a_number_that_comes_back_in_a_browsers_digits_is_no_movement():
 
 
 def test_two_threads_draw_one_after_the_other_and_the_last_value_stays():
-    calls, busy, shown = [], threading.Lock(), lab.see()
+    calls, busy, shown = [], threading.Lock(), live.Rendered(Figure(), "")
 
     def see(a):
         assert busy.acquire(blocking=False), "two drawings at once"
@@ -126,7 +127,7 @@ def test_two_threads_draw_one_after_the_other_and_the_last_value_stays():
 
 
 def test_what_could_not_be_drawn_is_tried_again_at_the_next_movement():
-    shown, wrong = lab.see(), [False]
+    shown, wrong = live.Rendered(Figure(), ""), [False]
 
     def see(a):
         if wrong[0]:
@@ -143,67 +144,57 @@ def test_what_could_not_be_drawn_is_tried_again_at_the_next_movement():
 
 
 def test_the_output_holds_a_widget_a_picture_and_a_text():
-    made = heatmap_lab()
+    made = augmentation_playground(blob_faces(1))
     forms = made._repr_mimebundle_()
     assert forms[live.VIEW]["model_id"] == made.box.model_id and made.box.model_id
     assert base64.b64decode(forms["image/png"]) == made.still
-    assert forms["text/plain"] == repr(made) == "Heatmap laboratory (run the notebook to move the sliders)"
+    assert forms["text/plain"] == repr(made) == "Augmentation playground (run the notebook to move the sliders)"
     made.box.close()  # without a kernel there is nobody to hold the widget
     assert set(made._repr_mimebundle_()) == {"text/plain", "image/png"}
-
-
-def test_the_still_is_the_first_picture_with_a_line_of_text_below_it():
-    figure = lab.see().figure
-    bare, noted = size(live.png(figure)), size(live.png(figure, live.NOTE))
-    assert noted[1] > bare[1] and live.png(figure) == live.png(lab.see().figure)  # and the note is gone again
 
 
 def test_what_users_named_cannot_become_html():
     assert "<b>" not in live.table(("a", "b"), [("<b>", "1")])
 
 
-def test_a_stored_notebook_keeps_the_still_and_not_the_view():
-    spec = importlib.util.spec_from_file_location("execute", ROOT / "book" / "tools" / "execute.py")
-    execute = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(execute)
-    data = {"image/png": "x", "text/plain": "t", live.VIEW: {}}
-    other = {"text/plain": "t", live.VIEW: {}}
-    outputs = [new_output("display_data", d) for d in (data, other)]
-    book = new_notebook(cells=[new_code_cell("", outputs=outputs)])
-    execute.keep_stills(book)
-    assert [set(o["data"]) for o in book.cells[0].outputs] == [{"image/png", "text/plain"}, set(other)]
+def test_a_stored_notebook_keeps_state_and_still_and_not_the_view(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "book" / "tools")
+    stills = importlib.import_module("stills")
+    monkeypatch.setattr(stills, "photograph", lambda module, data: b"a picture")
+    data = {"text/plain": "t", live.VIEW: {"model_id": "7"}}
+    book = new_notebook(cells=[new_code_cell("", outputs=[new_output("display_data", data)])])
+    state = {"module": "heatmap_lab", "data": {"a": 1}, "_esm": "..."}
+    book.metadata["widgets"] = {stills.STATE: {"state": {"7": {"state": state}}}}
+    stills.keep(book)
+    output = book.cells[0].outputs[0]
+    assert set(output.data) == {"image/png", "text/plain"} and "widgets" not in book.metadata
+    assert output.metadata["widget"] == {"module": "heatmap_lab", "data": {"a": 1}}
+    again = new_notebook(cells=[new_code_cell("", outputs=[new_output("display_data", data)], id=book.cells[0].id)])
+    again.metadata["widgets"] = {stills.STATE: {"state": {"7": {"state": state}}}}
+    monkeypatch.setattr(stills, "photograph", lambda module, data: None)  # no Chromium
+    stills.keep(again, earlier=book)
+    assert again.cells[0].outputs[0].data["image/png"] == output.data["image/png"]
 
 
-# ---- heatmap laboratory -----------------------------------------------------------------------
+# ---- heatmap lab ------------------------------------------------------------------------------
 
 
-def test_a_perfect_map_is_read_without_error_by_dark_and_with_the_known_one_by_argmax():
-    off = lab.read(Scene(x=40.0, y=52.0, stride=4, background=0.0)).errors
-    # Heatmap pixel 10 has its centre at 41.5, pixel 13 at 53.5: 1.5 px from the point in x and in y.
-    assert off["dark"] < 1e-3 and off["argmax"] == pytest.approx(np.hypot(1.5, 1.5), abs=1e-4)
+def test_a_widget_is_one_module_with_its_style_and_data():
+    made = heatmap_lab()
+    assert made.module == "heatmap_lab" and made.data == {} and made._css == front.style()
+    assert made._esm.count("export") == 1 and "import {" not in made._esm
+    forms = made._repr_mimebundle_()[0]
+    assert forms[live.VIEW]["model_id"] == made.model_id
+    assert forms["text/plain"] == "Heatmap lab (run the notebook to use it)"
 
 
-def test_a_background_moves_the_centroid_towards_the_middle_and_argmax_not_at_all():
-    clean, dirty = (lab.read(Scene(x=20, y=20, stride=1, sigma=5.0, background=b)).points for b in (0.0, 0.003))
-    assert np.allclose(clean["centroid"], 20, atol=0.01) and (dirty["centroid"] > 22).all()
-    assert np.array_equal(clean["argmax"], dirty["argmax"])
-
-
-def test_the_noise_stays_while_another_slider_moves():
-    one, two = (lab.heatmap(Scene(x=x, noise=0.1)) - lab.heatmap(Scene(x=x, noise=0.0)) for x in (30.0, 60.0))
-    assert torch.allclose(one, two, atol=1e-6) and float(one.std()) == pytest.approx(0.1, rel=0.1)
-
-
-@pytest.mark.parametrize("wrong", [{"sigma": 0.0}, {"stride": 5}, {"stride": 0}])
-def test_a_scene_that_cannot_be_is_refused(wrong):
-    with pytest.raises(InputError, match="found"):
-        Scene(**wrong)
-
-
-def test_every_decoder_has_a_line_in_the_table_and_a_mark():
-    seen = lab.see(x=95.0, y=0.0, sigma=5.0, stride=8, noise=0.3, background=0.02)
-    assert all(name.replace("_", " ") in seen.html for name in heatmaps.DECODERS)
-    assert len(set(lab.MARKS)) == len(lab.MARKS) >= len(heatmaps.DECODERS)
+def test_every_module_can_be_put_together_and_no_two_files_share_a_name():
+    files = {path.stem: path.read_text() for path in (Path(front.__file__).parent / "js").glob("*.js")}
+    names = [n for text in files.values()
+             for n in re.findall(r"^(?:export )?(?:const|let|function) (\w+)", text, re.MULTILINE)]
+    assert {n for n in names if names.count(n) > 1} <= {"render", "SIZE", "VIEW", "START", "draw"}
+    for name, text in files.items():
+        assert front.source(name).count("export default") == text.count("export default") <= 1
 
 
 # ---- playground -------------------------------------------------------------------------------
@@ -336,16 +327,6 @@ def test_an_ensemble_can_be_looked_at_and_draws_no_map():
     made = viewer(Ensemble([small_model(), small_model()]), blob_faces(2))
     made.controls["point"].value = "all"
     assert "draws no heatmap" in made.words.value
-
-
-def test_a_further_decoder_appears_in_the_laboratory(monkeypatch):
-    """Also where there are more decoders than marks and colours, and where it was there before the import."""
-    for i in range(8):
-        monkeypatch.setitem(heatmaps.DECODERS, f"further {i}", lambda maps: heatmaps.argmax(maps))
-    monkeypatch.delitem(sys.modules, "facekp.widgets.lab")
-    fresh = importlib.import_module("facekp.widgets.lab")
-    assert fresh.see().html.count("further") == 8
-    fresh.heatmap_lab()
 
 
 def test_faces_without_labels_have_a_dash_for_an_error():
@@ -485,6 +466,6 @@ def test_no_notebook_stores_a_control_that_would_be_dead(path):
 def test_four_chapters_show_a_still():
     texts = [o.get("data", {}).get("text/plain", "") for n in (ROOT / "book").glob("*.ipynb")
              for c in nbformat.read(n, as_version=4).cells for o in c.get("outputs", [])]
-    assert {"Heatmap laboratory", "Augmentation playground", "Prediction viewer"} <= {
+    assert {"Augmentation playground", "Prediction viewer"} <= {
         t.removesuffix(f" {live.NOTE}") for t in texts if t.endswith(live.NOTE)}
     assert any(t.startswith("Training monitor") for t in texts)
