@@ -2,6 +2,7 @@
 # make book   everything from nothing: environment, a minute of training, the rendered book
 # make serve  the rendered book at http://127.0.0.1:8000
 # make single the book on one page; make links: do its links to other sites still work?
+# make student   the notebooks without the solutions of their exercises
 # make test   every test, every notebook re-run and compared, the book built with warnings as errors
 # make nightly   the same with every case of the exhaustive tests, of which the others try a random tenth: for a night
 
@@ -9,6 +10,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 BROWSER := tests/book/test_rendered.py tests/book/test_live.py tests/book/test_widgets_browser.py
+SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600
 AWAY := $(shell mktemp -u -d)
 # Where there is no NVIDIA card, make TORCH_INDEX=https://download.pytorch.org/whl/cpu book takes PyTorch's build for
@@ -16,7 +18,7 @@ AWAY := $(shell mktemp -u -d)
 # torchvision that do not fit each other.
 TORCH_INDEX ?=
 
-.PHONY: book html single links serve check test nightly lint unit trust notebooks rendered audit colab compat execute stamp clean
+.PHONY: book html single links serve check test nightly lint unit trust notebooks rendered audit colab compat execute stamp clean student
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -30,6 +32,10 @@ html: .venv/installed
 single: .venv/installed
 	$(BIN)/jupyter-book build . --builder singlehtml --quiet
 	@echo "Open $(CURDIR)/_build/singlehtml/index.html"
+
+# The notebooks without the solutions of their exercises, for a class.
+student: .venv/installed
+	$(BIN)/python book/tools/student.py _build/student
 
 # Do the links to other sites still lead somewhere? Needs a connection.
 links: .venv/installed
@@ -50,6 +56,12 @@ check: .venv/installed lint
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy facekp
+	$(SCHEMA).github-workflows .github/workflows/*.yml
+	$(SCHEMA).github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(SCHEMA).dependabot .github/dependabot.yml
+	$(SCHEMA).citation-file-format CITATION.cff
+	$(BIN)/zizmor --offline --quiet .github
+	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not on this machine; CI runs it"; fi
 
 unit: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests $(BROWSER:%=--ignore %) --ignore tests/robustness -n auto --dist loadfile -q

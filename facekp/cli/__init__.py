@@ -50,7 +50,8 @@ def common(
 function: Callable[..., None]
 for function in (faces.demo, faces.download, faces.inspect, faces.extract, faces.generate,
                  networks.models, networks.weights, networks.train, networks.check, networks.find_lr,
-                 answers.evaluate, answers.calibrate, answers.predict, answers.submit, answers.export):
+                 answers.evaluate, answers.calibrate, answers.predict, answers.submit, results.submit_result,
+                 answers.export):
     app.command()(function)
 
 plans = typer.Typer(no_args_is_help=True, help="What the records of many runs say together.")

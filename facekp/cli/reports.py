@@ -1,4 +1,4 @@
-"""What ``facekp evaluate``, ``calibrate``, ``predict``, ``submit`` and ``results analyse`` write and say."""
+"""What ``facekp evaluate``, ``calibrate``, ``predict``, ``submit``, ``submit-result`` and ``results analyse`` say."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facekp import data, metrics, plots, results
+from facekp import community, data, metrics, plots, results
 from facekp.analysis import analyse
 from facekp.calibration import calibrate, save_calibration
 from facekp.data import conventions, kaggle
@@ -229,3 +229,22 @@ def submission(
         points = conventions.join_conventions(points, sources)
     kaggle.write_submission(points + np.float32(model.pixel_offset), lookup, out, test.rows)
     return f"Wrote {len(lookup)} rows to {out}. Upload it on the competition's page, or with the kaggle command."
+
+
+def community_result(
+    runs: list[str | Path], out: Path, name: str, by: str, trained_on: str, link: str = "", flip_tta: bool = False,
+    device: str = "auto",
+) -> str:
+    """Write the record of ``runs`` on the community's faces (:mod:`facekp.community`); what it says, in text."""
+    if out.suffix != ".json" or out.name == "board.json":
+        raise InputError(f"{out}: expected the name of a record to write, which ends in .json; found another.")
+    model, _ = open_runs(runs, device)
+    community.check_author(name, by, trained_on, link)
+    points, _ = predict(model, fitting(model, community.board_faces()), flip_tta=flip_tta)
+    parameters = sum(p.numel() for p in model.parameters())
+    record = community.make_result(points, name, by, trained_on, parameters, link)
+    write_json(out, record)
+    m = record["metrics"]
+    return (f"{name}: {m['rmse']:.3f} px (95 % interval {m['rmse_low']:.3f} to {m['rmse_high']:.3f}) on "
+            f"{community.BOARD_SIZE} test faces; the mean face {m['mean_face_rmse']:.3f} px.\n"
+            f"Wrote {out}. To join the leaderboard, add it to book/results/community/ in a pull request.")

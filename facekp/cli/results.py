@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from facekp.cli.arguments import Device, Others, RunFolder, Source
+from facekp.cli.arguments import Device, FlipTTA, Others, RunFolder, Source
 
 
 def analyse(
@@ -46,3 +46,20 @@ def plots(
     if trained:
         p.save(p.curves(trained), out / "curves.png")
     print(f"Wrote the pictures to {out}.")
+
+
+def submit_result(
+    run: RunFolder,
+    out: Annotated[Path, typer.Argument(metavar="OUT.json", help="The record, for a pull request.")],
+    name: Annotated[str, typer.Option(help="Of your method, as the table shows it.")],
+    by: Annotated[str, typer.Option(help="Who made it.")],
+    trained_on: Annotated[str, typer.Option(help="The training data in words, and how many faces.")],
+    link: Annotated[str, typer.Option(help="To your code or a description: https://...")] = "",
+    others: Others = None,
+    flip_tta: FlipTTA = False,
+    device: Device = "auto",
+) -> None:
+    """Test a run on the community's faces and write the record that a pull request adds to the leaderboard."""
+    from facekp.cli import reports
+
+    print(reports.community_result([run, *(others or [])], out, name, by, trained_on, link, flip_tta, device))

@@ -149,17 +149,41 @@ def test_the_address_is_the_same_everywhere():
 def test_a_new_address_reaches_every_file(tmp_path, monkeypatch):
     tool = stamp_tool()
     copies = []
-    for path in [ROOT / "pyproject.toml", *tool.files()]:
+    for path in tool.files():
         copy = tmp_path / path.relative_to(ROOT)
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_text(path.read_text())
         copies.append(copy)
     old = tool.address()
     monkeypatch.setattr(tool, "ROOT", tmp_path)
-    copies[0].write_text(copies[0].read_text().replace(old, "https://github.com/somebody/else"))
+    text = copies[0].read_text()
+    copies[0].write_text(text.replace(f'Repository = "{old}"', 'Repository = "https://github.com/some-body/else"'))
     assert "_config.yml" in tool.stamp()
-    assert [c.name for c in copies if old.removeprefix("https://") in c.read_text()] == []
-    assert "somebody.github.io/else/" in (tmp_path / "_config.yml").read_text()
+    assert [c.name for c in copies for form in tool.forms(old).values() if form in c.read_text()] == []
+    assert "some-body.github.io/else/" in (tmp_path / "_config.yml").read_text()
+    assert tool.stamp(ref="v9.9.9") != [] and tool.stamp(ref="v9.9.9") == []
+    assert all("else@v9.9.9" in c.read_text() for c in copies if c.suffix == ".ipynb")
+    assert "  branch: v9.9.9\n" in (tmp_path / "_config.yml").read_text()
+
+
+def test_no_other_file_names_the_address():
+    """What the stamp does not know would keep the old address in a fork."""
+    tool = stamp_tool()
+    owner, name = re.fullmatch(r"https://github.com/(.+)/(.+)", tool.address()).groups()
+    address = re.compile(rf"{re.escape(owner)}/{re.escape(name)}(?![\w-])|{re.escape(owner)}\.github\.io")
+    hidden = [ROOT / ".github", ROOT / ".ci", ROOT / ".devcontainer"]
+    shown = [p for p in ROOT.iterdir() if not p.name.startswith((".", "_build", "runs", "dist", "build"))]
+    files = [f for place in [*hidden, *shown] for f in ([place] if place.is_file() else place.rglob("*"))]
+    texts = [f for f in files if f.suffix in {".md", ".py", ".yml", ".toml", ".json", ".cff", ".bib", ".js", ".html",
+                                              ".css", ".txt", ".ipynb", ""} and f.is_file()]
+    assert len(texts) > 300
+    found = {f for f in texts if address.search(f.read_text(encoding="utf-8", errors="ignore"))}
+    assert found - set(tool.files()) == set()
+
+
+def test_a_fork_finds_three_steps_and_the_place_to_begin():
+    page = (ROOT / "book" / "fork.md").read_text()
+    assert len(re.findall(r"^\d\. ", page, re.MULTILINE)) == 3 and "`Repository` under `[project.urls]`" in page
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "book" / "results").glob("real-*.json")), ids=lambda p: p.stem)

@@ -28,8 +28,30 @@ def test_a_workflow_calls_targets_and_files_that_exist(path):
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
-def test_actions_have_a_version_and_jobs_have_few_rights_and_a_time_limit(path):
-    workflow = yaml.safe_load(path.read_text())
-    assert all(re.fullmatch(r"[\w./-]+@[\w./-]+", step["uses"]) for step in steps(path) if "uses" in step)
+def test_actions_are_pinned_and_jobs_have_few_rights_and_a_time_limit(path):
+    """Each action by its commit, which nobody can move, with its version behind it, which Dependabot reads."""
+    text = path.read_text()
+    used = re.findall(r"uses: (.*)", text)
+    assert used and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in used)
+    versions = {action.partition("@")[0]: set() for action in used}
+    for action in used:
+        versions[action.partition("@")[0]].add(action)
+    assert all(len(found) == 1 for found in versions.values())
+    workflow = yaml.safe_load(text)
     assert workflow["permissions"] == {"contents": "read"}
     assert all(job["timeout-minutes"] <= 180 for job in workflow["jobs"].values())
+
+
+def test_only_a_release_may_write_and_only_with_a_reason():
+    rights = {(path.stem, name): job["permissions"] for path in WORKFLOWS
+              for name, job in yaml.safe_load(path.read_text())["jobs"].items() if "permissions" in job}
+    assert rights == {("book", "deploy"): {"pages": "write", "id-token": "write"},
+                      ("release", "pypi"): {"id-token": "write"}, ("release", "github"): {"contents": "write"}}
+
+
+def test_the_tests_cover_every_version_that_the_package_names():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())["jobs"]
+    matrix = jobs["library"]["strategy"]["matrix"]
+    tried = {"3.11", *matrix["python"], *(entry["python"] for entry in matrix["include"])}
+    named = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    assert set(named) == tried and {e["os"] for e in matrix["include"]} >= {"macos-latest", "windows-latest"}
