@@ -21,7 +21,7 @@ def nearest(images: np.ndarray, among: np.ndarray, side: int = 24) -> np.ndarray
     Returns:
         (N,) correlations, -1 to 1.
     """
-    return (_flat(images, side) @ _flat(among, side).T).max(1)
+    return (flat(images, side) @ flat(among, side).T).max(1)
 
 
 def near_duplicates(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.ndarray:
@@ -41,8 +41,8 @@ def near_duplicates(images: np.ndarray, alike: float = 0.85, side: int = 24) -> 
     """
     if not 0 < alike < 1:
         raise InputError(f"Expected a correlation between 0 and 1 for 'alike'; found {alike}.")
-    flat = _flat(images, side)
-    together = flat @ flat.T > alike  # (N, N)
+    small = flat(images, side)
+    together = small @ small.T > alike  # (N, N)
     np.fill_diagonal(together, True)  # a picture of one grey has no correlation, not even with itself
     group = np.arange(len(images))
     while True:  # each takes the smallest number among its near-duplicates, until nothing changes
@@ -53,7 +53,7 @@ def near_duplicates(images: np.ndarray, alike: float = 0.85, side: int = 24) -> 
         group = smaller
 
 
-def _flat(pixels: np.ndarray, side: int) -> np.ndarray:
+def flat(pixels: np.ndarray, side: int) -> np.ndarray:
     """(N, H, W) uint8 -> (N, side * side) float32 of mean 0 and length 1."""
     n, h, w = pixels.shape
     if h % side or w % side:
