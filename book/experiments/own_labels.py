@@ -30,6 +30,7 @@ from facekp.synthetic import beetles, generate
 from facekp.training import TrainConfig, fit
 
 POOL, TEST = (400, 101), (150, 202)  # how many, and the seed
+PARTS = ("curve", "changes")
 STEPS, BATCH, SEEDS = 220, 16, (0, 1, 2)
 NETWORK = {"channels": 32, "stem_pool": True}  # options of hourglass-s: 57,000 parameters, heatmaps of 16 x 16
 AUGMENT = Augment(rotation=15, scale=0.15, shear=0, shift=3)
@@ -76,11 +77,10 @@ def scores(model: KeypointModel, test: beetles.Beetles) -> dict:
             "pck_per_ground": {g: float(near[test.grounds == i].mean()) for i, g in enumerate(beetles.GROUNDS)}}
 
 
-def chosen(strategy: str, pool: Faces, have: np.ndarray, more: int, model: KeypointModel) -> np.ndarray:
+def chosen(pool: Faces, have: np.ndarray, more: int, model: KeypointModel) -> np.ndarray:
     """Positions in the pool of ``more`` images to label next, where ``have`` are labelled already."""
     labelled = np.isin(np.arange(len(pool)), have)
-    confidence = predict(model, pool)[1].mean(1) if strategy == "both" else None
-    return label_order(pool.images, labelled, confidence)[:more]
+    return label_order(pool.images, labelled, predict(model, pool)[1].mean(1))[:more]
 
 
 def noisy(faces: Faces, pixels: float, seed: int) -> Faces:
@@ -127,13 +127,11 @@ class Study:
         first = self.run("random", seed, order[:25])
         for labels in (10, 50, 100, 300):
             self.run("random", seed, order[:labels])
-        for strategy in ("both", "different"):
-            if self.has(strategy, seed, 100):
-                continue
+        if not self.has("chosen", seed, 100):
             have, model = order[:25], first or train(pool.select(order[:25]), seed)
             for labels in (50, 100):
-                have = np.concatenate([have, chosen(strategy, pool, have, labels - len(have), model)])
-                model = self.run(strategy, seed, have) or (train(pool.select(have), seed) if labels < 100 else model)
+                have = np.concatenate([have, chosen(pool, have, labels - len(have), model)])
+                model = self.run("chosen", seed, have) or (train(pool.select(have), seed) if labels < 100 else model)
 
     def changes(self, seed: int) -> None:
         """What else changes the error at 50 labels: augmentation, noise, weights of faces."""
@@ -141,24 +139,23 @@ class Study:
         some = pool.select(order[:50])
         self.run("no pairs", seed, order[:50], replace(some, scheme=replace(some.scheme, pairs=())))
         self.run("no augmentation", seed, order[:50], augment=None)
-        for pixels in (2, 4):
-            self.run(f"noise {pixels} px", seed, order[:50], noisy(some, pixels, seed))
-        for labels in (25, 50):
-            if not self.has("from faces", seed, labels):
-                self.run("from faces", seed, order[:labels], given=face_network())
+        self.run("noise of 3 px", seed, order[:50], noisy(some, 3, seed))
+        if not self.has("from faces", seed, 50):
+            self.run("from faces", seed, order[:50], given=face_network())
 
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def own_labels(out: Annotated[Path, typer.Argument(metavar="OUT_JSON", help="The record.")]) -> None:
+def own_labels(out: Annotated[Path, typer.Argument(metavar="OUT_JSON", help="The record.")],
+               part: Annotated[str, typer.Option(help="all, curve or changes.")] = "all") -> None:
     """Train some forty small networks on beetles."""
     torch.set_num_threads(1)
     study = Study(out)
-    for part in (study.curve, study.changes):
+    for name in PARTS if part == "all" else (part,):
         for seed in SEEDS:
-            part(seed)
+            getattr(study, name)(seed)
 
 
 if __name__ == "__main__":
