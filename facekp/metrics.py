@@ -12,6 +12,7 @@ from facekp.errors import InputError
 from facekp.keypoints import Scheme
 
 if TYPE_CHECKING:
+    from facekp.data.benchmarks import Part
     from facekp.data.faces import Faces
 
 
@@ -148,3 +149,25 @@ def scores(points: np.ndarray, faces: "Faces", mean_face: np.ndarray) -> dict:
             out |= {"nme_inter_ocular": float(np.nanmean(errors)), "pck_0.1": pck(errors, 0.1),
                     "failure_rate_0.1": failure_rate(faces_nme, 0.1), "auc_0.1": auc(faces_nme, 0.1)}
     return out
+
+
+def benchmark_scores(points: np.ndarray, part: "Part", limit: float = 0.1) -> dict[str, dict[str, float]]:
+    """What papers report on a benchmark (:mod:`facekp.data.benchmarks`), for all faces ("full") and for each subset.
+
+    Args:
+        points: (N, K, 2) predictions in the grid of ``part.faces``.
+        part: the faces with what their errors are divided by.
+        limit: of failure rate and AUC: 0.1 in most papers, 0.08 in some on 300-W and COFW.
+
+    Returns:
+        By subset: ``faces``, how many; ``nme``, the mean over faces of each face's mean error over its divisor, in
+        percent; ``failure_rate``, the percentage of faces whose error is above ``limit``; ``auc``, the area under the
+        cumulative error curve up to it, in percent.
+    """
+    errors = np.nanmean(distances(points, part.faces.keypoints), axis=1) / part.units
+    table: dict[str, dict[str, float]] = {}
+    for name, chosen in {"full": np.ones(len(errors), bool), **part.subsets}.items():
+        if len(e := errors[chosen]):
+            table[name] = {"faces": len(e), "nme": 100 * float(e.mean()),
+                           "failure_rate": 100 * failure_rate(e, limit), "auc": 100 * auc(e, limit)}
+    return table

@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "book" / "tested.md"
 RECORD = ROOT / "book" / "results" / "compatibility.json"
 COLAB_OPENCV = "opencv-python-headless>=4.10,<5"  # Colab brings OpenCV
-EXTRAS = "kaggle,onnx,photo,tensorboard,test,widgets"
+EXTRAS = "benchmarks,kaggle,onnx,photo,tensorboard,test,widgets"
 SHOWN = ("torch", "torchvision", "numpy", "pandas", "pillow", "matplotlib", "tqdm", "safetensors", "typer", "kagglehub",
          "tensorboard", "onnx", "onnxscript", "onnxruntime", "opencv-python-headless", "ipywidgets", "pytest")
 

@@ -35,6 +35,8 @@ def label_order(images: np.ndarray, labelled: np.ndarray | None = None, confiden
     if images.ndim != 3 or labelled.shape != (n,) or doubt.shape != (n,):
         raise InputError(f"Expected images (N, H, W), labelled (N,) and confidence (N,); found {images.shape}, "
                          f"{labelled.shape} and {doubt.shape}.")
+    if not n:
+        return np.empty(0, np.int64)
     small = flat(images, side)  # (N, side * side), of length 1
     far = np.full(n, 2.0)  # 1 - correlation, 0 to 2
     for i in np.flatnonzero(labelled):

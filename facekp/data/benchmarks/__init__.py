@@ -3,7 +3,7 @@
     wflw = benchmarks.read("wflw", "data/WFLW", size=128)
     fit(model, wflw.train.faces, wflw.test.faces)
     points, _ = predict(model, wflw.test.faces)
-    benchmarks.score(wflw.test, points)
+    metrics.benchmark_scores(points, wflw.test)
 
 How to get each, its licence, and published figures: the page "Benchmarks" of the book.
 """
@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
-
-from facekp import metrics
 from facekp.data.benchmarks.part import Part
 from facekp.errors import InputError, check_choice
 
@@ -53,26 +50,3 @@ def read(name: str, folder: str | Path, size: int = 96, widen: float = 1.25, col
     train, test = (reader.read(Path(folder).expanduser(), split, size, widen, colour, progress)
                    for split in ("train", "test"))
     return Benchmark(name, train, test)
-
-
-def score(part: Part, points: np.ndarray, limit: float = 0.1) -> dict[str, dict[str, float]]:
-    """What papers report, for all faces ("full") and for each subset.
-
-    Args:
-        part: the faces with their divisors.
-        points: (N, K, 2) predictions in the grid of ``part.faces``.
-        limit: of failure rate and AUC: 0.1 in most papers, 0.08 in some on COFW and 300-W.
-
-    Returns:
-        By subset: ``faces``, how many; ``nme``, the mean over faces of each face's mean error over its divisor, in
-        percent; ``failure_rate``, the percentage of faces whose error is above ``limit``; ``auc``, the area under the
-        cumulative error curve up to it, in percent.
-    """
-    errors = np.nanmean(metrics.distances(points, part.faces.keypoints), axis=1) / part.units
-    table = {}
-    for name, chosen in {"full": np.ones(len(errors), bool), **part.subsets}.items():
-        e = errors[chosen]
-        if len(e):
-            table[name] = {"faces": len(e), "nme": 100 * float(e.mean()),
-                           "failure_rate": 100 * (1 - metrics.pck(e, limit)), "auc": 100 * metrics.auc(e, limit)}
-    return table

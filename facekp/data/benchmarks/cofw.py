@@ -6,8 +6,9 @@
     COFW_test_color.mat     IsT, phisT, bboxesT           507 images
 
 MATLAB 7.3 files, which are HDF5: images as a list of references, ``phis`` (87, N): 29 x, 29 y, 29 flags (1 is
-occluded), ``bboxes`` (4, N): left, top, width, height. Positions count from 1, as MATLAB does. NME is divided by the distance of the outer eye corners, points 8 and 9 ("inter-ocular"); some papers
-divide by that of the pupils, 16 and 17, which is smaller.
+occluded), ``bboxes`` (4, N): left, top, width, height. Positions count from 1, as MATLAB does. NME is divided by the
+distance of the outer eye corners, points 8 and 9 ("inter-ocular"); some papers divide by that of the pupils, 16 and 17,
+which is smaller (:func:`by_pupils`).
 """
 
 from dataclasses import replace
