@@ -43,7 +43,8 @@ def label_order(images: np.ndarray, labelled: np.ndarray | None = None, confiden
         far = np.minimum(far, 1 - small @ small[i])
     if not labelled.any():  # begin with the image that is most like all others
         far = 1 + small @ small.mean(0)
-    waiting, order = ~labelled, []
+    waiting = ~labelled
+    order: list[int] = []
     while waiting.any():
         score = np.where(waiting, np.maximum(far, 1e-6) * doubt, -1)
         chosen = int(score.argmax())

@@ -64,8 +64,8 @@ def draw(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
     image = ground_of(GROUNDS[ground], grid, rng)
     image = painted(image, grid, body, place, rng)
     for _ in range(rng.integers(0, 3)):  # stalks
-        ends = rng.uniform(-8, SIZE + 8, (2, 2))
-        cover = np.clip(0.5 - segment(grid, *ends, rng.uniform(0.5, 1.4)), 0, 1)
+        start, end = rng.uniform(-8, SIZE + 8, (2, 2))
+        cover = np.clip(0.5 - segment(grid, start, end, rng.uniform(0.5, 1.4)), 0, 1)
         image += cover * (rng.uniform(0.2, 0.9) - image)
     image = image.reshape(SIZE, FINER, SIZE, FINER).mean((1, 3))
     image = (image - 0.5) * rng.uniform(0.6, 1.1) + 0.5 + rng.uniform(-0.15, 0.15)
@@ -133,7 +133,7 @@ def painted(image: np.ndarray, grid: np.ndarray, body: dict, place, rng: np.rand
     pattern = 1 + rng.uniform(0, 0.9) * np.cos(rng.uniform(0, 40) * np.abs(u) + rng.uniform(0, 25) * v)
     seam = 1 - 0.6 * np.exp(-(u / 0.02) ** 2)
     for inside, tone in ((head, albedo), (front, albedo * rng.uniform(0.6, 1.5)), (case, albedo * pattern * seam)):
-        lit = tone * (0.55 + 0.6 * np.sqrt(inside.clip(0, 1))) + 0.5 * (inside.clip(0, 1) * 1.0) ** 8
+        lit = tone * (0.55 + 0.6 * np.sqrt(inside.clip(0, 1))) + 0.5 * inside.clip(0, 1) ** 8
         image = image + np.clip(inside * unit * 0.25 + 0.5, 0, 1) * (lit - image)
     return image
 

@@ -40,10 +40,11 @@ def read(folder: Path, split: str, size: int, widen: float, colour: bool, progre
     order = np.asarray(order, np.int64) - 1
     order = order[:training] if split == "train" else order[training:]
     entries = [Entry(str(names[i]).strip(), data[i].reshape(2, 19).T.astype(float) - FIRST,
-                     corners(*boxes[i][[0, 2, 1, 3]].astype(float), first=FIRST)) for i in order]
+                     corners(boxes[i][[0, 2, 1, 3]], FIRST)) for i in order]
     images = the_one(folder, "the images", ("flickr", "data/flickr", "aflw/data/flickr", "images"))
     faces = cropped(entries, from_folder(images, entries), POINTS_19, size, widen, colour, progress)
     sizes = np.sqrt([e.box.width * e.box.height for e in entries])
     seen = np.asarray(visible, bool)[order]
     scale = faces.files.scale(size)  # type: ignore[union-attr]  # cropped from files
-    return Part(faces, sizes / scale, {"frontal": seen.all(1)} if split == "test" else {}, ~seen)
+    subsets = {"frontal": np.asarray(seen.all(1))} if split == "test" else {}
+    return Part(faces, sizes / scale, subsets, ~seen)

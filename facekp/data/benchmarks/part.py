@@ -70,8 +70,9 @@ def box_of(points: np.ndarray) -> Box:
     return Box(*(low + 0.5), *np.maximum(high - low, 1.0))
 
 
-def corners(left: float, top: float, right: float, bottom: float, first: float) -> Box:
-    """The box between two corners that are given as pixels, the first pixel having the number ``first``."""
+def corners(numbers: Iterable[float], first: float) -> Box:
+    """The box from ``left, top, right, bottom``, pixels of which the first has the number ``first``."""
+    left, top, right, bottom = (float(v) for v in numbers)
     return Box(left - first + 0.5, top - first + 0.5, right - left, bottom - top)
 
 

@@ -32,9 +32,10 @@ from facekp.images import ENDINGS, Box
 
 FIRST = 1  # the number of the first pixel
 CHALLENGE = "challenge of 2013"
-PARTS = {"train": {"training": ("afw", "helen/trainset", "lfpw/trainset")},
-         "test": {"common": ("helen/testset", "lfpw/testset"), "challenging": ("ibug",),
-                  CHALLENGE: ("300W/01_Indoor", "300W/02_Outdoor")}}
+PARTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "train": {"training": ("afw", "helen/trainset", "lfpw/trainset")},
+    "test": {"common": ("helen/testset", "lfpw/testset"), "challenging": ("ibug",),
+             CHALLENGE: ("300W/01_Indoor", "300W/02_Outdoor")}}
 
 
 def read(folder: Path, split: str, size: int, widen: float, colour: bool, progress: bool) -> Part:
@@ -91,5 +92,5 @@ def boxes_of(folder: Path, place: str) -> dict[str, Box]:
     if path is None:
         return {}
     cells = needed("scipy.io").loadmat(path, squeeze_me=True, struct_as_record=False)["bounding_boxes"]
-    return {str(c.imgName).strip(): corners(*(float(v) for v in c.bb_ground_truth), first=FIRST)
+    return {str(c.imgName).strip(): corners(c.bb_ground_truth, FIRST)
             for c in np.atleast_1d(cells)}

@@ -45,7 +45,7 @@ def parsed(line: str, where: str) -> tuple[Entry, list[bool]]:
         if len(fields) != 207:
             raise ValueError(f"{len(fields)} fields")
         points = np.array(fields[:196], float).reshape(98, 2)
-        box = corners(*(float(v) for v in fields[196:200]), first=0)
+        box = corners(map(float, fields[196:200]), first=0)
         return Entry(fields[206], points, box), [bool(int(v)) for v in fields[200:206]]
     except ValueError as e:
         raise InputError(f"{where}: expected 98 points, a box, six flags and an image (207 fields); found something "
