@@ -1,4 +1,4 @@
-"""``python -m book.experiments.two_heads OUT.json``: regression and heatmap, epoch by epoch, then rotated, blurred, covered.
+"""``python -m book.experiments.two_heads OUT.json``: regression and heatmap, epoch by epoch, then on changed faces.
 
 Two networks learn from the same synthetic faces for the same number of epochs: ``cnn3``, which predicts coordinates,
 and ``hourglass-s``, which predicts heatmaps. After every epoch each is asked for the points of the book's eight faces;

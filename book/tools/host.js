@@ -18,7 +18,7 @@ const widgetHost = (() => {
     const { module, name, folder } = place.dataset;
     await Promise.all([script(`${folder}${module}.js`), script(`${folder}${name}.js`)]);
     const el = document.createElement("div"), data = states[name];
-    const model = { get: (key) => (key === "data" ? data : undefined), set() {}, save_changes() {}, on() {}, off() {} };
+    const model = { get: (key) => (key === "data" ? data : {}), set() {}, save_changes() {}, on() {}, off() {} };
     place.replaceChildren(el);
     await modules[module]({ model, el });
     place.parentElement.classList.add("widget-here");

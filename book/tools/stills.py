@@ -36,8 +36,9 @@ def keep(notebook: nbformat.NotebookNode, earlier: nbformat.NotebookNode | None 
             view = output.get("data", {}).pop(VIEW, None)
             state = states.get(view["model_id"], {}).get("state", {}) if view else {}
             if "module" in state:
-                output.metadata["widget"] = {"module": state["module"], "data": state["data"]}
-                png = photograph(state["module"], state["data"])
+                data = state["data"] | state.get("live", {})
+                output.metadata["widget"] = {"module": state["module"], "data": data}
+                png = photograph(state["module"], data)
                 old = before[cell.id].get("outputs", []) if cell.id in before else []
                 if png is None and index < len(old) and "image/png" in old[index].get("data", {}):
                     output.data["image/png"] = old[index].data["image/png"]
@@ -65,7 +66,9 @@ def photograph(module: str, data: dict) -> bytes | None:
         tab.wait_for_function("globalThis.widget")
         tab.evaluate("""async (data) => {
             const el = document.getElementById("widget");
-            await widget.render({ el, model: { get: () => data, set() {}, save_changes() {}, on() {}, off() {} } });
+            const nothing = () => {}, get = (key) => (key === "data" ? data : {});
+            const model = { get, set: nothing, save_changes: nothing, on: nothing, off: nothing };
+            await widget.render({ el, model });
             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
         }""", data)
         png = tab.locator("#widget").screenshot()

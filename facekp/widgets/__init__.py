@@ -1,25 +1,23 @@
-"""Controls for a notebook: see, touch, understand.
+"""Interactive figures, for a notebook and for the book's pages: see, touch, understand.
 
-    live.py         controls, and the picture that follows them: all that knows ipywidgets
-    front.py        the notebook's side of a widget: its JavaScript module, its data
-    js/             one module for each widget, and what they share; the same code runs in the book's pages
-    heatmap_lab.py  heatmap_lab: one heatmap, six decoders
-    playground.py   augmentation_playground: one face, turned, mirrored, blurred
-    gallery.py      viewer: predictions face by face, the worst first
-    progress.py     monitor: a training, while it runs
+    front.py                     the notebook's side of a widget: its JavaScript module, its data
+    js/                          a module for each widget, and what they share; the book's pages run the same code
+    heatmap_lab.py               one heatmap, six decoders
+    augmentation_playground.py   one face, rotated, flipped, blurred
+    viewer.py                    predictions face by face, the worst first
+    training_replay.py           a training run, while it goes on (monitor) or afterwards
+    regression_and_heatmap.py    two networks on a face that is rotated, blurred or covered
 
 A widget is one ES module ``js/NAME.js`` that ends with ``export default { render };`` (anywidget's form; its data is
 ``model.get("data")``), and one function that gives :func:`facekp.widgets.front.widget` that data. In the rendered book
-``book/tools/widget_pages.py`` mounts the same module with the data that the executed cell had.
-
-In the other files, functions from a state to a picture do the work; they need no browser and no notebook.
-ipywidgets is imported when a control is made, not before. Where no kernel runs (the rendered book, GitHub) a stored
-notebook shows each widget as a still picture.
+``book/tools/widget_pages.py`` mounts the same module with the data that the executed cell had. anywidget is imported
+when a widget is made, not before.
 """
 
-from facekp.widgets.gallery import viewer
+from facekp.widgets.augmentation_playground import augmentation_playground
 from facekp.widgets.heatmap_lab import heatmap_lab
-from facekp.widgets.playground import augmentation_playground
-from facekp.widgets.progress import monitor
+from facekp.widgets.regression_and_heatmap import regression_and_heatmap
+from facekp.widgets.training_replay import monitor, training_replay
+from facekp.widgets.viewer import viewer
 
-__all__ = ["augmentation_playground", "heatmap_lab", "monitor", "viewer"]
+__all__ = ["augmentation_playground", "heatmap_lab", "monitor", "regression_and_heatmap", "training_replay", "viewer"]

@@ -54,10 +54,11 @@ def widget_class() -> type:
         raise InputError('anywidget is not installed here. Run: pip install "facekp[widgets]"') from None
 
     class Widget(anywidget.AnyWidget):
-        """A module's name, its code and its data, a JSON object."""
+        """A module's name, its code, its data, a JSON object, and what may change in it while a kernel runs."""
 
         module = traitlets.Unicode().tag(sync=True)
         data = traitlets.Dict().tag(sync=True)
+        live = traitlets.Dict().tag(sync=True)
         _esm = traitlets.Unicode().tag(sync=True)
         _css = traitlets.Unicode().tag(sync=True)
 
@@ -67,11 +68,18 @@ def widget_class() -> type:
     return Widget
 
 
-def widget(module: str, data: dict[str, Any] | None = None) -> Any:
+def widget(module: str, data: dict[str, Any] | None = None, live: dict[str, Any] | None = None) -> Any:
     """The widget of ``js/MODULE.js`` with ``data``; InputError without anywidget."""
-    return widget_class()(module=module, data=data or {}, _esm=source(module), _css=style())
+    return widget_class()(module=module, data=data or {}, live=live or {}, _esm=source(module), _css=style())
 
 
 def packed(array: np.ndarray) -> str:
     """The bytes of an array as base64, which ``pixels.js`` unpacks."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def plain(array: np.ndarray, digits: int = 2) -> list:
+    """Nested lists of an array's numbers, rounded; NaN, which JSON has no word for, becomes None."""
+    rounded = np.asarray(array, float).round(digits).astype(object)
+    rounded[np.isnan(np.asarray(array, float))] = None
+    return rounded.tolist()

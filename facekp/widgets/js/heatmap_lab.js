@@ -2,22 +2,13 @@
 
 import { DECODERS, gaussian, toHeatmap, toImage } from "./heatmaps.js";
 import { inferno, painted } from "./pixels.js";
+import { normals } from "./random.js";
 import { MARKS, SERIES, TRUTH, announcer, button, canvas, draggable, make, mark, menu, onFrame, slider, swatch, table } from "./ui.js";
 
 const SIZE = 96, VIEW = 480; // pixels of the image, and of a canvas
 const START = { x: 40.3, y: 52.6, sigma: 1.5, stride: 4, noise: 0, background: 0.003 };
 
-/** Standard normal numbers, the same in every visit: only the controls move the decoders. */
-const NOISE = (() => {
-  let seed = 1;
-  const uniform = () => { // mulberry32
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return Float64Array.from({ length: SIZE * SIZE }, () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()));
-})();
+const NOISE = normals(1, SIZE * SIZE); // the same in every visit: only the controls move the decoders
 
 /** The map of a scene {x, y, sigma, stride, noise, background}; x and y are image pixels. */
 export function sceneMap({ x, y, sigma, stride, noise, background }) {

@@ -5,8 +5,10 @@ import pytest
 import torch
 from javascript import run
 
-from facekp import heatmaps, plots
+from facekp import heatmaps, metrics, plots
+from facekp.augment import about_centre, blur, warp_images, warp_points
 from facekp.heads import HeatmapHead
+from facekp.keypoints import KAGGLE
 
 SIGMAS = (0.5, 0.7, 1.0, 1.5, 2.0, 2.5, 3.3, 5.0)
 
@@ -73,6 +75,92 @@ def test_the_lab_s_noise_is_standard_normal_and_its_first_picture_that_of_the_ch
     for answer in answers:
         expected = HeatmapHead(4, 1.5, answer["name"]).decode(maps)[0][0, 0].numpy()
         np.testing.assert_allclose((answer["x"], answer["y"]), expected, atol=2e-3, err_msg=answer["name"])
+
+
+VIEWS = [{"rotation": 0, "scale": 1, "right": 0, "down": 0, "flipped": False},
+         {"rotation": 25, "scale": 1.2, "right": 5, "down": -4.5, "flipped": False},
+         {"rotation": -60, "scale": 0.5, "right": -30, "down": 12, "flipped": True},
+         {"rotation": 180, "scale": 2, "right": 0.5, "down": 0, "flipped": True}]
+
+
+def library_matrix(view: dict, size: tuple[int, int]) -> torch.Tensor:
+    angle, scale, right, down = (torch.tensor([float(v)], dtype=torch.float64) for v in (
+        np.radians(view["rotation"]), view["scale"], view["right"], view["down"]))
+    return about_centre(size, angle, scale, torch.tensor([view["flipped"]]), right, down)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_pixels_and_points_are_warped_as_in_the_library(view):
+    rng, (h, w) = np.random.default_rng(2), (48, 64)
+    image, points = rng.random((h, w)), rng.uniform(0, 47, (15, 2))
+    found = run("augment", """const matrix = aboutCentre(input.w, input.h, input.view);
+        return { points: warpPoints(input.points, matrix), values: [...warpImage(input, matrix).values] };""",
+                {"w": w, "h": h, "values": image.ravel().tolist(), "points": points.ravel().tolist(), "view": view})
+    matrix = library_matrix(view, (h, w))
+    expected = warp_points(torch.from_numpy(points)[None], matrix)[0].numpy()
+    np.testing.assert_allclose(np.reshape(found["points"], (-1, 2)), expected, atol=1e-4)
+    pixels = warp_images(torch.from_numpy(image)[None, None], matrix)[0, 0].numpy()
+    np.testing.assert_allclose(np.reshape(found["values"], (h, w)), pixels, atol=1e-4)
+
+
+def test_grey_values_are_changed_as_in_the_library():
+    image = np.random.default_rng(3).random((40, 56))
+    view = {"brightness": 0.1, "contrast": 1.7, "blur": 1.3}
+    asked = {"w": 56, "h": 40, "values": image.ravel().tolist()}
+    found = run("augment", f"return [...photometric(input, {view}).values];", asked)
+    x = torch.from_numpy(image)[None, None]
+    x = (x - x.mean()) * 1.7 + x.mean() + 0.1
+    expected = blur(x, torch.tensor([1.3], dtype=torch.float64), 1.3).clamp(0, 1)[0, 0].numpy()
+    np.testing.assert_allclose(np.reshape(found, image.shape), expected, atol=1e-5)
+
+
+def test_a_flip_that_forgets_the_swap_leaves_the_places_and_exchanges_the_names():
+    points = np.random.default_rng(4).uniform(20, 70, (15, 2)).ravel().tolist()
+    asked = {"w": 96, "h": 96, "values": [0.5] * 96 * 96, "points": points, "swap": KAGGLE.swap.tolist()}
+    script = """return ["no", "swapped", "forgotten"].map((flip) =>
+        viewed(input, input.points, { rotation: 0, scale: 1, right: 0, down: 0, flip }, input.swap, []).points);"""
+    plain, swapped, forgotten = (np.reshape(p, (15, 2)) for p in run("augmentation_playground", script, asked))
+    np.testing.assert_allclose(plain.ravel(), points)
+    np.testing.assert_allclose(forgotten[KAGGLE.swap], swapped)
+    np.testing.assert_allclose(forgotten[:, 0], 95 - plain[:, 0])
+
+
+def test_a_point_that_leaves_the_image_has_no_place():
+    asked = {"w": 96, "h": 96, "values": [0.5] * 96 * 96, "points": [90.0, 50.0, None, None], "swap": [0, 1]}
+    view = "{ rotation: 0, scale: 1, right: 10, down: 0, flip: 'no' }"
+    assert run("augmentation_playground", f"return viewed(input, input.points, {view}, input.swap, []).points;",
+               asked) == [None] * 4
+
+
+def test_random_views_keep_to_the_limits_of_the_augmentation():
+    limits = {"rotation": 20, "scale": 0.2, "shift": 4, "flip": 0.5, "brightness": 0.1, "contrast": 0.3, "blur": 1.0,
+              "noise": 0.03}
+    views = run("augmentation_playground", "const u = uniforms(1); return Array.from({ length: 400 }, () => "
+                "randomView(input, u));", limits)
+    assert 10 < max(abs(v["rotation"]) for v in views) <= 20 and 1.1 < max(v["scale"] for v in views) <= 1.2
+    assert min(v["scale"] for v in views) >= 1 / 1.2 and max(abs(v["right"]) for v in views) <= 4
+    assert 140 < sum(v["flip"] == "swapped" for v in views) < 260 and min(v["blur"] for v in views) >= 0
+
+
+def test_errors_are_those_of_the_library():
+    rng = np.random.default_rng(5)
+    found, truth = rng.uniform(0, 95, (2, 15, 2))
+    truth[3] = np.nan
+    asked = [found.ravel().tolist(), [None if np.isnan(v) else v for v in truth.ravel().tolist()]]
+    assert run("faces", "return rmse(...input);", asked) == pytest.approx(metrics.rmse(found[None], truth[None]))
+    off = run("viewer", "return distances(...input);", asked)
+    np.testing.assert_allclose(np.array(off, float), metrics.distances(found[None], truth[None])[0])
+
+
+def test_the_worst_face_comes_first_and_one_without_an_error_last():
+    networks = [{"errors": [1.0, None, 3.0, 2.0]}, {"errors": [9.0, None, 1.0, 1.0]}]
+    orders = run("viewer", "return [0, 1, 'all', 'file'].map((by) => order(input, by, 4));", networks)
+    assert orders == [[2, 3, 0, 1], [0, 2, 3, 1], [0, 2, 3, 1], [0, 1, 2, 3]]
+
+
+def test_a_replay_keeps_the_last_points_that_there_were():
+    kept = run("training_replay", "return [1, 2, 3].map((epoch) => pointsAt(['a', null, 'c'], epoch));")
+    assert kept == ["a", "a", "c"]
 
 
 def test_colours_are_those_of_the_figures():
