@@ -53,6 +53,7 @@ function truthInFrame() {
 }
 
 function show() {
+  state.firstPoint ??= performance.now() - state.clicked; // milliseconds, for the record of bench_live.py
   const context = at("view").getContext("2d"), size = at("view").width;
   if (+at("blur").value > 0) context.drawImage(greyImage(answer.seen), 0, 0, size, size);
   else drawPicture(context, state.source, state.frame, state.cover);
@@ -108,6 +109,8 @@ async function choose(name, more = []) {
 }
 
 async function start() {
+  if (at("offer").hidden) return; // pressed twice
+  state.clicked = performance.now();
   at("offer").hidden = true;
   tell("Loading the network.");
   try {
@@ -179,7 +182,9 @@ function listen() {
 function withBook() {
   const page = document.documentElement;
   addEventListener("message", ({ source, data }) => {
-    if (source === parent && ["light", "dark"].includes(data?.theme)) page.dataset.theme = data.theme;
+    if (source !== parent) return;
+    if (["light", "dark"].includes(data?.theme)) page.dataset.theme = data.theme;
+    if (typeof data?.preset === "string" && CARD.runtime) showPreset(data.preset);
   });
   if (parent === window) return;
   page.classList.add("framed");
@@ -196,6 +201,7 @@ function begin() {
   at("weight").textContent = `loads ${((CARD.runtime.bytes + CARD.networks[0].bytes) / 1e6).toFixed(1)} MB, once`;
   at("offer").hidden = false;
   listen();
+  if (location.search) at("start").onclick = () => showPreset(location.search);
 }
 
 begin();

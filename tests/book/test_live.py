@@ -8,6 +8,7 @@ import functools
 import http.server
 import importlib.util
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -300,6 +301,27 @@ def test_what_to_watch_happens(running):
     assert numbers()[1] < sure - 0.1
     running.get_by_role("button", name="As it was").click()
     assert numbers() == (error, sure)
+
+
+def test_presets_show_what_the_text_says(running):
+    """Those of the book's links, and one that is none."""
+    page = (ROOT / "book" / "live.md").read_text().replace("&amp;", "&")
+    links = re.findall(r'data-preset="([^"]+)" href="../live/index.html\?([^"]+)"', page)
+    assert len(links) >= 6 and all(preset == address for preset, address in links)
+    seen = {}
+    for preset, _ in links:
+        running.evaluate(f"showPreset('{preset}')")
+        still(running)
+        seen[preset] = running.evaluate("({ turn: state.frame.turn, mirror: state.frame.mirror, cover: !!state.cover, "
+                                        "blur: +at('blur').value, error: rmse(answer.points, truthInFrame()) })")
+    assert seen["turn=60"]["turn"] == pytest.approx(np.pi / 3) and seen["turn=60"]["error"] > 5
+    assert seen["blur=4&point=11"]["blur"] == 4 and seen["mirror=1"]["mirror"] and seen["mirror=1"]["error"] < 2
+    assert seen["cover=1&point=1"]["cover"] and running.evaluate("answer.confidence[1]") > 0
+    assert not any(s["cover"] for p, s in seen.items() if "cover" not in p)  # a preset begins anew
+    before = running.evaluate("state.frame.turn")
+    running.evaluate("showPreset('turn=much')")
+    still(running)
+    assert running.evaluate("state.frame.turn") == before
 
 
 def test_keys_and_the_mouse_move_the_picture(running):
