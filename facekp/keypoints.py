@@ -7,6 +7,7 @@ the image is flipped.
 "Left" is the subject's left: it lies on the right-hand side of the picture.
 """
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -78,6 +79,11 @@ class Scheme:
             i, j = self.index(left, right)
             swap[i], swap[j] = j, i
         return swap
+
+    @property
+    def joined(self) -> list[tuple[str, str]]:
+        """The neighbours on each of the lines."""
+        return [two for line in self.lines for two in itertools.pairwise(line)]
 
     @cached_property
     def columns(self) -> list[str]:

@@ -53,6 +53,7 @@ for function in (faces.demo, faces.download, faces.inspect, faces.extract, faces
                  answers.evaluate, answers.calibrate, answers.predict, answers.submit, results.submit_result,
                  answers.export):
     app.command()(function)
+app.command("import")(faces.import_labels)
 
 plans = typer.Typer(no_args_is_help=True, help="What the records of many runs say together.")
 for function in (results.analyse, results.table, results.plots):

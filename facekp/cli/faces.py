@@ -56,6 +56,27 @@ def extract(
     print(f"Wrote {len(chosen)} of {len(faces)} faces to {out}. Next: facekp train {out} runs/first")
 
 
+def import_labels(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="A file with labels, or a folder with such files.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
+    images: Annotated[Path | None, typer.Option(help="Where the images are, if not beside the labels.")] = None,
+    skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Leave out images that are not there.")] = False,
+    pixel_offset: Annotated[
+        float | None, typer.Option(help="What the labels call the centre of the first pixel; default: as their format.")
+    ] = None,
+    crop: Annotated[
+        bool | None, typer.Option(help="Cut each face out of its image; default: where an image has several.")
+    ] = None,
+) -> None:
+    """Make a data folder of other programs' labels: COCO, CVAT, Label Studio, labelme, YOLO-pose, DeepLabCut, SLEAP,
+    .pts, WFLW, and tables as spreadsheets save them. The format is recognised by what is in the files.
+    """
+    from facekp.cli.labels_command import told
+    from facekp.data.importing import import_labels as read
+
+    print(told(read(labels, out, images, skip_missing, pixel_offset, crop), out))
+
+
 def generate(
     n: Annotated[int, typer.Argument(min=1, help="How many faces to draw.")],
     out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],

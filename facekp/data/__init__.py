@@ -55,7 +55,7 @@ def _is_word(source: str | Path) -> bool:
 def _load(source: str | Path, progress: bool) -> Faces:
     """Faces whose points are in a grid of their own: anything but a folder of files."""
     from facekp import synthetic  # each source is read only when asked for
-    from facekp.data import kaggle
+    from facekp.data import formats, kaggle
     from facekp.data.packed import names_of
 
     name = str(source)
@@ -72,10 +72,14 @@ def _load(source: str | Path, progress: bool) -> Faces:
             f"{path}: there is no such file or folder. Expected Kaggle's training.csv or .zip, a folder "
             "with keypoints.csv, an .npz of facekp, or the word 'sample'."
         )
+    files = names_of("training")
+    other = not path.is_dir() or not any((path / f).is_file() for f in files)
+    beside = path.suffix == ".npz" and any(formats.recognise(p) is formats.community for p in path.parent.glob("*.csv"))
+    if other and path.suffix != ".zip" and (hint := formats.hint(path.parent if beside else path)):
+        raise InputError(hint)
     if path.suffix == ".npz":
         return Faces.load(path)
-    files = names_of("training")
-    if path.is_dir() and not any((path / f).is_file() for f in files):
+    if path.is_dir() and other:
         raise InputError(
             f"{path}: expected keypoints.csv in this folder, a line per image (file, then <name>_x and <name>_y for "
             f"each keypoint), or Kaggle's {', '.join(files[:-1])} or {files[-1]}; found "

@@ -48,6 +48,13 @@ class Labels:
     def __len__(self) -> int:
         return len(self.files)
 
+    def box(self, i: int) -> np.ndarray:
+        """(4,): the box of face ``i``; where it has none, the one round its points; zeros without any."""
+        points = self.points[i][~np.isnan(self.points[i, :, 0])] - self.pixel_offset + 0.5
+        if np.isfinite(self.boxes[i]).all() or not len(points):
+            return np.nan_to_num(self.boxes[i])
+        return np.concatenate([points.min(0), np.ptp(points, axis=0)])
+
     def select(self, index: np.ndarray) -> "Labels":
         """The faces at ``index``: a mask (N,) or positions."""
         kept = np.arange(len(self))[index]

@@ -1,6 +1,7 @@
 """Which file of a folder a table means: names are written in as many ways as there are programs."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
@@ -59,6 +60,8 @@ def _below(folder: Path) -> dict[str, list[tuple[tuple[str, ...], Path]]]:
 def _nearest(name: str, known: dict[str, list[tuple[tuple[str, ...], Path]]]) -> Path | None:
     """The image that agrees with a name in the most last parts of its path."""
     parts = _parts(name)
+    if parts and parts[0] not in known:  # Label Studio puts such a number before the name of a file it was given
+        parts = (re.sub("^[0-9a-f]{8}-", "", parts[0]), *parts[1:])
     candidates = known.get(parts[0], []) if parts else []
 
     def agreeing(other: tuple[str, ...]) -> int:

@@ -1,1 +1,111 @@
-"""Labels as other programs write them: a short file for each format."""
+"""Labels as other programs write them: a short file for each format, and a line in ``FORMATS``.
+
+A format is a module with ``NAME``, ``PIXEL_OFFSET`` (what its labels call the centre of the first pixel),
+``recognises(source)``, which looks at a file's content, not at its name, and ``faces(source)``. Optional: ``FRACTIONS``
+(its points are fractions of width and height), ``pairs(source)``, and ``write(path, labels)``.
+"""
+
+import os
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from xml.etree.ElementTree import ParseError
+
+from facekp.data.formats import coco, community, cvat, deeplabcut, label_studio, labelme, pts, sleap, table, wflw, yolo
+from facekp.data.formats.source import Source
+from facekp.data.labels import Labels, gathered
+from facekp.errors import InputError, listed
+
+FORMATS = (coco, label_studio, labelme, cvat, pts, deeplabcut, wflw, yolo, sleap, community, table)
+"""In the order in which they are tried."""
+WRITERS = {"coco": coco, "pts": pts, "labelstudio": label_studio}
+"""What ``facekp predict --format`` writes, besides a table."""
+ENDINGS = {".json", ".xml", ".pts", ".csv", ".tsv", ".txt", ".slp"}
+FAULTS = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError, ParseError,
+          zipfile.BadZipFile)
+
+
+def recognise(path: Path) -> ModuleType | None:
+    """The format of a file of labels, None for any other file."""
+    source = Source(path)
+    return next((form for form in FORMATS if form.recognises(source)), None)
+
+
+def read_labels(path: str | Path) -> tuple[Labels, str]:
+    """The labels in a file, or in all files of one format in a folder and below; and the format's name.
+
+    Raises:
+        InputError: there are none, several formats, or they are damaged.
+    """
+    path = Path(path).expanduser()
+    files = _files(path)
+    form = recognise(files[0]) or table  # whose message says what is missing
+    sources = [Source(file) for file in files]
+    try:
+        if hasattr(form, "read"):
+            return form.read(files[0]), form.NAME
+        pairs = form.pairs(sources[0]) if hasattr(form, "pairs") else None
+        faces = (face for source in sources for face in _faces(form, source))
+        return gathered(faces, path, form.PIXEL_OFFSET, getattr(form, "FRACTIONS", False), pairs), form.NAME
+    except FAULTS as e:
+        if isinstance(e, InputError):
+            raise
+        raise InputError(f"{path}: expected {form.NAME}; found something else ({type(e).__name__}: {e}).") from None
+
+
+def hint(path: Path) -> str:
+    """A sentence for who gives such labels where a data set is wanted; empty for anything else."""
+    try:
+        files = _files(path)
+    except (InputError, OSError):
+        return ""
+    form = recognise(files[0])
+    return "" if form is None else (f"{path}: expected a data set; found labels in a format of other programs "
+                                    f"({form.NAME}). Make a folder of them: facekp import {path} OUT_DIR")
+
+
+def _faces(form: ModuleType, source: Source) -> Iterable:
+    """The faces of one of many files; what is wrong with it names the file."""
+    try:
+        yield from form.faces(source)
+    except FAULTS as e:
+        if isinstance(e, InputError):
+            raise
+        raise InputError(f"{source.path}: expected {form.NAME}; found something else ({type(e).__name__}: {e}). "
+                         "Repair or remove the file.") from None
+
+
+def _files(path: Path) -> list[Path]:
+    """The files of labels at ``path``: itself, or those of one format in the folder."""
+    if path.is_file():
+        if recognise(path) is None and path.suffix.lower() not in (".csv", ".tsv"):
+            raise InputError(f"{path}: expected labels as {', '.join(form.NAME for form in FORMATS)}; found something "
+                             "else, or a damaged file.")
+        return [path]
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such file or folder.")
+    if (path / "keypoints.csv").is_file():
+        return [path / "keypoints.csv"]
+    files = sorted(Path(place, name) for place, _, names in os.walk(path) for name in names
+                   if os.path.splitext(name)[1].lower() in ENDINGS)
+    found: dict[ModuleType, list[Path]] = {}
+    for file in files:
+        form = recognise(file)
+        if form:
+            found.setdefault(form, []).append(file)
+    if len(found) != 1 or (hasattr(next(iter(found)), "read") and len(next(iter(found.values()))) > 1):
+        each = [f"{files[0]} ({form.NAME})" for form, files in found.items()]
+        several = listed(each if len(each) != 1 else [str(f) for f in next(iter(found.values()))])
+        raise InputError(f"{path}: expected labels of one format, {', '.join(form.NAME for form in FORMATS)}; found "
+                         f"{several}. Name the file.")
+    return next(iter(found.values()))
+
+
+def write(form: str, path: Path, labels: Labels) -> None:
+    """``labels`` as one of ``WRITERS``; they know the images' sizes.
+
+    Raises:
+        InputError: the format cannot hold them.
+    """
+    WRITERS[form].write(path, labels)

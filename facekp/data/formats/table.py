@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from facekp.data.formats.source import Source
 from facekp.data.labels import Labels
 from facekp.data.pixels import number
 from facekp.data.table import read_cells
@@ -27,6 +28,7 @@ from facekp.files import replacing
 
 FILE = ("file", "filename", "file_name", "file name", "filepath", "file_path", "image", "imagename", "image_name",
         "image name", "image_path", "img", "img_name", "picture", "photo", "path", "name")
+NAME, PIXEL_OFFSET = "a table with a line per image", 0.0
 PASSED_OVER = ("", "row", "index", "id", "confidence", "score")
 BOX = ("box_x", "box_y", "box_side")
 NOTHING = ("nan", "na", "n/a", "null", "none")
@@ -54,7 +56,7 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     try:
         with open(path, newline="", encoding="utf-8-sig", errors="replace") as f:
             first = f.readline(1 << 16)
-        mark = max(",;\t", key=lambda c: (first.count(c), c == ","))
+        mark = _mark(first)
         with open(path, newline="", encoding="utf-8-sig") as f:
             lines = [[cell.strip() for cell in line] for line in read_cells(f, str(path), delimiter=mark)]
     except OSError as e:
@@ -65,6 +67,21 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
     if mark != ",":
         rows = [[re.sub(r"^([+-]?[0-9]*),([0-9]+)$", r"\1.\2", cell) for cell in row] for row in rows]
     return [unicodedata.normalize("NFC", name) for name in header], rows
+
+
+def _mark(header: str) -> str:
+    """What stands between two cells: a comma, a semicolon or a tab."""
+    return max(",;\t", key=lambda c: (header.count(c), c == ","))
+
+
+def recognises(source: Source) -> bool:
+    """Whether it is one: its columns make sense."""
+    lines = source.start.decode("utf-8-sig", "replace").splitlines()[:2]
+    try:
+        header, first = ([cell.strip() for cell in line] for line in csv.reader(lines, delimiter=_mark(lines[0])))
+        return len(first[columns_of(header, first, source.path).file]) < 1000  # Kaggle's Image is longer
+    except (InputError, ValueError, IndexError, csv.Error):
+        return False
 
 
 def read(path: Path) -> Labels:

@@ -1,0 +1,54 @@
+"""CVAT's XML, version 1.1, for images and for videos: skeletons, or single points with a label each.
+
+``outside="1"`` is not annotated, ``occluded="1"`` occluded. Points are those of a canvas that begins at the image's
+edge, so the centre of the first pixel is 0.5 (https://docs.cvat.ai/docs/manual/advanced/xml_format). A video's frames
+are looked for as CVAT exports them, ``frame_000012``.
+"""
+
+import math
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from facekp.data.formats.source import Source
+from facekp.data.labels import Face
+
+NAME, PIXEL_OFFSET = "CVAT", 0.5
+ABSENT = (math.nan, math.nan, False)
+
+
+def recognises(source: Source) -> bool:
+    """Whether it is one."""
+    return source.xml is not None and source.xml.tag == "annotations"
+
+
+def faces(source: Source) -> Iterator[Face]:
+    """A face for each skeleton; the single points of an image, or of a group in it, are one face."""
+    root = source.xml
+    assert root is not None  # recognises() has seen it
+    for image in root.iter("image"):
+        size = (int(image.attrib["width"]), int(image.attrib["height"]))
+        for skeleton in image.findall("skeleton"):
+            yield Face(image.attrib["name"], _points(skeleton.findall("points")), None, size)
+        groups: dict[str, list[Element]] = {}
+        for point in image.findall("points"):
+            groups.setdefault(point.get("group_id", ""), []).append(point)
+        for points in groups.values():
+            yield Face(image.attrib["name"], _points(points), None, size)
+    width, height = (int(root.findtext(f".//original_size/{side}", "0")) for side in ("width", "height"))
+    for track in root.iter("track"):
+        for skeleton in track.findall("skeleton"):
+            if skeleton.get("outside") != "1":
+                frame = int(skeleton.attrib["frame"])
+                yield Face(f"frame_{frame:06d}", _points(skeleton.findall("points")), None, (width, height))
+
+
+def _points(elements: list[Element]) -> dict[str, tuple[float, float, bool]]:
+    """The points of one face by their labels; several in one element are numbered."""
+    found = {}
+    for element in elements:
+        label, absent = element.attrib["label"], element.get("outside") == "1"
+        pairs = [pair.split(",") for pair in element.attrib["points"].split(";")]
+        for k, (x, y) in enumerate(pairs):
+            name = label if len(pairs) == 1 else f"{label}_{k}"
+            found[name] = ABSENT if absent else (float(x), float(y), element.get("occluded") == "1")
+    return found

@@ -1,0 +1,36 @@
+"""labelme: a JSON file beside each image, with ``shapes`` of which those of the type ``point`` are keypoints.
+
+Points are those of a canvas that begins at the image's edge, so the centre of the first pixel is 0.5
+(https://github.com/wkentaro/labelme, ``labelme/widgets/canvas.py``). Shapes with one ``group_id`` are one face; a
+``rectangle`` among them is its box. A flag ``occluded`` of a shape is kept; a point without a shape is not annotated.
+"""
+
+from collections.abc import Iterator
+
+from facekp.data.formats.source import Source
+from facekp.data.labels import Face
+
+NAME, PIXEL_OFFSET = "labelme", 0.5
+
+
+def recognises(source: Source) -> bool:
+    """Whether it is one."""
+    return isinstance(source.json, dict) and isinstance(source.json.get("shapes"), list) and "imagePath" in source.json
+
+
+def faces(source: Source) -> Iterator[Face]:
+    """A face for each group of shapes."""
+    found = source.json
+    size = (found["imageWidth"], found["imageHeight"]) if found.get("imageWidth") and found.get("imageHeight") else None
+    groups: dict[object, dict] = {}
+    boxes = {}
+    for shape in found["shapes"]:
+        group, corners = shape.get("group_id"), [(float(x), float(y)) for x, y in shape["points"]]
+        if shape.get("shape_type") == "point":
+            hidden = bool((shape.get("flags") or {}).get("occluded"))
+            groups.setdefault(group, {})[shape["label"]] = (*corners[0], hidden)
+        elif shape.get("shape_type") == "rectangle":
+            (x0, y0), (x1, y1) = map(min, *corners), map(max, *corners)
+            boxes[group] = (x0, y0, x1 - x0, y1 - y0)
+    for group, points in groups.items():
+        yield Face(f"{source.path.parent.as_posix()}/{found['imagePath']}", points, boxes.get(group), size)

@@ -1,0 +1,70 @@
+"""One file of labels, looked at as far as telling its format takes: JSON, XML or text, none of which can do harm."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from facekp.errors import InputError
+
+LARGEST = 512 << 20  # bytes; COCO's own keypoints of 2017 have 240 MB
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses a document type, with which a small file could grow to gigabytes or name other files."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError("a document type")
+
+
+class Source:
+    """A file of labels.
+
+    Attributes:
+        path: the file.
+        text: all of it.
+        json: what it says as JSON, None where it is none.
+        xml: its root as XML, None where it is none.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def start(self) -> bytes:
+        """The first bytes."""
+        with open(self.path, "rb") as f:
+            return f.read(1 << 16)
+
+    @cached_property
+    def text(self) -> str:
+        if self.path.stat().st_size > LARGEST:
+            raise InputError(f"{self.path}: expected at most {LARGEST >> 20} MB of labels; found "
+                             f"{self.path.stat().st_size >> 20} MB. Split the file.")
+        return "" if b"\0" in self.start else self.path.read_text(encoding="utf-8-sig", errors="replace")
+
+    @cached_property
+    def first(self) -> str:
+        """The first line that is not empty."""
+        return next((line for line in self.start.decode("utf-8-sig", "replace").splitlines() if line.strip()), "")
+
+    @cached_property
+    def json(self) -> Any:
+        if self.first.lstrip()[:1] not in ("{", "["):
+            return None
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):  # none, cut off, or brackets in brackets in brackets
+            return None
+
+    @cached_property
+    def xml(self) -> ElementTree.Element | None:
+        if self.first.lstrip()[:1] != "<":
+            return None
+        try:
+            parser = ElementTree.XMLParser(target=_NoDoctype())
+            parser.feed(self.text)
+            return parser.close()
+        except (ElementTree.ParseError, ValueError, RecursionError):
+            return None

@@ -1,0 +1,164 @@
+"""Labels of other programs, and their images, as a folder that the library reads: ``facekp import``."""
+
+import shutil
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facekp.data.formats import read_labels, table
+from facekp.data.labels import Labels
+from facekp.data.pictures import find_images
+from facekp.errors import InputError, listed
+from facekp.files import new_folder
+from facekp.images import ORIENTATION, formats
+from facekp.keypoints import check_pixel_offset
+
+MARGIN = 0.25  # of the longer side of a box round the points, on each side of it
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of an import.
+
+    Attributes:
+        labels: as they were written, in each file's own pixels.
+        form: the format's name.
+        missing: the images that are not there, and whose faces were left out.
+        turned: how many faces had their points turned with the image, as its EXIF entry says.
+    """
+
+    labels: Labels
+    form: str
+    missing: tuple[str, ...] = ()
+    turned: int = 0
+
+    @property
+    def cropped(self) -> bool:
+        """Whether boxes say which part of an image is the face."""
+        return bool(np.isfinite(self.labels.boxes).any())
+
+
+def import_labels(path: str | Path, out: str | Path, images: str | Path | None = None, skip_missing: bool = False,
+                  pixel_offset: float | None = None, crop: bool | None = None) -> Imported:
+    """Read labels in any format of :mod:`facekp.data.formats`, find their images, and write a folder for ``load``.
+
+    Args:
+        path: the file, or a folder with files of one format.
+        out: a new or empty folder; images are copied to ``out/images``.
+        images: where the images are; None: where the labels are.
+        skip_missing: leave out the faces whose image is not there.
+        pixel_offset: what the labels call the centre of the first pixel; None: what is usual in their format.
+        crop: a face is a square of its image, its box with a margin (without a box, that of its points); False: the
+            whole image. None: a square where an image has several faces.
+
+    Raises:
+        InputError: labels or images that are not there or are damaged, or do not belong to each other.
+    """
+    labels, form = read_labels(path)
+    if pixel_offset is not None:
+        check_pixel_offset(pixel_offset)
+        labels = replace(labels, pixel_offset=float(pixel_offset))
+    missing: list[str] = []
+    if labels.images is None:
+        path = Path(path).expanduser()
+        folder = Path(images).expanduser() if images is not None else path if path.is_dir() else path.parent
+        found = find_images(labels.files, folder)
+        missing = list(dict.fromkeys(f for f, p in zip(labels.files, found, strict=True) if p is None))
+        if missing and (not skip_missing or not any(found)):
+            raise InputError(f"{path}: expected {len(set(labels.files))} images in {folder}; {len(missing)} are not "
+                             f"there: {', '.join(missing)}. Name their folder with --images, or leave them out with "
+                             "--skip-missing.")
+        labels = labels.select(np.array([p is not None for p in found]))
+        labels, turned = in_pixels(labels, [p for p in found if p], path)
+        labels = replace(labels, files=[p.relative_to(folder).as_posix() for p in found if p])
+    else:
+        folder, turned = Path(path), 0
+    several = len(set(labels.files)) < len(labels)
+    squares = _squares(labels) if crop or (crop is None and several) else np.full((len(labels), 4), np.nan)
+    labels = replace(labels, boxes=labels.boxes if form == table.NAME and crop is None else squares)
+    _write(labels, folder, Path(out))
+    return Imported(labels, form, tuple(missing), turned)
+
+
+def in_pixels(labels: Labels, paths: list[Path], source: Path) -> tuple[Labels, int]:
+    """(``labels`` in pixels of the upright files, (0, 0) the centre of the first one; how many faces were turned).
+
+    Where the labels say how large their image is, and it has that size only as it is stored, they were made without
+    its EXIF orientation and are turned with it.
+
+    Raises:
+        InputError: an image that cannot be read, or of another size than the labels say.
+    """
+    known = {path: size_of(path) for path in dict.fromkeys(paths)}
+    stored = np.array([known[path][:2] for path in paths])
+    orientation = np.array([known[path][2] for path in paths])
+    upright = np.where(orientation[:, None] > 4, stored[:, ::-1], stored)
+    said = np.where(labels.sizes > 0, labels.sizes, upright)
+    if labels.fractions:
+        said = upright
+    turned = (said == stored).all(1) & (stored != upright).any(1)
+    wrong = np.flatnonzero((said != upright).any(1) & ~turned)
+    if len(wrong):
+        each = [f"{paths[i].name} ({upright[i][0]} x {upright[i][1]}, not {said[i][0]} x {said[i][1]})" for i in wrong]
+        raise InputError(f"{source}: expected images of the size that the labels say; found others: {listed(each)}. "
+                         "Fetch the images that were labelled.")
+    scale = upright if labels.fractions else np.ones_like(upright)
+    points = labels.points * scale[:, None] - labels.pixel_offset
+    boxes = labels.boxes * np.tile(scale, 2)
+    for i in np.flatnonzero(turned):
+        points[i] = turn(points[i], stored[i], orientation[i])
+        corners = np.stack([boxes[i, :2], boxes[i, :2] + boxes[i, 2:]])
+        corners = turn(corners - 0.5, stored[i], orientation[i]) + 0.5
+        boxes[i] = [*corners.min(0), *np.ptp(corners, axis=0)]
+    labels = replace(labels, points=points, boxes=boxes, sizes=upright, pixel_offset=0.0, fractions=False)
+    return labels, int(turned.sum())
+
+
+def turn(points: np.ndarray, size: np.ndarray, orientation: int) -> np.ndarray:
+    """Points (K, 2) of a stored image of this (width, height) -> of the upright one, by EXIF's orientation 1 to 8."""
+    (x, y), (right, down) = points.T, (size - 1 - points).T
+    return np.stack({1: (x, y), 2: (right, y), 3: (right, down), 4: (x, down), 5: (y, x), 6: (down, x),
+                     7: (down, right), 8: (y, right)}[orientation], -1)
+
+
+def size_of(path: Path) -> tuple[int, int, int]:
+    """Width and height of an image as it is stored, and its EXIF orientation; no pixel is decoded."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=formats()) as image:
+                orientation = image.getexif().get(ORIENTATION, 1)
+                return *image.size, orientation if orientation in range(1, 9) else 1
+    except (PermissionError, MemoryError):
+        raise
+    except Exception as e:  # noqa: BLE001  # Pillow's decoders raise whatever comes
+        raise InputError(f"{path}: this is not an image that can be read, or a damaged one ({e}).") from None
+
+
+def _squares(labels: Labels) -> np.ndarray:
+    """(N, 4) a square round each face: its box, or its points with a margin."""
+    squares = np.empty((len(labels), 4))
+    for i in range(len(labels)):
+        x, y, width, height = labels.box(i)
+        grown = 1.0 if np.isfinite(labels.boxes[i]).all() else 1 + 2 * MARGIN
+        side = float(np.ceil(max(width, height, 8.0) * grown))
+        squares[i] = x + (width - side) / 2, y + (height - side) / 2, side, side
+    return np.round(squares, 2)
+
+
+def _write(labels: Labels, folder: Path, out: Path) -> None:
+    """The new folder: keypoints.csv, pairs.csv where the source gives pairs, and the images; all of it or nothing."""
+    with new_folder(out) as temporary:
+        for i, file in enumerate(labels.files):
+            target = temporary / "images" / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if labels.images is not None:
+                Image.fromarray(labels.images[i]).save(target)
+            elif not target.exists():
+                shutil.copyfile(folder / file, target)
+        table.write(temporary / "keypoints.csv", labels)
+        if labels.pairs is not None:
+            table.write_rows(temporary / "pairs.csv", ["left", "right"], labels.pairs)
