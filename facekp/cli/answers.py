@@ -51,7 +51,7 @@ def predict(
     ],
     out: Annotated[
         Path | None,
-        typer.Argument(metavar="OUT.csv", help="One line per face: file or row, x and y of each point. "
+        typer.Argument(metavar="OUT", help="OUT.csv, one line per face: file or row, x and y of each point. "
                                                "One photo needs none: its points are printed."),
     ] = None,
     box: Annotated[
@@ -64,6 +64,10 @@ def predict(
         Path | None, typer.Option("--out", "--picture", help="Draw the photo, or the faces, with the points here.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the photo's faces as JSON.")] = False,
+    form: Annotated[
+        str, typer.Option("--format", help="Of OUT: csv; coco (.json), labelstudio (.json) or pts (a folder), which "
+                                           "labelling tools read.")
+    ] = "csv",
     others: Others = None,
     flip_tta: FlipTTA = False,
     coverage: Coverage = None,
@@ -75,11 +79,13 @@ def predict(
     photo as it is seen: turned upright, where its EXIF entry asks for that.
     """
     from facekp import pretrained
-    from facekp.cli import photo_reports
+    from facekp.cli import labels_command, photo_reports
 
     runs: list[str | Path] = [run, *(others or [])]
     boxes = photo_reports.where(box or [], look)
-    text, notes = photo_reports.answer(runs, source, out, picture, boxes, as_json, device, flip_tta, coverage)
+    with labels_command.written_as(form, runs[0], source, out) as table:
+        text, notes = photo_reports.answer(runs, source, table, picture, boxes, as_json, device, flip_tta, coverage)
+    text = text.replace(str(table), str(out))
     for note in (*notes, *pretrained.terms(runs)):
         print(note, file=sys.stderr)
     print(text)

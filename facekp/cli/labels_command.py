@@ -1,11 +1,19 @@
 """What ``facekp import`` says, and how ``facekp predict --format`` writes."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from facekp.data.importing import Imported
-from facekp.errors import listed
+from facekp.data import formats
+from facekp.data.formats import table
+from facekp.data.importing import Imported, size_of
+from facekp.data.pictures import find_images
+from facekp.errors import InputError, check_choice, listed
+from facekp.files import check_new
 
 
 def told(done: Imported, out: Path) -> str:
@@ -22,3 +30,40 @@ def told(done: Imported, out: Path) -> str:
     if done.cropped:
         lines.append("A square of its image is each face; the columns box_x, box_y and box_side say which.")
     return "\n".join([*lines, f"Wrote {out}. Next: facekp inspect {out}"])
+
+
+@contextmanager
+def written_as(form: str, run: str | Path, source: Path, out: Path | None) -> Iterator[Path | None]:
+    """Yield the table to write predictions to: ``out`` itself, or one that becomes ``out`` in another format.
+
+    Raises:
+        InputError: an unknown format, a name that does not go with it, or faces that are in no files.
+    """
+    check_choice("format", form, ("csv", *formats.WRITERS))
+    if form == "csv":
+        yield out
+        return
+    ending = "" if form == "pts" else ".json"
+    if out is None or out.suffix.lower() != ending:
+        what = f"a file to write, which ends in {ending}" if ending else "a new folder"
+        raise InputError(f"Expected the name of {what}, with --format {form}; found {out or 'none'}.")
+    check_new(out, source)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "points.csv"
+        yield path
+        convert(path, form, run, source, out)
+
+
+def convert(path: Path, form: str, run: str | Path, source: Path, out: Path) -> None:
+    """The table of ``facekp predict`` on ``source``, written as ``out`` in another format."""
+    from facekp.runs import open_run
+
+    if "file" not in table.read_table(path)[0]:
+        raise InputError(f"{source}: expected photos, or a folder with keypoints.csv, with --format {form}; found "
+                         "faces that are in no files. Extract them first.")
+    labels = table.read(path)
+    folder = source if source.is_dir() else source.parent
+    sizes = [size_of(image) if image else (0, 0, 1) for image in find_images(labels.files, folder)]
+    upright = np.array([(h, w) if turned > 4 else (w, h) for w, h, turned in sizes])
+    counted = open_run(run, "cpu")[0].pixel_offset if (source / "keypoints.csv").is_file() else 0.0
+    formats.write(form, out, replace(labels, sizes=upright, pixel_offset=counted))

@@ -205,6 +205,8 @@ def predict_to_csv(
         table.insert(0, "file", faces.files.names)
     if np.isfinite(confidence).any():
         table["confidence"] = confidence.mean(axis=1)
+    if faces.files is not None and not faces.files.whole.all():
+        table[["box_x", "box_y", "box_side"]] = faces.files.squares
     if radius:
         scale = 1.0 if faces.files is None else faces.files.scale(model.size)[:, None]
         table[[f"{name}_radius" for name in model.scheme.names]] = radius[0] * scale

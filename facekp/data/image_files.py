@@ -48,6 +48,11 @@ class ImageFiles:
         """(N,) how many of the file's pixels one pixel of a grid of ``size`` is wide."""
         return self.squares[:, 2] / size
 
+    @property
+    def whole(self) -> np.ndarray:
+        """(N,) bool: files that were read whole, not a part that is the face."""
+        return (self.squares[:, :2] == 0).all(1) & (self.squares[:, 2] == self.sizes.max(1))
+
     def to_grid(self, points: np.ndarray, size: int) -> np.ndarray:
         """Points (N, K, 2) in each file's own pixels -> in a grid of ``size``; bit for bit where that is the file."""
         moved = (points - self.squares[:, None, :2] + 0.5) / self.scale(size)[:, None, None] - 0.5

@@ -6,6 +6,7 @@ made by that other command. A command of a kind that is not listed here fails th
 """
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -40,7 +41,7 @@ SHORTER = {  # what is added so that minutes become seconds; the command itself 
 }
 SMALLER = {"2000": "20", "DATA": "data/faces", "...": None}  # fewer faces; a stand-in for a placeholder; "and so on"
 TOO_LONG: dict = {}
-OUTPUTS = {"extract": 1, "generate": 1, "train": 1}  # which argument (0, 1, ...) is a folder that it makes
+OUTPUTS = {"extract": 1, "generate": 1, "train": 1, "import": 1}  # which argument (0, 1, ...) is a folder that it makes
 NOT_OURS = {  # programs that only a look can be taken at, and why
     "git": "needs the network; its address must be that of pyproject.toml",
     "cd": "goes into what git cloned",
@@ -90,6 +91,11 @@ def stand_ins(tmp_path_factory) -> Path:
     shutil.copytree(ROOT / "data" / "sample", folder / "data" / "sample")
     (folder / "photos").mkdir()
     shutil.copy(folder / "party.jpg", folder / "photos")
+    annotations = [{"image_id": 1, "category_id": 1, "bbox": [10 * i, 10, 60, 60],
+                    "keypoints": [10 * i + 40, 30, 2, 10 * i + 20, 31 + i % 3, 1]} for i in range(12)]
+    (folder / "annotations.json").write_text(json.dumps({
+        "images": [{"id": 1, "file_name": "party.jpg"}], "annotations": annotations,
+        "categories": [{"id": 1, "name": "face", "keypoints": ["left_ear", "right_ear"]}]}))
     (folder / "my-animals" / "images").mkdir(parents=True)
     rows = ["file,left_ear_x,left_ear_y,right_ear_x,right_ear_y"]
     for i in range(12):

@@ -1,8 +1,8 @@
 """CVAT's XML, version 1.1, for images and for videos: skeletons, or single points with a label each.
 
 ``outside="1"`` is not annotated, ``occluded="1"`` occluded. Points are those of a canvas that begins at the image's
-edge, so the centre of the first pixel is 0.5 (https://docs.cvat.ai/docs/manual/advanced/xml_format). A video's frames
-are looked for as CVAT exports them, ``frame_000012``.
+edge, so the centre of the first pixel is 0.5 (https://docs.cvat.ai/docs/other/xml_format; the last corner of a file of
+1920 x 1080 is 1920, 1080: cvat-ai/cvat#9973). A video's frames are looked for as CVAT exports them, ``frame_000012``.
 """
 
 import math

@@ -1,8 +1,8 @@
 """DeepLabCut's ``CollectedData_*.csv``: three or four lines of header, then a line per image.
 
 The lines are scorer, individuals (of several animals), bodyparts, coords. An empty cell is not annotated; columns of
-``likelihood`` are passed over. Points count from the centre of the first pixel, as napari and matplotlib show images
-(https://deeplabcut.github.io/DeepLabCut, https://napari.org/stable/guides/layers.html).
+``likelihood`` are passed over. Points count from the centre of the first pixel, as napari has it, in which they are
+labelled (napari/napari#1660; https://deeplabcut.github.io/DeepLabCut).
 """
 
 import csv

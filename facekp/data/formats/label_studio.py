@@ -59,11 +59,11 @@ def _parts(task: dict) -> tuple[str, list[dict]]:
     if "data" in task:
         made = [a for a in task.get("annotations") or task.get("completions") or [] if not a.get("was_cancelled")]
         result = [r for r in (made or task.get("predictions") or [{}])[0].get("result", []) if "value" in r]
-        name = next(v for v in task["data"].values() if isinstance(v, str))
+        name = next((v for v in task["data"].values() if isinstance(v, str)), "")
     else:  # JSON-MIN: the regions of each tag under its name
         lists = [v for v in task.values() if isinstance(v, list)]
         result = [{"value": r, **r} for values in lists for r in values if isinstance(r, dict) and "x" in r]
-        name = next(v for v in task.values() if isinstance(v, str))
+        name = next((v for v in task.values() if isinstance(v, str)), "")
     return unquote(name.rpartition("?d=")[2].partition("?")[0]), result
 
 

@@ -1,7 +1,7 @@
 """labelme: a JSON file beside each image, with ``shapes`` of which those of the type ``point`` are keypoints.
 
-Points are those of a canvas that begins at the image's edge, so the centre of the first pixel is 0.5
-(https://github.com/wkentaro/labelme, ``labelme/widgets/canvas.py``). Shapes with one ``group_id`` are one face; a
+Points count from the image's edge, so the centre of the first pixel is 0.5 (``labelme/widgets/canvas.py``,
+wkentaro/labelme#1973). Shapes with one ``group_id`` are one face; a
 ``rectangle`` among them is its box. A flag ``occluded`` of a shape is kept; a point without a shape is not annotated.
 """
 

@@ -17,7 +17,7 @@ POINTS = 98
 
 def recognises(source: Source) -> bool:
     """Whether it is one."""
-    words = source.first.split()
+    words = source.first.strip().split(maxsplit=2 * POINTS + 10)
     return len(words) == 2 * POINTS + 11 and all(w.replace(".", "", 1).lstrip("-").isdigit() for w in words[:-1])
 
 
