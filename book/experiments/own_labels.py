@@ -30,7 +30,7 @@ from facekp.synthetic import beetles, generate
 from facekp.training import TrainConfig, fit
 
 POOL, TEST = (400, 101), (150, 202)  # how many, and the seed
-PARTS = ("curve", "changes")
+PARTS = ("curve", "changes", "longer")
 STEPS, BATCH, SEEDS = 220, 16, (0, 1, 2)
 NETWORK = {"channels": 32, "stem_pool": True}  # options of hourglass-s: 57,000 parameters, heatmaps of 16 x 16
 AUGMENT = Augment(rotation=15, scale=0.15, shear=0, shift=3)
@@ -144,12 +144,19 @@ class Study:
             self.run("from faces", seed, order[:50], given=face_network())
 
 
+    def longer(self, seed: int) -> None:
+        """Three times as many steps: does the training end too early for many labels?"""
+        order = np.random.default_rng(seed).permutation(len(self.pool.faces))
+        for labels in (300, 25):
+            self.run("three times the steps", seed, order[:labels], steps=3 * STEPS)
+
+
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def own_labels(out: Annotated[Path, typer.Argument(metavar="OUT_JSON", help="The record.")],
-               part: Annotated[str, typer.Option(help="all, curve or changes.")] = "all") -> None:
+               part: Annotated[str, typer.Option(help="all, curve, changes or longer.")] = "all") -> None:
     """Train some forty small networks on beetles."""
     torch.set_num_threads(1)
     study = Study(out)

@@ -3,6 +3,7 @@
     front.py                     the notebook's side of a widget: its JavaScript module, its data
     js/                          a module for each widget, and what they share; the book's pages run the same code
     heatmap_lab.py               one heatmap, six decoders
+    labeller.py                  place and drag points on a folder of images
     augmentation_playground.py   one face, rotated, flipped, blurred
     viewer.py                    predictions face by face, the worst first
     training_replay.py           a training run, while it goes on (monitor) or afterwards
@@ -16,8 +17,10 @@ when a widget is made, not before.
 
 from facekp.widgets.augmentation_playground import augmentation_playground
 from facekp.widgets.heatmap_lab import heatmap_lab
+from facekp.widgets.labeller import labeller
 from facekp.widgets.regression_and_heatmap import regression_and_heatmap
 from facekp.widgets.training_replay import monitor, training_replay
 from facekp.widgets.viewer import viewer
 
-__all__ = ["augmentation_playground", "heatmap_lab", "monitor", "regression_and_heatmap", "training_replay", "viewer"]
+__all__ = ["augmentation_playground", "heatmap_lab", "labeller", "monitor", "regression_and_heatmap", "training_replay",
+           "viewer"]
