@@ -48,10 +48,11 @@ RULES = [  # the first that fits counts: files, and the tests that read them
     ("book/_static/diagrams/*", ["tests/book/test_diagrams.py"]),
     ("book/live/*", LIVE),
     ("facekp/widgets/*.js", ["tests/unit/widgets/*.py"]), ("facekp/widgets/*.css", ["tests/unit/widgets/*.py"]),
-    ("book/tools/host.js", ["tests/book/test_rendered.py"]),
+    ("book/tools/host.js", ["tests/book/test_widget_pages.py"]),
     (".ci/*", []), (".github/*", []), (".devcontainer/*", []), (".gitignore", []), ("LICENSE", []),  # read by no test
 ]
-BROWSER = {"tests/book/test_rendered.py", "tests/book/test_live.py", "tests/book/test_widgets_browser.py"}
+BROWSER = {"tests/book/test_rendered.py", "tests/book/test_live.py", "tests/book/test_widgets_browser.py",
+           "tests/book/test_widget_pages.py"}
 
 
 @dataclass

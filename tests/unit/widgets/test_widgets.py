@@ -303,6 +303,5 @@ def test_each_widget_is_in_its_chapter_with_a_still_and_the_data_that_its_cell_h
                     found.setdefault(state["module"], []).append(path.stem)
                     assert "image/png" in output.data and len(cell.metadata["mystnb"]["image"]["alt"]) > 80, cell.id
                     json.dumps(state, allow_nan=False)
-    places = {"heatmap_lab": ["heatmaps"], "augmentation_playground": ["coordinates"], "viewer": ["results"],
-              "training_replay": ["training", "training"], "regression_and_heatmap": ["heatmaps"]}
+    places = {"heatmap_lab": ["heatmaps"], "augmentation_playground": ["coordinates"], "viewer": ["results"]}
     assert places.items() <= found.items()
