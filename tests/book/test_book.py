@@ -127,7 +127,8 @@ class TestChapter:
 
     def test_a_chapter_has_at_most_3000_words(self, path):
         text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "markdown")
-        text = re.sub(r"```.*?```|\$\$.*?\$\$|^:.*$|<[^>]*>|\]\([^)]*\)", "", text, flags=re.DOTALL | re.MULTILINE)
+        text = re.sub(r"```.*?```|\$\$.*?\$\$", "", text, flags=re.DOTALL)
+        text = re.sub(r"^:.*$|<[^>]*>|\]\([^)]*\)", "", text, flags=re.MULTILINE)  # line by line
         assert len(re.findall(r"[A-Za-z][\w'-]*", text)) <= 3000
 
     def test_every_exercise_answers(self, path):
