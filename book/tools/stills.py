@@ -69,6 +69,7 @@ def photograph(module: str, data: dict) -> bytes | None:
             const nothing = () => {}, get = (key) => (key === "data" ? data : {});
             const model = { get, set: nothing, save_changes: nothing, on: nothing, off: nothing };
             await widget.render({ el, model });
+            await el.finished; // a widget that computes for longer says so
             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
         }""", data)
         png = tab.locator("#widget").screenshot()

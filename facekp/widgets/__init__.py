@@ -5,6 +5,7 @@
     heatmap_lab.py               one heatmap, six decoders
     labeller.py                  place and drag points on a folder of images
     augmentation_playground.py   one face, rotated, flipped, blurred
+    inside.py                    a network, stage by stage, and what each of its cells sees
     viewer.py                    predictions face by face, the worst first
     training_replay.py           a training run, while it goes on (monitor) or afterwards
     regression_and_heatmap.py    two networks on a face that is rotated, blurred or covered
@@ -17,10 +18,11 @@ when a widget is made, not before.
 
 from facekp.widgets.augmentation_playground import augmentation_playground
 from facekp.widgets.heatmap_lab import heatmap_lab
+from facekp.widgets.inside import look_inside
 from facekp.widgets.labeller import labeller
 from facekp.widgets.regression_and_heatmap import regression_and_heatmap
 from facekp.widgets.training_replay import monitor, training_replay
 from facekp.widgets.viewer import viewer
 
-__all__ = ["augmentation_playground", "heatmap_lab", "labeller", "monitor", "regression_and_heatmap", "training_replay",
-           "viewer"]
+__all__ = ["augmentation_playground", "heatmap_lab", "labeller", "look_inside", "monitor", "regression_and_heatmap",
+           "training_replay", "viewer"]
