@@ -55,3 +55,19 @@ def test_the_solution_is_right(name, answer):
 def test_a_wrong_answer_gets_its_hint(name, answer, hint):
     verdict = check(f"heatmaps.{name}", answer)
     assert not verdict.right and any(h in verdict.text for h in hint.split("|")), verdict.text
+
+
+def test_what_is_compared_with_is_the_library():
+    """The checks use NumPy alone; the library's functions give the same."""
+    import torch
+
+    from facekp import heatmaps
+    from facekp.exercises.heatmaps import gaussian
+
+    point = torch.tensor([[[10.3, 20.9]]], dtype=torch.float64)
+    expected = heatmaps.gaussian(point, (48, 40), 2.0)[0, 0]
+    np.testing.assert_allclose(gaussian(10.3, 20.9, (48, 40), 2.0), expected, atol=1e-12)
+    values = np.random.default_rng(0).uniform(0, 0.5, (12, 16))
+    values[5, 8] = 1
+    expected = heatmaps.quarter_offset(torch.from_numpy(values)[None, None])[0, 0]
+    assert quarter(values) == pytest.approx(expected.tolist())
