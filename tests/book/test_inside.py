@@ -258,6 +258,7 @@ def test_everything_has_a_name_and_news_is_read_out(tab):
     ).map((e) => e.outerHTML)""")
     assert unnamed == []
     tab.get_by_role("button", name="Run again").click()
+    finished(tab)
     tab.get_by_role("status").filter(has_text=re.compile(r"Computed in .* seconds\. Error \d")).wait_for()
     tab.get_by_role("button", name=re.compile("^bottleneck")).focus()
     tab.keyboard.press("Enter")
