@@ -3,10 +3,12 @@
     make html && python book/tools/bench_live.py
 
 Opens ``_build/html/live`` (or the folder given) as a reader would, presses the button, and lets the page itself take
-the time of 100 faces, and try what its text tells readers to try.
+the time until the first point and of 100 faces, and try what its text tells readers to try. Then it opens the chapters
+beside it and moves the first slider of each widget, frame after frame.
 """
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -68,8 +70,39 @@ def watched(found: dict) -> dict:
     }
 
 
+# A widget draws in a frame of its own: two callbacks around its own give the time that its drawing takes.
+FRAMES = """async ([module, seconds]) => {
+  const place = document.querySelector(`.widget-place[data-module="${module}"]`);
+  place.scrollIntoView();
+  place.querySelector(".widget-start")?.click();
+  while (!place.dataset.ready) await new Promise((done) => setTimeout(done, 50));
+  const slider = place.querySelector("input[type=range]"), times = [], began = performance.now();
+  for (let i = 0; performance.now() - began < 1000 * seconds; i++) {
+    let start;
+    requestAnimationFrame(() => { start = performance.now(); });
+    slider.value = +slider.min + (i * slider.step) % (slider.max - slider.min);
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    times.push(await new Promise((done) => requestAnimationFrame(() => done(performance.now() - start))));
+  }
+  times.sort((a, b) => a - b);
+  return { draw_ms: times[Math.floor(times.length / 2)], frames_per_second: times.length / seconds };
+}"""
+
+
+def widgets(book: Path, browser) -> dict:
+    """By module: median milliseconds of a drawing, and frames a second while the first slider moves."""
+    found = {}
+    for page in sorted(book.glob("*.html")):
+        for module in sorted(set(re.findall(r'class="widget-place" data-module="(\w+)"', page.read_text()))):
+            tab = browser.new_page()
+            tab.goto(page.as_uri())
+            found[module] = {key: round(value, 1) for key, value in tab.evaluate(FRAMES, [module, 3]).items()}
+            tab.close()
+    return found
+
+
 def measure(page: Path, chromium: str) -> dict:
-    """The record: median milliseconds a face, and the bytes that a reader loads before and after the start."""
+    """The record: milliseconds a face (median) and from the click to the first point, bytes before and after it."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as p:
@@ -78,19 +111,23 @@ def measure(page: Path, chromium: str) -> dict:
         tab.goto((page / "index.html").as_uri())
         tab.click("#start")
         tab.wait_for_selector("#app:not([hidden])", timeout=120_000)
+        first_point = tab.evaluate("state.firstPoint")
         median = tab.evaluate(f"medianTime(state.network, answer.seen, {RUNS})")
         watch = watched(tab.evaluate(WATCH))
         card = tab.evaluate("CARD")
         version = browser.version
+        frames = widgets(page.parent / "book", browser)
         browser.close()
     own = sum(f.stat().st_size for f in page.iterdir() if f.suffix in {".html", ".css", ".js", ".png"})
     network = card["networks"][0]
     return {
         "network": network["name"], "runtime": card["runtime"]["path"].split("/")[1], "threads": 1, "runs": RUNS,
-        "median_ms": round(median, 2), "browser": version.split(".")[0],
+        "median_ms": round(median, 2), "first_point_ms": round(first_point), "widgets": frames,
+        "browser": version.split(".")[0],
         "bytes": {"page": own, "runtime": card["runtime"]["bytes"] + (page / card["runtime"]["script"]).stat().st_size,
                   "network": network["bytes"], "faces": card["faces"]["bytes"]},
-        "watch": watch, "cores": os.cpu_count(), "environment": results.environment(), "commit": results.commit(),
+        "watch": watch, "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1),
+        "environment": results.environment(), "commit": results.commit(),
     }
 
 
@@ -101,4 +138,5 @@ if __name__ == "__main__":
         sys.exit("This needs Chromium and the built book: make html")
     record = measure(page, chromium)
     write_json(ROOT / "book" / "results" / "bench-live.json", record)
-    print(f"One face takes {record['median_ms']} ms")
+    print(f"One face takes {record['median_ms']} ms, the first point {record['first_point_ms']} ms; "
+          f"{record['widgets']}")

@@ -60,7 +60,7 @@ def install(case: Case, folder: Path) -> Path:
     python = folder / "bin" / "python"
     if not python.is_file():
         uv("venv", "--quiet", "--python", case.python, folder)
-    colab = [ROOT, "ipykernel", "nbval", "ipywidgets==7.7.1", COLAB_OPENCV]
+    colab = [ROOT, "ipykernel", "nbval", "ipywidgets==7.7.1", "anywidget", COLAB_OPENCV]
     what = colab if case.colab else ["--editable", f"{ROOT}[{EXTRAS}]"]
     uv("pip", "install", "--quiet", "--python", python, "--resolution", case.resolution, *what)
     return python

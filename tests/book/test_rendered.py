@@ -29,7 +29,8 @@ def opened(browser, page: str, size: str = "desktop", scheme: str = "light", for
     Setting the formulas takes longer than all the rest, so MathJax is loaded only for tests that look at them.
     """
     width, height = SIZES[size]
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    # Playwright waits, and axe looks, with the eval that the pages forbid; test_a_page_is_not_heavy does without.
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, bypass_csp=True)
     tab = context.new_page()
     problems = []
 
@@ -126,7 +127,9 @@ def sent(file: Path) -> int:
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_not_heavy(browser, page):
     context = browser.new_context()
-    tab, loaded = context.new_page(), set()
+    tab, loaded, errors = context.new_page(), set(), []
+    tab.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    tab.on("pageerror", lambda e: errors.append(str(e)))
     tab.on("request", lambda r: loaded.add(r.url) if r.url.startswith("file:") else None)
     tab.goto((HTML / page).as_uri())
     tab.evaluate("window.scrollTo(0, document.body.scrollHeight)")
@@ -134,6 +137,7 @@ def test_a_page_is_not_heavy(browser, page):
     files = {Path(u.removeprefix("file://").partition("?")[0].partition("#")[0]) for u in loaded}
     weights = sorted(((sent(f), f.name) for f in files if f.is_file()), reverse=True)
     assert sum(weight for weight, _ in weights) < MOST, weights[:6]
+    assert errors == []
 
 
 @pytest.mark.parametrize("page", PAGES)
