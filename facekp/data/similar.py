@@ -24,6 +24,23 @@ def nearest(images: np.ndarray, among: np.ndarray, side: int = 24) -> np.ndarray
     return (flat(images, side) @ flat(among, side).T).max(1)
 
 
+def closest(images: np.ndarray, side: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    """The most similar other image of each: its position (N,) and the correlation (N,), see :func:`nearest`.
+
+    Args:
+        images: (N, H, W) or, RGB, (N, H, W, 3) uint8; two at least.
+        side: height and width at which they are compared.
+    """
+    flat = _flat(images if images.ndim == 3 else images.mean(-1).astype(np.uint8), side)
+    index, alike = np.empty(len(flat), np.int64), np.empty(len(flat), np.float32)
+    for start in range(0, len(flat), 512):  # 512 rows of the (N, N) table at a time
+        part = flat[start : start + 512] @ flat.T
+        part[np.arange(len(part)), start + np.arange(len(part))] = -2
+        index[start : start + 512] = part.argmax(1)
+        alike[start : start + 512] = part.max(1)
+    return index, alike
+
+
 def near_duplicates(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.ndarray:
     """(N,) int64: a number per group of pictures that resemble each other.
 

@@ -1,0 +1,88 @@
+"""Questions about the numbers in a table of labels, in the pixels of the files.
+
+``points`` are (N, K, 2) in the grid of the faces' images, NaN where not annotated.
+"""
+
+import numpy as np
+
+from facekp.data.checks import Finding
+from facekp.data.faces import Faces
+
+
+def sizes(faces: Faces) -> np.ndarray:
+    """(N, 1, 2) width and height of each face's file; of the image, where it has none."""
+    height, width = faces.images.shape[1:3]
+    all_same = np.broadcast_to((width, height), (len(faces), 2))
+    return (all_same if faces.files is None else faces.files.sizes)[:, None].astype(np.float64)
+
+
+def nowhere(faces: Faces) -> list[Finding]:
+    """Points that no face has."""
+    names = [n for n, there in zip(faces.scheme.names, faces.annotated.any(0), strict=True) if not there]
+    return [Finding("nowhere", about={"points": names})] if names else []
+
+
+def placeholders(faces: Faces, pixel_offset: float = 0.0) -> tuple[list[Finding], np.ndarray]:
+    """Places that stand for "not annotated": a point at (0, 0) or (-1, -1), or in several faces at exactly the same
+    place outside the file. Outside, that is certain.
+
+    Returns:
+        A finding per place, and the points (N, K, 2) without them.
+    """
+    points = faces.keypoints.astype(np.float64)
+    label = np.round(faces.in_files(points) + pixel_offset, 2)  # the grid's float32 keeps that many digits
+    seen = np.isfinite(label[..., 0])
+    beyond = seen & out_of(faces, label - pixel_offset)
+    places, count = np.unique(label[beyond], axis=0, return_counts=True)
+    candidates = [(0.0, 0.0), (-1.0, -1.0), *map(tuple, places[count >= 3])]
+    findings = []
+    for place in dict.fromkeys(candidates):
+        here = seen & (label == place).all(-1)  # (N, K)
+        if not here.any():
+            continue
+        which, rows = here.any(0), np.flatnonzero(here.any(1))
+        findings.append(Finding("placeholder", rows, np.full(len(rows), 3.0), certain=bool((here & beyond).sum() > 2),
+                                about={"place": place, "points": [faces.scheme.names[k] for k in np.flatnonzero(which)],
+                                       "annotated": int(seen[:, which].any(1).sum())}))
+        points[here] = np.nan
+    return findings, points
+
+
+def fractions(faces: Faces, points: np.ndarray) -> list[Finding]:
+    """Whether all points lie within the first pixel, or in [-1, 1]: fractions of width and height, not pixels."""
+    label = faces.in_files(points)
+    if not np.isfinite(label).any() or np.nanmax(np.abs(label)) > 1.5 or sizes(faces).min() < 8:
+        return []
+    return [Finding("fractions", certain=True, about={"low": float(np.nanmin(label)), "high": float(np.nanmax(label))})]
+
+
+def upper_left(faces: Faces, points: np.ndarray) -> list[Finding]:
+    """Whether the points of all faces keep to the upper left corner of their files: labels of smaller copies, or
+    percentages."""
+    part = (faces.in_files(points) + 0.5) / sizes(faces)
+    if len(faces) < 3 or not np.isfinite(part).any() or (high := float(np.nanmax(part))) > 0.4:
+        return []
+    return [Finding("upper left", about={"part": high, "high": float(np.nanmax(faces.in_files(points)))})]
+
+
+def outside(faces: Faces, points: np.ndarray) -> list[Finding]:
+    """Points outside the file (not only outside the square that was read of it): see :func:`out_of`."""
+    there = faces.in_files(points)
+    out = out_of(faces, there)
+    if not out.any():
+        return []
+    far = np.maximum(-0.5 - there, there - sizes(faces)).max(-1) / sizes(faces).max(-1)  # in parts of the longer side
+    worst = np.where(out, far, 0).max(1)
+    rows = np.flatnonzero(out.any(1))
+    rows = rows[np.argsort(-worst[rows], kind="stable")]
+    return [Finding("outside", rows, 1 + 20 * worst[rows],
+                    about={"count": int(out.sum()), "annotated": int(np.isfinite(there[..., 0]).sum())})]
+
+
+def out_of(faces: Faces, points: np.ndarray) -> np.ndarray:
+    """(N, K) bool: points (in the file's pixels) outside [-0.5, width] x [-0.5, height].
+
+    The last pixel ends at width - 0.5; labels that count from edges, like Kaggle's, end at the width.
+    """
+    with np.errstate(invalid="ignore"):
+        return ((points < -0.5) | (points > sizes(faces))).any(-1)
