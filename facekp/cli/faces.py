@@ -26,18 +26,28 @@ def download(folder: Annotated[Path, typer.Argument(help="Where to put the files
 
 
 def inspect(
-    data: Source, picture: Annotated[Path | None, typer.Option(help="Write a sheet of faces here.")] = None
+    data: Source,
+    picture: Annotated[Path | None, typer.Option(help="Write a sheet of faces here, those to look at first.")] = None,
+    suspects: Annotated[
+        Path | None, typer.Option(metavar="OUT.csv", help="Write the faces to look at first here, with the reasons.")
+    ] = None,
 ) -> None:
-    """Count what is in a data set: keypoints, complete faces, sources, duplicates."""
+    """Count what is in a data set, and name what is likely wrong with it: labels, images, duplicates."""
     from facekp import data as d
     from facekp import plots
-    from facekp.data import describe
+    from facekp.cli import findings
+    from facekp.data.checks import check
+    from facekp.files import check_table
 
     plots.check_picture(picture)
+    check_table(suspects, data)
     faces = d.load(data, progress=True)
-    print(describe.report(faces))
+    found = check(faces)
+    print(findings.report(faces, found))
+    if suspects:
+        print(f"Wrote {findings.write_suspects(faces, found, suspects)} faces to {suspects}")
     if picture:
-        plots.save(plots.faces(faces, count=32), picture)
+        plots.save(findings.sheet(faces, found), picture)
         print(f"Wrote {picture}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from facekp.cli.findings import unsure
 from facekp.data.packed import names_of
 from facekp.errors import InputError, listed
 from facekp.files import check_new, check_table, replacing
@@ -70,7 +71,7 @@ def answer(
         return folder_report(runs, source, out, boxes, device, flip_tta, coverage)
     from facekp.cli.reports import predict_to_csv  # tables and metrics: a photo needs none of it
 
-    return predict_to_csv(runs, source, out, picture, device, flip_tta, coverage), ()
+    return predict_to_csv(runs, source, out, picture, device, flip_tta, coverage)
 
 
 def photo_report(
@@ -106,7 +107,7 @@ def photo_report(
     faces = predict_photo(model, photo, boxes, flip_tta, coverage)
     if not faces:
         raise InputError(f"{source}: {NO_FACE}")
-    text = []
+    text, notes = [], (*photo.notes, *unsure(np.array([face.confidence for face in faces])))
     if out is not None:
         write_table([table(faces, Path(source).name)], out)
         text.append(f"Wrote {len(faces)} line{'s' if len(faces) > 1 else ''} to {out}")
@@ -115,8 +116,8 @@ def photo_report(
         text.append(f"{'and the picture' if text else 'Wrote'} {picture}")
     if as_json or out is None:  # the points are printed, and what was written goes with the notes
         answer = json.dumps([face.to_dict() for face in faces], indent=1) if as_json else listing(faces)
-        return answer, (*photo.notes, " ".join(text) + ".") if text else photo.notes
-    return " ".join(text) + ".", photo.notes
+        return answer, (*notes, " ".join(text) + ".") if text else notes
+    return " ".join(text) + ".", notes
 
 
 def folder_report(

@@ -9,6 +9,7 @@ import pandas as pd
 from facekp import community, data, metrics, plots, results
 from facekp.analysis import analyse
 from facekp.calibration import calibrate, save_calibration
+from facekp.cli import findings
 from facekp.data import conventions, kaggle
 from facekp.data.faces import Faces
 from facekp.errors import InputError
@@ -34,7 +35,7 @@ def report(
     test = replace(test, scheme=with_unit(test.scheme, unit))
     if not test.annotated.any():
         raise InputError(f"{source}: no face has an annotated keypoint, so there is nothing to compare with.")
-    points, _ = predict(model, test, flip_tta=flip_tta)
+    points, confidence = predict(model, test, flip_tta=flip_tta)
     mean = metrics.mean_face(train.keypoints)
     result, large = results.scores(points, test, mean), scores_in_files(points, test, mean)
     lines = [
@@ -46,7 +47,7 @@ def report(
     each = large["rmse_per_keypoint"] if large else {}
     lines += [""] + [f"{name:28} {'-' if value is None else f'{value:6.3f} px{in_file(each.get(name))}'}"
                      for name, value in result["rmse_per_keypoint"].items()]
-    lines += results.left_out_line(result["rmse_per_keypoint"])
+    lines += findings.after_training(result, test, model.pixel_offset) + findings.unsure(confidence)
     if picture:
         worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
         plots.save(plots.faces(test.select(worst), points[worst], count=32), picture)
@@ -71,7 +72,7 @@ def scores_in_files(points: np.ndarray, test: Faces, mean_face: np.ndarray) -> d
 def error_lines(scores: dict, in_files: dict | None, size: int, note: str = "") -> list[str]:
     """RMSE and mean face in px of the images (``size`` x ``size``) and, where they are other pixels, of the files."""
     notes = {"rmse": " per coordinate", "mean_face_rmse": note}
-    lines = [f"{name:10} {scores[key]:7.3f} px{notes[key]}{in_file(in_files and in_files[key])}"
+    lines = [f"{name:10} {scores[key]:7.3f} px{notes[key]}{in_file(in_files[key] if in_files else None)}"
              for name, key in (("RMSE", "rmse"), ("mean face", "mean_face_rmse"))]
     return lines if in_files is None else [f"First in pixels of the {size}x{size} images that the network sees, then "
                                            "in pixels of each face's own file:", *lines]
@@ -186,8 +187,8 @@ def calibration(
 def predict_to_csv(
     runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
     flip_tta: bool = False, coverage: float | None = None,
-) -> str:
-    """Points for every face of a data set, as a table; what was written, in text. Photos: ``cli.photo_reports``.
+) -> tuple[str, tuple[str, ...]]:
+    """Points for every face of a data set, as a table; what was written, in text, and notes. Photos: ``cli.photo_reports``.
 
     Of a folder the table says which file a line is of, and points are in that file's own pixels, whatever its size:
     as the folder's ``keypoints.csv`` has them. With ``coverage`` there is a radius for each point, in the same pixels.
@@ -216,7 +217,7 @@ def predict_to_csv(
     if picture:
         plots.save(plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2), picture)
         said += f" and the picture {picture}"
-    return said + "."
+    return said + ".", tuple(findings.unsure(confidence))
 
 
 def submission(

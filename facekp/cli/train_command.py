@@ -9,6 +9,7 @@ import torch
 import torch.distributed as dist
 
 from facekp import data, plots, results, training
+from facekp.cli import findings
 from facekp.data.conventions import with_conventions
 from facekp.data.faces import Faces
 from facekp.data.folder import in_colour, subset
@@ -94,11 +95,19 @@ class Job:
         """The options of the network as it ends: in its last stage."""
         return self.options | ({"stage": self.stages[-1]} if self.stages else {})
 
-    def faces(self) -> Faces:
-        """All faces of the job."""
+    def everything(self) -> Faces:
+        """All faces of the source."""
         colour = self.options.get("in_channels", 1) == 3
-        faces = data.load(self.source, progress=True, pixel_offset=self.pixel_offset, colour=colour)
-        return with_conventions(subset(faces, self.keypoints), self.conventions)
+        return data.load(self.source, progress=True, pixel_offset=self.pixel_offset, colour=colour)
+
+    def faces(self, everything: Faces | None = None) -> Faces:
+        """Those of them that the job takes; InputError if that is none."""
+        faces = self.everything() if everything is None else everything
+        chosen = subset(faces, self.keypoints)
+        if not len(chosen) and self.keypoints == "15" and faces.annotated.any():
+            raise InputError(f"{self.source}: none of the {len(faces)} faces has all {len(faces.scheme)} points. "
+                             "--keypoints any trains on the points that there are.")
+        return with_conventions(chosen, self.conventions)
 
     def network(self, faces: Faces, stage: str | None = None) -> KeypointModel:
         """A new network for these faces, with the weights of ``init`` if there is one; in that stage, or the first.
@@ -174,9 +183,27 @@ def what_is_in(run: Path) -> str:
     return "files that are not of a run. Name another"
 
 
+def checked(job: Job, tell: bool = True) -> Faces:
+    """The faces of the job, after a look for what is likely wrong with them (``tell``: say what).
+
+    Raises:
+        InputError: no faces, or labels that cannot be right.
+    """
+    everything = job.everything()
+    lines = findings.before_training(everything, job.source, job.pixel_offset)
+    faces = job.faces(everything)
+    if len(faces) < len(everything):
+        also = "" if job.keypoints == "any" else " --keypoints any trains on faces with some of their points too."
+        lines.append(f"{len(faces)} of {len(everything)} faces have the points asked for; the others are left "
+                     f"out.{also}")
+    for line in lines if tell else []:
+        print(line, flush=True)
+    return faces
+
+
 def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tensorboard: bool) -> None:
     """One model, on all faces but those held out."""
-    faces = job.faces()
+    faces = checked(job, distributed.is_main)
     learn, test = faces.split(job.held_out, job.config.seed)
     torch.manual_seed(job.config.seed)
     model = job.network(faces)
@@ -203,8 +230,8 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
     if distributed.is_main:
         m = record["metrics"]
         print(f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
-              f"Wrote {run / 'model.safetensors'} and {run / 'record.json'}",
-              *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
+              f"{findings.which_pixels(faces)}Wrote {run / 'model.safetensors'} and {run / 'record.json'}",
+              *findings.after_training(m, faces, job.pixel_offset), sep="\n")
 
 
 def describe_init(job: Job, learn: Faces) -> str:
@@ -221,7 +248,7 @@ def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:
     """k models, each tested on its own fold."""
     if distributed.size > 1:
         raise InputError("Expected folds in a single process; found several of torchrun. Start one fold run per GPU.")
-    faces = job.faces()
+    faces = checked(job)
     print(f"{job.model} on {k} folds of {len(faces)} faces, on {training.pick_device(job.config.device)}", flush=True)
 
     def each_epoch(fold: int, line: dict) -> None:
@@ -233,8 +260,9 @@ def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:
     m = record["metrics"]
     print(f"RMSE {m['rmse']:.3f} px on all {len(faces)} faces, each predicted by a model that never saw it "
           f"(folds: {', '.join(f'{r:.3f}' for r in record['rmse_of_folds'])}); the mean face has "
-          f"{m['mean_face_rmse']:.3f} px. Wrote {run}; 'facekp predict' and 'submit' take it as one model.",
-          *results.left_out_line(m["rmse_per_keypoint"]), sep="\n")
+          f"{m['mean_face_rmse']:.3f} px. {findings.which_pixels(faces)}Wrote {run}; 'facekp predict' and 'submit' "
+          "take it as one model.",
+          *findings.after_training(m, faces, job.pixel_offset), sep="\n")
 
 
 def describe_epoch(line: dict) -> str:

@@ -3,7 +3,8 @@
 :func:`check` asks every question below of a data set and gives the answers as :class:`Finding`; the sentences are
 written by the commands. A question is one function; all work on arrays alone:
 
-    labels      a place that stands for "missing", fractions, another scale, points outside the file, points of no face
+    labels      a place that stands for "missing", fractions, another scale, points outside the file, points of no face,
+                names of one side without the other
     pictures    files named twice, turned images, nearly black ones, images unlike all others, copies that disagree
     shapes      exchanged sides, exchanged axes, a point out of place, a face that is elsewhere than the others
 """
@@ -67,7 +68,7 @@ def check(faces: Faces, pixel_offset: float = 0.0) -> list[Finding]:
 
     if not len(faces) or not faces.annotated.any():
         return []
-    found = labels.nowhere(faces)
+    found = labels.nowhere(faces) + labels.one_side(faces)
     placeholders, points = labels.placeholders(faces, pixel_offset)
     found += placeholders
     whole_set = labels.fractions(faces, points) or labels.upper_left(faces, points)

@@ -7,6 +7,7 @@ import numpy as np
 
 from facekp.data.checks import Finding
 from facekp.data.faces import Faces
+from facekp.keypoints import sides_alone
 
 
 def sizes(faces: Faces) -> np.ndarray:
@@ -18,8 +19,14 @@ def sizes(faces: Faces) -> np.ndarray:
 
 def nowhere(faces: Faces) -> list[Finding]:
     """Points that no face has."""
-    names = [n for n, there in zip(faces.scheme.names, faces.annotated.any(0), strict=True) if not there]
+    names = [n for n, there in zip(faces.scheme.names, np.asarray(faces.annotated.any(0)), strict=True) if not there]
     return [Finding("nowhere", about={"points": names})] if names else []
+
+
+def one_side(faces: Faces) -> list[Finding]:
+    """Names that look like left or right and are in no pair, so that a flip does not exchange them."""
+    names = sides_alone(faces.scheme.names, faces.scheme.pairs)
+    return [Finding("one side", about={"points": names})] if names else []
 
 
 def placeholders(faces: Faces, pixel_offset: float = 0.0) -> tuple[list[Finding], np.ndarray]:
@@ -60,7 +67,8 @@ def upper_left(faces: Faces, points: np.ndarray) -> list[Finding]:
     """Whether the points of all faces keep to the upper left corner of their files: labels of smaller copies, or
     percentages."""
     part = (faces.in_files(points) + 0.5) / sizes(faces)
-    if len(faces) < 3 or not np.isfinite(part).any() or (high := float(np.nanmax(part))) > 0.4:
+    boxes = faces.files is not None and (faces.files.squares[:, 2] != faces.files.sizes.max(1)).any()
+    if len(faces) < 3 or boxes or not np.isfinite(part).any() or (high := float(np.nanmax(part))) > 0.4:
         return []
     return [Finding("upper left", about={"part": high, "high": float(np.nanmax(faces.in_files(points)))})]
 
@@ -85,4 +93,4 @@ def out_of(faces: Faces, points: np.ndarray) -> np.ndarray:
     The last pixel ends at width - 0.5; labels that count from edges, like Kaggle's, end at the width.
     """
     with np.errstate(invalid="ignore"):
-        return ((points < -0.5) | (points > sizes(faces))).any(-1)
+        return np.asarray(((points < -0.5) | (points > sizes(faces))).any(-1))

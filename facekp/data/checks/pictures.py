@@ -4,7 +4,7 @@ import numpy as np
 
 from facekp.data.checks import Finding, beyond
 from facekp.data.checks.labels import out_of, sizes
-from facekp.data.checks.shapes import nanmedian, pair_vectors
+from facekp.data.checks.shapes import pair_vectors
 from facekp.data.faces import Faces
 from facekp.data.image_files import ImageFiles
 
@@ -39,7 +39,7 @@ def twice(faces: Faces) -> list[Finding]:
         return []
     again = again[np.argsort(-far[again], kind="stable")]
     apart = far[again] * sizes(faces)[again, 0].max(1)  # in pixels of the file
-    return [Finding("twice", again, far[again] / APART, about={"apart": apart})]
+    return [Finding("twice", again, far[again] / APART, about={"each": apart})]
 
 
 def contradicting(faces: Faces, near: np.ndarray, alike: np.ndarray) -> list[Finding]:
@@ -48,10 +48,9 @@ def contradicting(faces: Faces, near: np.ndarray, alike: np.ndarray) -> list[Fin
     if faces.files is not None:
         same &= faces.files.names != faces.files.names[near]
     far = _apart(faces, near)
-    usual = nanmedian(far[same, None])[0]
-    odd = np.flatnonzero(same & (far > max(APART, 4 * usual)))
+    odd = np.flatnonzero(same & (far > APART))
     odd = odd[np.argsort(-far[odd], kind="stable")]
-    return [Finding("contradicting", odd, far[odd] / APART, about={"other": near[odd]})] if odd.size else []
+    return [Finding("contradicting", odd, far[odd] / APART, about={"each": near[odd]})] if odd.size else []
 
 
 def _apart(faces: Faces, other: np.ndarray) -> np.ndarray:
@@ -91,10 +90,14 @@ def turned(faces: Faces, points: np.ndarray) -> tuple[list[Finding], np.ndarray]
             break
     if fits is None or min(fits[1:]) > 0.6 * fits[0]:
         return [], points
-    if fits[1] <= fits[2]:
+    sideways = fits[1] < fits[2]
+    if abs(fits[1] - fits[2]) < 0.1:  # a round dot looks the same either way: which labels are where the others are?
+        usual = np.nanmedian(np.delete(points, rows, 0), 0)
+        sideways = bool(np.nanmean(np.abs(moved - usual)) < np.nanmean(np.abs(points[rows] - usual)))
+    if sideways:
         points = points.copy()
         points[rows] = moved
-    about = {"turn labels": fits[1] <= fits[2], "orientations": sorted(set(files.orientation.tolist()))}
+    about = {"turn labels": sideways, "orientations": sorted(set(files.orientation.tolist()))}
     return [Finding("turned", rows, np.full(len(rows), 4.0), about=about)], points
 
 

@@ -41,15 +41,15 @@ def shape_findings(faces: Faces) -> list[Finding]:
         z[swapped] = z[swapped][:, faces.scheme.swap]
     if len(faces) < LEAST:
         return found
-    seen = np.isfinite(z).any(1)
+    seen = np.any(np.isfinite(z), axis=1)
     residual, pose = aligned(z, turn=len(faces.scheme) > 3)
     off = np.abs(unexplained(residual))  # (N, K)
     rows, score = beyond(np.nan_to_num(off).max(1), 0.3)
     if rows.size:
         worst = [faces.scheme.names[k] for k in np.nan_to_num(off[rows]).argmax(1)]
-        found.append(Finding("out of place", rows, score, about={"points": worst}))
+        found.append(Finding("out of place", rows, score, about={"each": worst}))
     pose = np.abs(pose - np.median(pose[seen], 0))
-    place = np.where(seen[:, None], pose / np.maximum(np.median(pose[seen], 0), POSE_FLOOR), 0)
+    place = np.where(np.asarray(seen)[:, None], pose / np.maximum(np.median(pose[seen], 0), POSE_FLOOR), 0)
     rows, score = beyond(place.max(1), 8.0)
     return found + ([Finding("elsewhere", rows, score)] if rows.size else [])
 
@@ -131,7 +131,7 @@ def unexplained(residual: np.ndarray, directions: int = 8, rounds: int = 4) -> n
 
 
 def nanmedian(values: np.ndarray) -> np.ndarray:
-    """(K,) medians of (N, K) real values, NaN left out; 0 for a column without any. (NumPy's takes ten times as long.)"""
+    """(K,) medians of (N, K) real values, NaN left out; 0 for a column without any. (NumPy's is ten times slower.)"""
     count = np.isfinite(values).sum(0)
     ordered = np.vstack([np.sort(values, 0), np.zeros(values.shape[1])])  # NaN comes last, then a row for no values
     low, high = (np.where(count > 0, middle, len(values)) for middle in ((count - 1) // 2, count // 2))

@@ -22,7 +22,8 @@ from kaggle_files import (
 )
 
 from book.experiments.speed.reader import reader as bench_reader
-from facekp.data import describe, kaggle, pixels
+from facekp.data import kaggle, pixels
+from facekp.data.checks.labels import outside
 from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE
@@ -159,7 +160,8 @@ def test_outside_labels_are_kept_and_counted(tmp_path):
     faces = read(write(tmp_path / "training.csv", training_lines(images, keypoints)))
     assert same(faces, images, keypoints)
     whole = Faces(np.zeros((6, 96, 96), np.uint8), faces.keypoints)
-    assert describe.outside(whole) == 2
+    found, = outside(whole, whole.keypoints)
+    assert found.faces.tolist() == [1] and found.about["count"] == 1  # a label at -0.5 is on the image's edge
 
 
 def test_sources_tells_the_sources_apart():
