@@ -188,7 +188,7 @@ def predict_to_csv(
     runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
     flip_tta: bool = False, coverage: float | None = None,
 ) -> tuple[str, tuple[str, ...]]:
-    """Points for every face of a data set, as a table; what was written, in text, and notes. Photos: ``cli.photo_reports``.
+    """Points for every face of a data set, as a table; what was written, in text, and notes.
 
     Of a folder the table says which file a line is of, and points are in that file's own pixels, whatever its size:
     as the folder's ``keypoints.csv`` has them. With ``coverage`` there is a radius for each point, in the same pixels.
