@@ -31,10 +31,10 @@ def closest(images: np.ndarray, side: int = 16) -> tuple[np.ndarray, np.ndarray]
         images: (N, H, W) or, RGB, (N, H, W, 3) uint8; two at least.
         side: height and width at which they are compared.
     """
-    flat = _flat(images if images.ndim == 3 else images.mean(-1).astype(np.uint8), side)
-    index, alike = np.empty(len(flat), np.int64), np.empty(len(flat), np.float32)
-    for start in range(0, len(flat), 512):  # 512 rows of the (N, N) table at a time
-        part = flat[start : start + 512] @ flat.T
+    small = flat(images if images.ndim == 3 else images.mean(-1).astype(np.uint8), side)
+    index, alike = np.empty(len(small), np.int64), np.empty(len(small), np.float32)
+    for start in range(0, len(small), 512):  # 512 rows of the (N, N) table at a time
+        part = small[start : start + 512] @ small.T
         part[np.arange(len(part)), start + np.arange(len(part))] = -2
         index[start : start + 512] = part.argmax(1)
         alike[start : start + 512] = part.max(1)
