@@ -2,7 +2,7 @@
 # make book   everything from nothing: environment, a minute of training, the rendered book
 # make serve  the rendered book at http://127.0.0.1:8000
 # make single the book on one page; make links: do its links to other sites still work?
-# make student   the notebooks without the solutions of their exercises
+# make student   the notebooks without solutions; make downloads: these, PDF, EPUB and slides, beside the pages
 # make test   every test, every notebook re-run and compared, the book built with warnings as errors
 # make nightly   the same with every case of the exhaustive tests, of which the others try a random tenth: for a night
 
@@ -19,7 +19,7 @@ AWAY := $(shell mktemp -u -d)
 # torchvision that do not fit each other.
 TORCH_INDEX ?=
 
-.PHONY: book html single links serve check test nightly lint unit trust notebooks rendered audit colab compat execute stamp clean student
+.PHONY: book html single links serve check test nightly lint unit trust notebooks rendered audit colab compat execute stamp clean student slides downloads
 
 book: .venv/installed
 	$(BIN)/facekp demo
@@ -37,6 +37,17 @@ single: .venv/installed
 # The notebooks without the solutions of their exercises, for a class.
 student: .venv/installed
 	$(BIN)/python book/tools/student.py _build/student
+
+# Slides of three chapters.
+slides: .venv/installed
+	$(BIN)/python book/tools/slides.py _build/downloads/slides
+
+# All downloads of the book, beside its pages. Needs Chromium, which prints the PDF.
+downloads: .venv/installed single slides
+	$(BIN)/python book/tools/print_book.py _build/singlehtml/book/welcome.html _build/downloads/facekp-book.pdf
+	$(BIN)/jupyter-book build . --builder custom --custom-builder epub --quiet
+	cp _build/epub/*.epub _build/downloads/facekp-book.epub
+	$(MAKE) html
 
 # Do the links to other sites still lead somewhere? Needs a connection.
 links: .venv/installed
