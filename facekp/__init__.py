@@ -9,7 +9,7 @@ imported by its own name (``from facekp.data import kaggle``), so that a reader 
 function lives.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str):
