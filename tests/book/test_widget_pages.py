@@ -163,14 +163,14 @@ def test_a_random_augmentation_can_be_taken_back_and_the_image_dragged(browser):
 
 def test_the_viewer_sorts_overlays_heatmaps_and_lists_errors(browser):
     tab, place, _ = opened(browser, "viewer")
-    worst = [float(text.split("RMSE ")[1].split()[0]) for text in place.locator("figcaption").all_inner_texts()]
+    worst = [float(text.split("RMSE ")[1].split()[0]) for text in place.locator(".fk-card p").all_inner_texts()]
     plain = place.evaluate(PICTURE)
     place.get_by_label("heatmap").select_option("nose tip")
     assert place.evaluate(PICTURE) != plain
     place.get_by_role("slider").focus()
     tab.keyboard.press("End")
     place.evaluate(PICTURE)
-    best = [float(text.split("RMSE ")[1].split()[0]) for text in place.locator("figcaption").all_inner_texts()]
+    best = [float(text.split("RMSE ")[1].split()[0]) for text in place.locator(".fk-card p").all_inner_texts()]
     assert sum(best) < sum(worst)
     place.get_by_text("Error of each point").click()
     assert place.locator("tbody tr").count() == 15
@@ -193,7 +193,7 @@ def test_rotation_hurts_both_networks(browser):
 
     def errors():
         place.evaluate(PICTURE)
-        return [float(text.split("RMSE ")[1].split()[0]) for text in place.locator("figcaption").all_inner_texts()]
+        return [float(text.split("RMSE ")[1].split()[0]) for text in place.locator(".fk-card p").all_inner_texts()]
 
     upright = errors()
     place.get_by_role("slider").focus()

@@ -24,8 +24,8 @@ function render({ model, el }) {
   const data = model.get("data"), faces = unpackedFaces(data), said = announcer(), eye = data.eye;
   let kind = "turn", at = data.amounts.turn.indexOf(0), face = 0;
   const cards = data.networks.map(({ label }) => {
-    const view = canvas(360, ""), text = make("figcaption");
-    return { label, view, text, element: make("figure", { className: "fk-card" }, view, text) };
+    const view = canvas(360, ""), text = make("p", { className: "fk-hint" });
+    return { label, view, text, element: make("div", { className: "fk-card" }, view, text) };
   });
   const plot = make("canvas", { width: 720, height: 240, className: "fk-plot", role: "img" });
   const text = make("p", { className: "fk-hint" });

@@ -53,8 +53,8 @@ function render({ model, el }) {
   const faces = unpackedFaces(data), sheets = new Map();
   let rank = 0, by = "all", point = "none", shown = { truth: true, found: true }, turn = 0;
   const cards = networks.map(({ name }) => {
-    const view = canvas(360, ""), text = make("figcaption");
-    return { name, view, text, element: make("figure", { className: "fk-card" }, view, text) };
+    const view = canvas(360, ""), text = make("p", { className: "fk-hint" });
+    return { name, view, text, element: make("div", { className: "fk-card" }, view, text) };
   });
   const errors = table("Error of each point in pixels, the largest first", ["keypoint", ...networks.map((n) => n.name)]);
 
