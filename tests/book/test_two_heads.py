@@ -18,8 +18,8 @@ def test_the_page_changes_a_face_as_the_experiment_did(kind, amount):
     eye = faces.keypoints[0, KAGGLE.names.index("right_eye_center")].tolist()
     asked = [{"w": 96, "h": 96, "values": (faces.images[0] / 255).ravel().tolist()},
              faces.keypoints[0].ravel().tolist(), kind, amount, eye, two_heads.PATCH]
-    found = run("regression_and_heatmap", "const made = changedFace(...input);"
-                "return { values: [...made.face.values], points: made.points };", asked)
+    found = run("regression_and_heatmap", "const now = changedFace(...input);"
+                "return { values: [...now.face.values], points: now.points };", asked)
     np.testing.assert_allclose(np.reshape(found["points"], (15, 2)), changed.keypoints[0], atol=1e-4)
     # The experiment's faces are bytes; on the edge of the disc a float32 distance may fall on the other side.
     off = np.abs(255 * np.reshape(found["values"], (96, 96)) - changed.images[0])
