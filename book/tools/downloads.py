@@ -6,6 +6,7 @@ pages their links lead to the published book; what is there in this build is lin
 """
 
 import io
+import re
 import shutil
 import sys
 import zipfile
@@ -64,6 +65,12 @@ def archives(config) -> dict[str, bytes]:
             STUDENT: zipped(short | form | {"README.txt": README.format(**words, more=more)})}
 
 
+def version(app, config) -> None:
+    """An EPUB must name its version: the library's."""
+    text = (ROOT / "facekp" / "__init__.py").read_text(encoding="utf-8")
+    config.version = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
+
+
 def finished(app, error) -> None:
     """Write the zips, take what ``make downloads`` made, and link the page to them."""
     if error is not None or app.builder.name != "html":
@@ -84,5 +91,6 @@ def finished(app, error) -> None:
 
 
 def setup(app) -> dict:
+    app.connect("config-inited", version)
     app.connect("build-finished", finished)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -51,6 +51,7 @@ def stamp(check: bool = False, ref: str | None = None) -> list[str]:
         before = after = path.read_text(encoding="utf-8")
         for was, now in zip(forms(old).values(), forms(new).values(), strict=True):
             after = re.sub(re.escape(was) + ("" if was.endswith("/") else r"(?![\w-])"), now, after)
+        after = after.replace(f"{new} && cd {Path(old).name}", f"{new} && cd {Path(new).name}")  # what git clone makes
         if ref is not None:
             after = after.replace(f"git+{new}@{branch}", f"git+{new}@{ref}")
             after = BRANCH.sub(f"  branch: {ref}", after) if path.name == "_config.yml" else after

@@ -162,6 +162,7 @@ def test_a_new_address_reaches_every_file(tmp_path, monkeypatch):
     assert "_config.yml" in tool.stamp()
     assert [c.name for c in copies for form in tool.forms(old).values() if form in c.read_text()] == []
     assert "some-body.github.io/else/" in (tmp_path / "_config.yml").read_text()
+    assert "git clone https://github.com/some-body/else && cd else\n" in (tmp_path / "README.md").read_text()
     assert tool.stamp(ref="v9.9.9") != [] and tool.stamp(ref="v9.9.9") == []
     assert all("else@v9.9.9" in c.read_text() for c in copies if c.suffix == ".ipynb")
     assert "  branch: v9.9.9\n" in (tmp_path / "_config.yml").read_text()
