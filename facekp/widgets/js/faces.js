@@ -10,11 +10,14 @@ export function unpackedFaces({ images, size: [h, w] }) {
     ({ w, h, values: Float64Array.from(all.subarray(i * w * h, (i + 1) * w * h), (v) => v / 255) }));
 }
 
+const bitmaps = new WeakMap(); // of the faces that were drawn before
+
 /** The image over all of a canvas. */
-export function drawFace(context, { w, h, values }) {
-  const grey = painted(w, h, (i) => { const v = 255 * values[i]; return [v, v, v]; });
+export function drawFace(context, face) {
+  if (!bitmaps.has(face))
+    bitmaps.set(face, painted(face.w, face.h, (i) => { const v = 255 * face.values[i]; return [v, v, v]; }));
   context.imageSmoothingEnabled = true;
-  context.drawImage(grey, 0, 0, context.canvas.width, context.canvas.height);
+  context.drawImage(bitmaps.get(face), 0, 0, context.canvas.width, context.canvas.height);
 }
 
 /** Where pixel position (x, y) of an image of width w is on the canvas. */

@@ -16,10 +16,13 @@ export function inferno(value) {
 /** A canvas of w x h pixels; `colour(i)` gives [r, g, b] or [r, g, b, a] of pixel i, 0..255. */
 export function painted(w, h, colour) {
   const canvas = Object.assign(document.createElement("canvas"), { width: w, height: h });
-  const image = new ImageData(w, h);
-  for (let i = 0; i < w * h; i++) {
-    const [r, g, b, a = 255] = colour(i);
-    image.data.set([r, g, b, a], 4 * i);
+  const image = new ImageData(w, h), { data } = image;
+  for (let i = 0, j = 0; i < w * h; i++, j += 4) {
+    const c = colour(i);
+    data[j] = c[0];
+    data[j + 1] = c[1];
+    data[j + 2] = c[2];
+    data[j + 3] = c[3] ?? 255;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;

@@ -76,13 +76,15 @@ function render({ model, el }) {
       cards[j].text.textContent = `${n.name}: RMSE ${number(n.errors[i])} px${without}`;
       cards[j].view.ariaLabel = `Face ${data.rows[i]} with the points of ${n.name}, RMSE ${number(n.errors[i])} pixels`;
     });
+    said.say(`Face ${data.rows[i]}: ${networks.map((n) => `${n.name} ${number(n.errors[i])} pixels`).join(", ")}.`);
+    if (!listed.open) return;
     const off = networks.map((n) => distances(n.points[i], truth)), worst = (m) => Math.max(...off.map((row) => (Number.isNaN(row[m]) ? -1 : row[m])));
     const rows = names.map((_, m) => m).sort((a, b) => worst(b) - worst(a));
     errors.fill(rows.map((m) => [names[m], ...off.map((row) => number(row[m]))]));
-    said.say(`Face ${data.rows[i]}: ${networks.map((n) => `${n.name} ${number(n.errors[i])} pixels`).join(", ")}.`);
   }
 
   const changed = onFrame(show);
+  const listed = make("details", { ontoggle: changed }, make("summary", {}, "Error of each point"), errors.element);
   const face = slider("face", { min: 1, max: faces.length, step: 1, value: 1 }, (value) => { rank = value - 1; changed(); });
   const step = (by_) => { face.value = Math.min(Math.max(face.value + by_, 1), faces.length); rank = face.value - 1; changed(); };
   const sort = menu("sort by", [["all", "error, mean of all"], ...networks.map((n, j) => [j, `error of ${n.name}`]), ["file", "order of the data"]],
@@ -93,7 +95,7 @@ function render({ model, el }) {
     make("div", { className: "fk-row" }, button("Previous", () => step(-1)), button("Next", () => step(1)),
       see("truth (rings)", "truth"), see("prediction (crosses)", "found")),
     make("div", { className: "fk-columns" }, sort.element, map.element),
-    make("details", {}, make("summary", {}, "Error of each point"), errors.element), said.element);
+    listed, said.element);
   return show();
 }
 
