@@ -1,12 +1,11 @@
 """A Sphinx extension that puts the downloads beside the pages: ``_build/html/downloads``.
 
-The notebooks and their student versions are zipped in every build. The PDF, the EPUB and the slides take minutes, so
+The notebooks and their student versions are zipped in every build. The PDF and the slides take minutes, so
 ``make downloads`` makes them in ``_build/downloads``, and the next build of the pages takes them from there. On the
 pages their links lead to the published book; what is there in this build is linked to this build.
 """
 
 import io
-import re
 import shutil
 import sys
 import zipfile
@@ -65,12 +64,6 @@ def archives(config) -> dict[str, bytes]:
             STUDENT: zipped(short | form | {"README.txt": README.format(**words, more=more)})}
 
 
-def version(app, config) -> None:
-    """An EPUB must name its version: the library's."""
-    text = (ROOT / "facekp" / "__init__.py").read_text(encoding="utf-8")
-    config.version = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)[1]
-
-
 def finished(app, error) -> None:
     """Write the zips, take what ``make downloads`` made, and link the page to them."""
     if error is not None or app.builder.name != "html":
@@ -91,6 +84,5 @@ def finished(app, error) -> None:
 
 
 def setup(app) -> dict:
-    app.connect("config-inited", version)
     app.connect("build-finished", finished)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
