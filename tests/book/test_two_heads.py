@@ -30,7 +30,8 @@ def test_the_page_changes_a_face_as_the_experiment_did(kind, amount):
 def test_a_short_run_gives_all_that_the_widgets_need(monkeypatch):
     faces = blob_faces(8)
     monkeypatch.setattr(two_heads, "eight_faces", lambda: faces)
-    monkeypatch.setattr(two_heads, "AMOUNTS", {"turn": np.array([0, 30]), "blur": np.array([0.0]), "cover": np.array([0])})
+    amounts = {"turn": np.array([0, 30]), "blur": np.array([0.0]), "cover": np.array([0])}
+    monkeypatch.setattr(two_heads, "AMOUNTS", amounts)
     networks = [two_heads.trained("hourglass-s", faces, faces, epochs=2, seed=0)] * 2
     assert np.shape(networks[0]["by_epoch"]) == (2, 8, 30) and len(networks[0]["curve"]) == 2
     assert np.shape(networks[0]["changes"]["turn"]) == (2, 8, 30)
