@@ -47,7 +47,7 @@ def calibrate(
 def predict(
     run: RunFolder,
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A photo, a folder of photos, or DATA as for 'train'.")
+        Path, typer.Argument(metavar="INPUT", help="A photo, a folder of photos, a video, or DATA as for 'train'.")
     ],
     out: Annotated[
         Path | None,
@@ -64,6 +64,10 @@ def predict(
         Path | None, typer.Option("--out", "--picture", help="Draw the photo, or the faces, with the points here.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the photo's faces as JSON.")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Look into the subfolders of a folder too.")] = False,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="The photos are frames of a video: smooth the points over time.")
+    ] = False,
     form: Annotated[
         str, typer.Option("--format", help="Of OUT: csv; coco (.json), labelstudio (.json) or pts (a folder), which "
                                            "labelling tools read.")
@@ -84,7 +88,8 @@ def predict(
     runs: list[str | Path] = [run, *(others or [])]
     boxes = photo_reports.where(box or [], look)
     with labels_command.written_as(form, runs[0], source, out) as table:
-        text, notes = photo_reports.answer(runs, source, table, picture, boxes, as_json, device, flip_tta, coverage)
+        text, notes = photo_reports.answer(runs, source, table, picture, boxes, as_json, device, flip_tta, coverage,
+                                           recursive, smooth)
     text = text.replace(str(table), str(out))
     for note in (*notes, *pretrained.terms(runs)):
         print(note, file=sys.stderr)

@@ -1,7 +1,9 @@
 """``facekp predict`` on a photo, or a folder of them: what it writes, and what it says."""
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ from facekp.cli.findings import unsure
 from facekp.data.packed import names_of
 from facekp.errors import InputError, listed
 from facekp.files import check_new, check_table, replacing
-from facekp.images import ENDINGS, Box, read
+from facekp.images import ENDINGS, Box, Photo, read
 from facekp.photo.face_result import FaceResult, predict_photo
 from facekp.predict import check_calibrated
 from facekp.runs import open_runs
@@ -19,6 +21,8 @@ from facekp.show import bar
 
 if TYPE_CHECKING:
     import pandas as pd
+
+VIDEOS = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm"}
 
 NO_FACE = ("no face was found. Only upright faces that look at the camera are, in enough light and not too small; for "
            "others say where they are with --box x,y,width,height.")
@@ -29,12 +33,33 @@ def is_photo(source: str | Path) -> bool:
     return Path(source).suffix.lower() in ENDINGS
 
 
-def pictures(folder: str | Path) -> list[Path]:
-    """The pictures of a folder that is no data set, by name; [] for anything else."""
+def is_video(source: str | Path) -> bool:
+    """Whether a path is to be read as a video, by its ending."""
+    return Path(source).suffix.lower() in VIDEOS
+
+
+def subfolders(folder: str | Path) -> list[str]:
+    """The names of the folders in a folder; hidden ones are left out."""
+    folder = Path(folder).expanduser()
+    return sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".") if folder.is_dir() else []
+
+
+def pictures(folder: str | Path, recursive: bool = False) -> list[Path]:
+    """The pictures of a folder that is no data set, frame2 before frame10; [] for anything else.
+
+    ``recursive`` takes those of its subfolders too, hidden files and folders left out.
+    """
     folder = Path(folder).expanduser()
     if not folder.is_dir() or any((folder / f).is_file() for f in ("keypoints.csv", *names_of("training"))):
         return []
-    return sorted(p for p in folder.iterdir() if is_photo(p) and p.is_file() and not p.name.startswith("."))
+    there = folder.rglob("*") if recursive else folder.iterdir()
+    found = [p.relative_to(folder) for p in there if is_photo(p) and p.is_file()]
+    return [folder / p for p in sorted((p for p in found if not any(part[0] == "." for part in p.parts)), key=_order)]
+
+
+def _order(path: Path) -> list:
+    """A key that sorts numbers in names by their size."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", path.as_posix())]
 
 
 def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
@@ -51,16 +76,21 @@ def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
 def answer(
     runs: list[str | Path], source: str | Path, out: Path | None = None, picture: Path | None = None,
     boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", flip_tta: bool = False,
-    coverage: float | None = None,
+    coverage: float | None = None, recursive: bool = False, smooth: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
-    """What ``facekp predict`` answers: for a photo, a folder of photos, or a data set.
+    """What ``facekp predict`` answers: for a photo, a folder of photos, a video, or a data set.
 
     The arguments, the return value and the errors are those of :func:`photo_report`, of :func:`folder_report` and of
     :func:`facekp.cli.reports.predict_to_csv`; nothing that is read is written over.
     """
     check_table(out, source)
     check_new(picture, source)
-    several = bool(pictures(source))
+    several = is_video(source) or bool(pictures(source, recursive))
+    if not several and pictures(source, True):
+        raise InputError(f"{source}: expected pictures in this folder; found them only in its subfolders "
+                         f"({listed(subfolders(source))}). Add --recursive, or name one of those.")
+    if smooth and not several:
+        raise InputError(f"{source}: expected a video or a folder of frames with --smooth; found neither.")
     if not several and (boxes or as_json or is_photo(source)):
         return photo_report(runs, source, out, picture, boxes, as_json, device, flip_tta, coverage)
     if several and (as_json or picture is not None):
@@ -68,7 +98,7 @@ def answer(
     if out is None:
         raise InputError("Expected OUT.csv, a file to write the points of all faces to; found none. Name one.")
     if several:
-        return folder_report(runs, source, out, boxes, device, flip_tta, coverage)
+        return folder_report(runs, source, out, boxes, device, flip_tta, coverage, recursive, smooth)
     from facekp.cli.reports import predict_to_csv  # tables and metrics: a photo needs none of it
 
     return predict_to_csv(runs, source, out, picture, device, flip_tta, coverage)
@@ -102,8 +132,8 @@ def photo_report(
         from facekp import plots  # matplotlib is loaded only for a picture
 
         plots.check_picture(picture)
-    photo = read(source)
     model, _ = open_runs(runs, device)
+    photo = read(source, model.size if boxes is None and picture is None else None)
     faces = predict_photo(model, photo, boxes, flip_tta, coverage)
     if not faces:
         raise InputError(f"{source}: {NO_FACE}")
@@ -122,45 +152,86 @@ def photo_report(
 
 def folder_report(
     runs: list[str | Path], source: str | Path, out: Path, boxes: str | list[Box] | None = None, device: str = "auto",
-    flip_tta: bool = False, coverage: float | None = None,
+    flip_tta: bool = False, coverage: float | None = None, recursive: bool = False, smooth: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
-    """Find the points of the faces in every picture of a folder, and write them as one table.
+    """Find the points of the faces in every picture of a folder, or every frame of a video, and write them as a table.
 
     Args:
         runs, boxes, device, flip_tta, coverage: see :func:`photo_report`.
-        source: the folder; see :func:`pictures`.
+        source: the folder; see :func:`pictures`. Or a video.
         out: the table to write, one line per face.
+        recursive: look into subfolders too.
+        smooth: the pictures are successive frames (of a folder, 30 a second): see :func:`facekp.photo.video.smoothed`.
 
     Returns:
-        The answer in text, and notes: which pictures no face was found in, how the others were read.
+        The answer in text, and notes: which pictures could not be read or have no face, how the others were read.
 
     Raises:
-        InputError: a picture that cannot be read, which the message names; or no face was found in any.
+        InputError: no picture can be read, or no face was found in any.
     """
     model, _ = open_runs(runs, device)
     if coverage is not None:
         check_calibrated(model, coverage, flip_tta)
-    photos, tables = pictures(source), []
-    notes: list[str] = []
-    without: list[str] = []
-    for path in bar(iterable=photos, desc="photos"):
-        photo = read(path)
-        notes += photo.notes
+    named, times, found, notes, bad = [], [], [], [], []
+    side = model.size if boxes is None else None
+    for name, time, load in bar(iterable=shots(source, recursive, side), desc="photos", unit="photo"):
         try:
+            photo = load()
             faces = predict_photo(model, photo, boxes, flip_tta, coverage)
         except InputError as e:
-            raise InputError(f"{path}: {e}") from None
-        if faces:
-            tables.append(table(faces, path.name))
-        else:
-            without.append(path.name)
-    if not tables:
-        raise InputError(f"{source}: {NO_FACE}")
-    write_table(tables, out)
+            bad.append((name, e))
+            continue
+        notes += photo.notes
+        named.append(name)
+        times.append(time)
+        found.append(faces)
+    if not any(found):
+        raise InputError(f"{source}: {NO_FACE}" if found or not bad else
+                         f"{source}: none of the {len(bad)} pictures can be read. The first: {bad[0][1]}")
+    if smooth:
+        from facekp.photo.video import smoothed
+
+        found = smoothed(found, times)
+    write_table([_timed(table(faces, name), time, source) for name, time, faces in zip(named, times, found, strict=True)
+                 if faces], out)
+    lines = [face for faces in found for face in faces]
+    notes = [*notes[:8], *([f"... and {len(notes) - 8} more such notes."] if len(notes) > 8 else []),
+             *folder_notes(source, recursive, named, found, bad), *unsure(np.array([f.confidence for f in lines]))]
+    return (f"Wrote {len(lines)} line{'s' if len(lines) > 1 else ''} of {sum(map(bool, found))} pictures to {out}.",
+            tuple(notes))
+
+
+def folder_notes(source: str | Path, recursive: bool, named: list[str], found: list[list[FaceResult]],
+                 bad: list[tuple[str, InputError]]) -> list[str]:
+    """What was left out of a table of many pictures: those without a face, those not readable, subfolders."""
+    without = [name for name, faces in zip(named, found, strict=True) if not faces]
+    notes = []
     if without:
-        notes.append(f"No face was found in {len(without)} of {len(photos)} pictures: {listed(without)}.")
-    lines = sum(map(len, tables))
-    return f"Wrote {lines} line{'s' if lines > 1 else ''} of {len(tables)} pictures to {out}.", tuple(notes)
+        notes.append(f"No face was found in {len(without)} of {len(named)} pictures: {listed(without)}.")
+    if bad:
+        notes.append(f"Left out, as they cannot be read: {listed([name for name, _ in bad])}. The first: {bad[0][1]}")
+    if not recursive and (inner := subfolders(source)):
+        notes.append(f"Subfolders were not looked into: {listed(inner)}. --recursive does that.")
+    return notes
+
+
+def shots(source: str | Path, recursive: bool, side: int | None) -> Sequence[tuple[str, float, Callable[[], Photo]]]:
+    """(name, seconds, a function that gives the photo) of each picture of a folder, or each frame of a video."""
+    if not is_video(source):
+        folder = Path(source).expanduser()
+        return [(path.relative_to(folder).as_posix(), i / 30, partial(read, path, side))
+                for i, path in enumerate(pictures(source, recursive))]
+    from facekp.photo.video import frames
+
+    return ((f"frame {i}", time, partial(Photo, photo.pixels))  # type: ignore[return-value]  # a bar takes it too
+            for i, (time, photo) in enumerate(frames(source)))
+
+
+def _timed(frame: "pd.DataFrame", time: float, source: str | Path) -> "pd.DataFrame":
+    """A frame's table with its time behind its name, for a video."""
+    if is_video(source):
+        frame.insert(1, "seconds", round(time, 4))
+    return frame
 
 
 def write_table(tables: "list[pd.DataFrame]", out: str | Path) -> None:

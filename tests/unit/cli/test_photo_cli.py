@@ -137,8 +137,27 @@ def test_a_folder_of_photos_is_one_table(work, facekp, tmp_path):
                                       .reset_index(drop=True))
     assert "expected one photo" in refused(facekp("predict", DRAWN, tmp_path, "--out", tmp_path / "seen.png"))
     assert "Expected OUT.csv" in refused(facekp("predict", DRAWN, tmp_path))
-    (tmp_path / "cut.jpg").write_bytes((work / "cut.jpg").read_bytes())
-    assert "cut.jpg: this picture is damaged" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv"))
+
+
+@pytest.mark.tried("photos", "a folder with a photo cut off, an empty one, subfolders", "the others; a note on each")
+def test_a_photo_that_cannot_be_read_is_a_note_not_the_end(work, facekp, tmp_path):
+    (tmp_path / "sub" / "deep").mkdir(parents=True)
+    for name, source in (("a2.jpg", "face.jpg"), ("a10.jpg", "face.jpg"), ("b.jpg", "cut.jpg"), ("c.jpg", "empty.jpg"),
+                         ("sub/deep/d.jpg", "face.jpg")):
+        (tmp_path / name).write_bytes((work / source).read_bytes())
+    told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv")
+    assert told.returncode == 0 and "Wrote 2 lines of 2 pictures" in told.stdout, told
+    assert "Left out, as they cannot be read: b.jpg, c.jpg. The first:" in told.stderr
+    assert "damaged or cut off" in told.stderr and "Subfolders were not looked into: sub. --recursive" in told.stderr
+    assert pd.read_csv(tmp_path / "points.csv")["file"].tolist() == ["a2.jpg", "a10.jpg"]  # 2 before 10
+    told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv", "--recursive")
+    assert told.returncode == 0 and "Subfolders" not in told.stderr
+    assert pd.read_csv(tmp_path / "points.csv")["file"].tolist() == ["a2.jpg", "a10.jpg", "sub/deep/d.jpg"]
+    assert "found them only in its subfolders (deep)" in refused(
+        facekp("predict", DRAWN, tmp_path / "sub", tmp_path / "o.csv"))
+    for name in ("a2.jpg", "a10.jpg"):
+        (tmp_path / name).unlink()
+    assert "none of the 2 pictures can be read" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv"))
     assert not (tmp_path / "o.csv").exists()
 
 
