@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facekp.cli.arguments import Coverage, Device, FlipTTA, Others, RunFolder, Source
+from facekp.cli.arguments import Coverage, Device, FlipTTA, Format, Others, Recursive, RunFolder, Smooth, Source
 
 
 def evaluate(
@@ -64,14 +64,9 @@ def predict(
         Path | None, typer.Option("--out", "--picture", help="Draw the photo, or the faces, with the points here.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the photo's faces as JSON.")] = False,
-    recursive: Annotated[bool, typer.Option("--recursive", help="Look into the subfolders of a folder too.")] = False,
-    smooth: Annotated[
-        bool, typer.Option("--smooth", help="The photos are frames of a video: smooth the points over time.")
-    ] = False,
-    form: Annotated[
-        str, typer.Option("--format", help="Of OUT: csv; coco (.json), labelstudio (.json) or pts (a folder), which "
-                                           "labelling tools read.")
-    ] = "csv",
+    recursive: Recursive = False,
+    smooth: Smooth = False,
+    form: Format = "csv",
     others: Others = None,
     flip_tta: FlipTTA = False,
     coverage: Coverage = None,

@@ -43,6 +43,14 @@ Coverage = Annotated[
     typer.Option(help="0.9 adds a radius for each point: on faces like those that the run was calibrated on "
                       "(facekp calibrate), it contains 90 % of the true points."),
 ]
+Recursive = Annotated[bool, typer.Option("--recursive", help="Look into the subfolders of a folder too.")]
+Smooth = Annotated[
+    bool, typer.Option("--smooth", help="The photos are frames of a video: smooth the points over time.")
+]
+Format = Annotated[
+    str, typer.Option("--format", help="Of OUT: csv; coco (.json), labelstudio (.json) or pts (a folder), which "
+                                       "labelling tools read.")
+]
 Model = Annotated[str, typer.Option(help="A name from 'facekp models'.")]
 Options = Annotated[list[str] | None, typer.Option("--option", help="A network option: stacks=2. May be repeated.")]
 HeadOptions = Annotated[list[str] | None, typer.Option("--head", help="A head option: sigma=2. May be repeated.")]
