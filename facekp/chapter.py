@@ -68,16 +68,29 @@ class ChapterRun:
         return create_model(self.name, self.train.scheme, pixel_offset=self.pixel_offset)
 
     def fit(self, callback: Callable | None = None) -> tuple[KeypointModel, dict]:
-        """Train it: (the trained network, its record). An interrupted full run goes on where it was."""
+        """Train it: (the trained network, its record). An interrupted full run goes on where it was.
+
+        Raises:
+            InputError: the GPU was taken away; says what is kept.
+        """
         model = self.network()
         resume = self.folder is not None and (self.folder / "resume.pt").is_file()
         notes = {"name": f"yours: {self.name}", "split": results.load_record(LIKE)["split"]}
-        record = fit(model, self.train, self.test, self.config, self.folder, resume, score=results.scores,
-                     callback=callback, notes=notes)
+        try:
+            record = fit(model, self.train, self.test, self.config, self.folder, resume, score=results.scores,
+                         callback=callback, notes=notes)
+        except RuntimeError as e:
+            if "CUDA error" not in str(e):
+                raise
+            kept = self.folder is not None and (self.folder / "resume.pt").is_file()
+            on = f"it goes on from {self.folder}" if kept else "it begins anew"
+            raise InputError(f"The GPU stopped in the middle of the run ({str(e).splitlines()[0]}). Restart the "
+                             f"runtime and run the chapter again: {on}.") from None
         return model, record
 
     def __str__(self) -> str:
-        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+        gpu = (torch.cuda.get_device_name() if torch.cuda.is_available() else "none" if torch.version.cuda else
+               "none (this PyTorch is built without CUDA)")
         kaggle = "found" if find_kaggle() else "not found"
         model = self.network()
         parameters = sum(p.numel() for p in model.parameters()) / 1e6

@@ -52,7 +52,7 @@ RULES = [  # the first that fits counts: files, and the tests that read them
     (".ci/*", []), (".github/*", []), (".devcontainer/*", []), (".gitignore", []), ("LICENSE", []),  # read by no test
 ]
 BROWSER = {"tests/book/test_rendered.py", "tests/book/test_live.py", "tests/book/test_widgets_browser.py",
-           "tests/book/test_widget_pages.py"}
+           "tests/book/test_widget_pages.py", "tests/book/test_camera.py"}
 
 
 @dataclass

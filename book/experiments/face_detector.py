@@ -14,6 +14,7 @@ import torch
 import typer
 from PIL import Image
 
+from book.experiments.scenes import Person, camera, clutter, paste, person
 from facekp.cli import main
 from facekp.cli.arguments import Source
 from facekp.data import load
@@ -22,7 +23,6 @@ from facekp.files import sha256, write_json
 from facekp.models import stored
 from facekp.photo import face_maps
 from facekp.pretrained import RESEARCH
-from facekp.synthetic.scenes import Person, camera, clutter, paste, person
 from facekp.training.record import commit, environment
 
 SIZE, MOST = 96, 3  # of a training crop; faces in one

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,10 +29,11 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "book" / "tested.md"
 RECORD = ROOT / "book" / "results" / "compatibility.json"
-COLAB_OPENCV = "opencv-python-headless>=4.10,<5"  # Colab brings OpenCV
+HOSTED = tomllib.loads((Path(__file__).parent / "environments.toml").read_text())
 EXTRAS = "benchmarks,kaggle,onnx,photo,tensorboard,test,widgets"
 SHOWN = ("torch", "torchvision", "numpy", "pandas", "pillow", "matplotlib", "tqdm", "safetensors", "typer", "kagglehub",
-         "tensorboard", "onnx", "onnxscript", "onnxruntime", "opencv-python-headless", "ipywidgets", "pytest")
+         "tensorboard", "onnx", "onnxscript", "onnxruntime", "opencv-python-headless", "opencv-contrib-python",
+         "opencv-python", "ipywidgets", "ipython", "pytest")
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,12 @@ class Case:
     name: str
     python: str
     resolution: str = "highest"  # or lowest-direct: the lower bounds of pyproject.toml, to the letter
-    colab: bool = False  # the notebooks alone, far from the repository, instead of the tests
+    packages: tuple[str, ...] = ()  # those of a hosted notebook; then the notebooks alone run, far from the repository
+    last: tuple[str, ...] = ()  # installed after them
 
 
 CASES = (Case("oldest", "3.11", "lowest-direct"), Case("newest", "3.12"), Case("newest, 3.13", "3.13"),
-         Case("as in Colab", "3.12", colab=True))
+         *(Case(name, e["python"], packages=tuple(e["packages"]), last=tuple(e["last"])) for name, e in HOSTED.items()))
 
 
 def uv(*arguments: str | Path) -> None:
@@ -60,9 +63,10 @@ def install(case: Case, folder: Path) -> Path:
     python = folder / "bin" / "python"
     if not python.is_file():
         uv("venv", "--quiet", "--python", case.python, folder)
-    colab = [ROOT, "ipykernel", "nbval", "ipywidgets==7.7.1", "anywidget", COLAB_OPENCV]
-    what = colab if case.colab else ["--editable", f"{ROOT}[{EXTRAS}]"]
+    what = [ROOT, "nbval", *case.packages] if case.packages else ["--editable", f"{ROOT}[{EXTRAS}]"]
     uv("pip", "install", "--quiet", "--python", python, "--resolution", case.resolution, *what)
+    for package in case.last:  # writes over files of others, as there
+        uv("pip", "install", "--quiet", "--python", python, "--no-deps", "--reinstall", package)
     return python
 
 
@@ -98,7 +102,7 @@ def measure(case: Case, folder: Path) -> dict:
     """Make the environment in ``folder``, run its tests, say what came of them."""
     python = install(case, folder / "env")
     with tempfile.TemporaryDirectory() as scratch:
-        arguments, where = notebooks(Path(scratch) / "away") if case.colab else unit()
+        arguments, where = notebooks(Path(scratch) / "away") if case.packages else unit()
         report = Path(scratch) / "report.xml"
         began = time.perf_counter()
         subprocess.run([python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *arguments],
@@ -107,8 +111,10 @@ def measure(case: Case, folder: Path) -> dict:
         seconds = round(time.perf_counter() - began)
         if not report.is_file():
             sys.exit(f"{case.name}: pytest left no report; see above.")
-        return outcome(report) | {"ran": "notebooks" if case.colab else "tests", "seconds": seconds,
+        return outcome(report) | {"ran": "notebooks" if case.packages else "tests", "seconds": seconds,
                                   "date": datetime.now(UTC).date().isoformat(),
+                                  **({"list": {k: str(HOSTED[case.name][k]) for k in ("date", "source")}}
+                                     if case.name in HOSTED else {}),
                                   "machine": f"{platform.system()} {platform.machine()}",
                                   "python": python_version(python), "packages": versions(python)}
 
@@ -139,7 +145,10 @@ def table(record: dict) -> str:
     what = {"tests": "tests", "notebooks": "cells"}
     for key in ("passed", "failed", "skipped"):
         lines.append(f"| **{key}** | " + " | ".join(f"{r[key]} {what[r['ran']]}" for r in rows.values()) + " |")
-    return "\n".join([*lines, "| run on | " + " | ".join(r["date"] for r in rows.values()) + " |"])
+    lines.append("| run on | " + " | ".join(r["date"] for r in rows.values()) + " |")
+    known = [f"`{name}` is the list of {r['list']['date']}: {r['list']['source']}" for name, r in rows.items()
+             if "list" in r]
+    return "\n".join([*lines, *(["", *known] if known else [])])
 
 
 def read() -> dict:

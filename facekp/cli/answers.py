@@ -59,7 +59,7 @@ def predict(
         typer.Option(metavar="X,Y,W,H", help="Where in the photo the face is: from mid-forehead to chin, the eyes "
                                              "0.38 of the width apart. May be repeated."),
     ] = None,
-    look: Annotated[bool, typer.Option("--detect", help='Look for faces; needs: pip install "facekp[photo]".')] = False,
+    look: Annotated[bool, typer.Option("--detect", help="Look for faces.")] = False,
     picture: Annotated[
         Path | None, typer.Option("--out", "--picture", help="Draw the photo, or the faces, with the points here.")
     ] = None,
@@ -86,7 +86,7 @@ def predict(
         text, notes = photo_reports.answer(runs, source, table, picture, boxes, as_json, device, flip_tta, coverage,
                                            recursive, smooth)
     text = text.replace(str(table), str(out))
-    for note in (*notes, *pretrained.terms(runs)):
+    for note in (*notes, *pretrained.terms(runs), *(photo_reports.detector_terms() if look else [])):
         print(note, file=sys.stderr)
     print(text)
 

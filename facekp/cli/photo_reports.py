@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 VIDEOS = {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm"}
 
-NO_FACE = ("no face was found. Only upright faces that look at the camera are, in enough light and not too small; for "
-           "others say where they are with --box x,y,width,height.")
+NO_FACE = ("no face was found. Faces that look at the camera are, turned by 30 degrees at most, in enough light and "
+           "not too small; for others say where they are with --box x,y,width,height.")
 
 
 def is_photo(source: str | Path) -> bool:
@@ -60,6 +60,15 @@ def pictures(folder: str | Path, recursive: bool = False) -> list[Path]:
 def _order(path: Path) -> list:
     """A key that sorts numbers in names by their size."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", path.as_posix())]
+
+
+def detector_terms() -> list[str]:
+    """A line about the weights that ``--detect`` uses, if it uses any."""
+    from facekp.photo import detector, face_maps
+
+    if detector.default_method() != "network":
+        return []
+    return [f"--detect: {face_maps.card()['licence']} (its network learnt from photographs and synthetic faces)."]
 
 
 def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:

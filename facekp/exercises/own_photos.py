@@ -7,6 +7,7 @@ import numpy as np
 from facekp import photo
 from facekp.exercises import expect, expect_close
 from facekp.images import EYES_APART, EYES_DOWN
+from facekp.photo import face_maps
 
 
 def by_hand(answer: Any) -> str:
@@ -79,3 +80,23 @@ def threshold(answer: Any) -> str:
         expect(mistakes(t) != 50 - best or best == 25, "this threshold has the *most* mistakes.")
         expect(mistakes(t) == best, f"your threshold {t:.2f} makes {mistakes(t)} mistakes; {best} are possible.")
     return "Tried on three random sets of confidences, with and without a gap."
+
+
+def suppress(answer: Any) -> str:
+    """``answer(boxes, scores, most)``: the numbers of the boxes that non-maximum suppression keeps."""
+    rng = np.random.default_rng(3)
+    chain = np.array([[0, 0, 40, 40], [15, 0, 40, 40], [30, 0, 40, 40]], float)  # each overlaps with the next
+    cases = [(chain, np.array([0.9, 0.8, 0.7]), 0.3)]
+    for most in (0.1, 0.3, 0.6):
+        boxes = np.column_stack([rng.uniform(0, 120, (25, 2)), rng.uniform(20, 60, (25, 2))])
+        cases.append((boxes, rng.permutation(25) / 25, most))
+    for boxes, scores, most in cases:
+        found = [int(i) for i in answer(boxes, scores, most)]
+        order = np.argsort(-scores)
+        squares = [(photo.Box(*map(float, boxes[i])), float(scores[i])) for i in order]
+        right = [int(order[squares.index(kept)]) for kept in face_maps.suppress(squares, most)]
+        expect(sorted(found) != list(range(len(boxes))), "every box is kept.")
+        expect(found[0] == right[0], "the box with the highest score comes first.")
+        expect(not (boxes is chain and found == [0]), "a box that was removed must not remove others.")
+        expect(found == right, f"with most = {most} these boxes stay: {right}; you kept {found}.")
+    return "Compared with `face_maps.suppress` on three random sets of boxes."

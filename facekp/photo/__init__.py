@@ -7,18 +7,18 @@
     for face in photo.predict_photo(load_pretrained("hourglass-s-synthetic"), "party.jpg", boxes="detect"):
         print(face.box, face.points)
 
-``detector`` looks for faces, ``similarity`` aligns them, ``found`` predicts their keypoints; :mod:`facekp.images` reads
-image files and holds the crop rule. Points and boxes count in the upright photo: after the turn that its EXIF entry
-asks for.
+``detector`` looks for faces (``face_maps`` is its network), ``similarity`` aligns them, ``face_result`` holds their
+keypoints; :mod:`facekp.images` reads image files and holds the crop rule. Points and boxes count in the upright photo:
+after the turn that its EXIF entry asks for.
 """
 
 from facekp.images import ENDINGS, Box, Photo, crop, read, square_of_eyes, to_crop, to_photo, whole
-from facekp.photo.detector import as_trained, detect
+from facekp.photo.detector import as_trained, detect, download_yunet
 from facekp.photo.similarity import Similarity, align, standard_eyes, umeyama
 
 __all__ = [
-    "ENDINGS", "Box", "FaceResult", "Photo", "Similarity", "align", "as_trained", "crop", "detect", "predict_photo",
-    "read", "square_of_eyes", "standard_eyes", "to_crop", "to_photo", "umeyama", "whole",
+    "ENDINGS", "Box", "FaceResult", "Photo", "Similarity", "align", "as_trained", "crop", "detect", "download_yunet",
+    "predict_photo", "read", "square_of_eyes", "standard_eyes", "to_crop", "to_photo", "umeyama", "whole",
 ]
 
 

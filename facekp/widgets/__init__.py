@@ -9,6 +9,7 @@
     viewer.py                    predictions face by face, the worst first
     training_replay.py           a training run, while it goes on (monitor) or afterwards
     regression_and_heatmap.py    two networks on a face that is rotated, blurred or covered
+    camera.py                    a photo taken in the browser, and the faces in it
 
 A widget is one ES module ``js/NAME.js`` that ends with ``export default { render };`` (anywidget's form; its data is
 ``model.get("data")``), and one function that gives :func:`facekp.widgets.front.widget` that data. In the rendered book
@@ -17,6 +18,7 @@ when a widget is made, not before.
 """
 
 from facekp.widgets.augmentation_playground import augmentation_playground
+from facekp.widgets.camera import camera
 from facekp.widgets.heatmap_lab import heatmap_lab
 from facekp.widgets.inside import look_inside
 from facekp.widgets.labeller import labeller
@@ -24,5 +26,5 @@ from facekp.widgets.regression_and_heatmap import regression_and_heatmap
 from facekp.widgets.training_replay import monitor, training_replay
 from facekp.widgets.viewer import viewer
 
-__all__ = ["augmentation_playground", "heatmap_lab", "labeller", "look_inside", "monitor", "regression_and_heatmap",
-           "training_replay", "viewer"]
+__all__ = ["augmentation_playground", "camera", "heatmap_lab", "labeller", "look_inside", "monitor",
+           "regression_and_heatmap", "training_replay", "viewer"]

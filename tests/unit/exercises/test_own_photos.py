@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from facekp.exercises import check
+from facekp.images import Box
+from facekp.photo.face_maps import iou
 
 SIDE = 190 / 0.380
 
@@ -20,6 +22,17 @@ def convert(x, y, w, apart, down):
 def threshold(faces, others, pick=np.argmin):
     candidates = [*faces, *others, np.inf]
     return candidates[pick([(faces < t).sum() + (others >= t).sum() for t in candidates])]
+
+
+def suppress(boxes, scores, most, of_all=False):
+    """With ``of_all`` the mistake: a box that was removed removes others."""
+    order = [int(i) for i in np.argsort(-scores)]
+    squares = [Box(*map(float, boxes[i])) for i in order]
+    kept = []
+    for i, square in enumerate(squares):
+        if all(iou(square, squares[j]) <= most for j in (range(i) if of_all else kept)):
+            kept.append(i)
+    return [order[i] for i in kept]
 
 
 @pytest.mark.parametrize(("name", "answer", "text"), [
@@ -44,6 +57,11 @@ def threshold(faces, others, pick=np.argmin):
     ("threshold", threshold, "Correct."),
     ("threshold", lambda f, o: threshold(f, o, np.argmax), "Not yet: "),
     ("threshold", lambda f, o: 0.3, "Not yet: your threshold 0.30 makes"),
+    ("suppress", suppress, "Correct."),
+    ("suppress", lambda b, s, m: list(range(len(b))), "Not yet: every box is kept."),
+    ("suppress", lambda b, s, m: suppress(b, -s, m), "Not yet: the box with the highest score comes first."),
+    ("suppress", lambda b, s, m: suppress(b, s, m, of_all=True), "Not yet: a box that was removed must not"),
+    ("suppress", lambda b, s, m: suppress(b, s, 0.3), "Not yet: with most = 0.1 these boxes stay"),
 ])
 def test_the_verdict(name, answer, text):
     assert repr(check(f"own-photos.{name}", answer)).startswith(text), check(f"own-photos.{name}", answer)
