@@ -25,7 +25,8 @@ CHAPTERS = [p for p in sorted((ROOT / "book").glob("*.ipynb"))
 def names(source: str) -> tuple[set[str], set[str]]:
     """The names that a cell uses, and those that it defines for other cells."""
     tree = ast.parse("\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()))
-    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    used |= {n.target.id for n in ast.walk(tree) if isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name)}
     made = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     made |= {a.asname or a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)
              for a in n.names}
@@ -74,7 +75,7 @@ def run(path: Path, folder: Path) -> nbformat.NotebookNode:
     cells = [c for c in notebook.cells if c.cell_type == "code"]
     notebook.cells = [cells[i] for i in touched([c.source for c in cells])]
     where = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", resources=where).execute()
+    NotebookClient(notebook, timeout=1800, kernel_name="python3", resources=where).execute()
     return notebook
 
 
