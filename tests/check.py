@@ -39,6 +39,8 @@ RULES = [  # the first that fits counts: files, and the tests that read them
     ("README.md", [*PAGES, "tests/house/test_house.py"]),
     ("CHANGELOG.md", ["tests/house/test_house.py"]),
     ("CITATION.cff", ["tests/house/test_house.py"]),
+    (".zenodo.json", ["tests/book/test_teaching.py"]), ("book/paper/*", [*PAGES, "tests/book/test_teaching.py"]),
+    ("book/tools/slides.html", ["tests/book/test_downloads.py"]),
     ("*.md", PAGES),
     ("Makefile", ["tests/book/test_appendix.py", "tests/robustness/test_commands.py"]),
     ("_*.yml", ["tests/book/test_book.py", "tests/book/test_appendix.py"]),
