@@ -156,6 +156,9 @@ def test_targets_are_large_and_named_and_nothing_is_wider_than_the_page(opened):
 def test_an_error_of_the_kernel_is_shown(opened):
     page, _ = opened
     page.evaluate("answer({ error: 'Not saved: No space left on device' })")
+    page.wait_for_function("document.querySelector('.fk-label-title').textContent.includes('No space left')")
+    page.get_by_role("button", name="Skip").click()  # it stays until an image is saved
+    page.wait_for_timeout(100)
     assert "No space left" in page.locator(".fk-label-title").inner_text()
 
 

@@ -41,7 +41,7 @@ function render({ model, el }) {
   const images = faces.map((f) => Object.assign(new Image(), { src: f.image }));
   const canvas = make("canvas", { className: "fk-image" }), title = make("p", { className: "fk-label-title" });
   const list = make("div", { className: "fk-row fk-points", role: "group", ariaLabel: "Points" });
-  let at = 0, active = 0, zoom = 1, view = null, holding = false, past = [];
+  let at = 0, active = 0, zoom = 1, view = null, holding = false, past = [], problem = "";
 
   const face = () => faces[at];
   const remember = () => { past.push({ at, active, points: face().points.map((p) => p && [...p]) }); past = past.slice(-200); };
@@ -65,7 +65,7 @@ function render({ model, el }) {
       mark(context, on ? MARKS[4] : MARKS[2], x, y, on ? 1.5 : 0.8, on ? PREDICTED : TRUTH);
     });
     const placed = f.points.filter(Boolean).length;
-    title.textContent = `${at + 1} of ${faces.length}: ${f.file}, ${placed} of ${names.length} points${f.done ? ", saved" : ""}`;
+    title.textContent = problem || `${at + 1} of ${faces.length}: ${f.file}, ${placed} of ${names.length} points${f.done ? ", saved" : ""}`;
     canvas.ariaLabel = `${f.file}. Active point: ${names[active]}. Touch to place or drag; arrow keys move it.`;
     [...list.children].forEach((b, k) => { b.ariaPressed = String(k === active); b.classList.toggle("fk-missing", !f.points[k]); });
   }
@@ -103,7 +103,7 @@ function render({ model, el }) {
     for (const b of [skip, next, none, ...zooms]) b.disabled = !on;
   }
   function finish() {
-    title.textContent = `All ${faces.length} images seen, ${faces.filter((f) => f.done).length} of them saved.`;
+    title.textContent = problem || `All ${faces.length} images seen, ${faces.filter((f) => f.done).length} of them saved.`;
     working(false);
     said.say(title.textContent);
   }
@@ -148,7 +148,11 @@ function render({ model, el }) {
   const zooms = [button("Zoom in", () => enlarge(2)), button("Zoom out", () => enlarge(0.5))];
   const download = make("a", { className: "fk-download", download: "keypoints.csv", href: "#", hidden: Boolean(model.send) }, "Download keypoints.csv");
   download.onclick = () => { download.href = `data:text/csv;charset=utf-8,${encodeURIComponent(csv(names, faces))}`; };
-  model.on?.("msg:custom", (message) => { said.say(message.error ?? `${message.saved}: saved.`); if (message.error) title.textContent = message.error; });
+  model.on?.("msg:custom", (message) => {
+    problem = message.error ?? "";
+    said.say(problem || `${message.saved}: saved.`);
+    changed();
+  });
   el.append(title, canvas, make("div", { className: "fk-row" }, next, skip, back, button("Undo", undo), none, ...zooms), list,
     make("p", { className: "fk-hint" }, "Touch to place the active point, drag any point. Keys: arrows move, n and p choose, Enter saves, s skips, u undoes, Delete removes, + and - zoom."),
     download, said.element);
