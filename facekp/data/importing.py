@@ -43,7 +43,7 @@ class Imported:
 
 def import_labels(path: str | Path, out: str | Path, images: str | Path | None = None, skip_missing: bool = False,
                   pixel_offset: float | None = None, crop: bool | None = None) -> Imported:
-    """Read labels in any format of :mod:`facekp.data.formats`, find their images, and write a folder for ``load``.
+    """Read labels in any format of ``facekp.data.formats``, find their images, and write a folder for ``load``.
 
     Args:
         path: the file, or a folder with files of one format.

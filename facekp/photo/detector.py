@@ -1,10 +1,8 @@
 """Faces in a photo, by one of three detectors; each gives the squares that a network of this library wants.
 
-========= ================================================================================ ==================
-network   the book's own, :mod:`facekp.photo.face_maps`; ships with the library            needs PyTorch
-yunet     Wu, Peng and Yu 2023; downloaded once by :func:`download_yunet`, 230 kB          OpenCV 4.10 or newer
-haar      a cascade of Haar features (Viola and Jones 2001; Lienhart and Maydt 2002)       OpenCV 4
-========= ================================================================================ ==================
+- ``network`` is the book's own, :mod:`facekp.photo.face_maps`. It ships with the library and needs PyTorch.
+- ``yunet`` (Wu, Peng and Yu 2023) is downloaded once by ``download_yunet``, 230 kB. It needs OpenCV 4.10 or newer.
+- ``haar`` is a cascade of Haar features (Viola and Jones 2001; Lienhart and Maydt 2002). It needs OpenCV 4.
 
 The default is the cascade where OpenCV has it: its squares are the nearest to the crop rule on upright faces, and no
 terms restrict it. OpenCV 5 has none in its main package any more; there, and without OpenCV, the default is the
@@ -45,7 +43,7 @@ def detect(photo: "Photo | np.ndarray", smallest: float = 0.05, method: str | No
     Args:
         photo: a Photo, a path, or an array (H, W) or (H, W, 3) uint8.
         smallest: the smallest face to look for, its width as a fraction of the photo's longer side.
-        method: one of ``METHODS``; None takes :func:`default_method`.
+        method: one of ``METHODS``; None takes the default.
 
     Raises:
         InputError: an unknown method; or one that needs OpenCV, which is not installed or of a version without it; or
@@ -131,7 +129,7 @@ def _yunet(pixels: np.ndarray, least: int, sure: float = 0.7) -> list[Box]:
 
 
 def yunet_file() -> Path:
-    """Where :func:`download_yunet` keeps YuNet's weights: in the user's cache folder."""
+    """Where ``download_yunet`` keeps YuNet's weights: in the user's cache folder."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home / "facekp" / YUNET.rsplit("/", 1)[-1]
 

@@ -49,8 +49,10 @@ UNSURE = 1.42  # up to this factor beyond them a face is neither right nor wrong
 def create_network() -> StackedHourglass:
     """(B, 1, H, W) in 0..1 minus 0.5, over 0.25 -> [(B, 2, H/4, W/4)]; H and W multiples of 32."""
     network = StackedHourglass(2, stacks=1, channels=32, depth=3, in_channels=1, stem_stride=2, stem_pool=True)
-    torch.nn.init.constant_(network.heads[0].bias, 0.0)
-    network.heads[0].bias.data[0] = -4.0  # a face at 2 % of all places, to begin with
+    bias = network.heads[0].bias
+    assert isinstance(bias, Tensor)
+    torch.nn.init.constant_(bias, 0.0)
+    bias.data[0] = -4.0  # a face at 2 % of all places, to begin with
     return network
 
 
@@ -87,7 +89,7 @@ def loss(maps: Tensor, faces: Tensor) -> Tensor:
         maps: (B, 2, h, w).
         faces: see :func:`encode`.
     """
-    target, sides, counts = encode(faces, tuple(maps.shape[-2:]))
+    target, sides, counts = encode(faces, (maps.shape[2], maps.shape[3]))
     logits, found = maps[:, 0], maps[:, 1]
     cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     centre = (cross_entropy * (logits.sigmoid() - target).square() * counts).sum()

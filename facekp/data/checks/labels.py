@@ -74,7 +74,7 @@ def upper_left(faces: Faces, points: np.ndarray) -> list[Finding]:
 
 
 def outside(faces: Faces, points: np.ndarray) -> list[Finding]:
-    """Points outside the file (not only outside the square that was read of it): see :func:`out_of`."""
+    """Points outside the file (not only outside the square that was read of it)."""
     there = faces.in_files(points)
     out = out_of(faces, there)
     if not out.any():
