@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facekp.data.image_files import ImageFiles
 from facekp.data.npz import check_npz
 from facekp.errors import InputError
 from facekp.files import replacing
@@ -20,6 +19,8 @@ from facekp.keypoints import KAGGLE, Scheme
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from facekp.data.image_files import ImageFiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class Faces:
     keypoints: np.ndarray
     scheme: Scheme = KAGGLE
     rows: np.ndarray = None  # type: ignore[assignment]  # made an array at once, below
-    files: ImageFiles | None = None
+    files: "ImageFiles | None" = None
 
     def __post_init__(self) -> None:
         if self.rows is None:
