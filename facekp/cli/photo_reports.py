@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from facekp.cli.findings import unsure
+from facekp.cli.learnt import unsure
 from facekp.data.packed import names_of
 from facekp.errors import InputError, listed
 from facekp.files import check_new, check_table, replacing

@@ -9,7 +9,7 @@ import pandas as pd
 from facekp import community, data, metrics, plots, results
 from facekp.analysis import analyse
 from facekp.calibration import calibrate, save_calibration
-from facekp.cli import findings
+from facekp.cli import findings, learnt
 from facekp.data import conventions, kaggle
 from facekp.data.faces import Faces
 from facekp.errors import InputError
@@ -47,7 +47,7 @@ def report(
     each = large["rmse_per_keypoint"] if large else {}
     lines += [""] + [f"{name:28} {'-' if value is None else f'{value:6.3f} px{in_file(each.get(name))}'}"
                      for name, value in result["rmse_per_keypoint"].items()]
-    lines += findings.after_training(result, test, model.pixel_offset) + findings.unsure(confidence)
+    lines += findings.after_training(result, test, model.pixel_offset) + learnt.unsure(confidence)
     if picture:
         worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
         plots.save(plots.faces(test.select(worst), points[worst], count=32), picture)
@@ -217,7 +217,7 @@ def predict_to_csv(
     if picture:
         plots.save(plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2), picture)
         said += f" and the picture {picture}"
-    return said + ".", tuple(findings.unsure(confidence))
+    return said + ".", tuple(learnt.unsure(confidence))
 
 
 def submission(

@@ -9,7 +9,7 @@ from commands import facekp, refused
 from dots import dots, on_disk
 from PIL import Image
 
-from facekp.cli import findings
+from facekp.cli import findings, learnt
 from facekp.data import load
 from facekp.data.checks import check
 from facekp.models import create_model, save_model
@@ -140,7 +140,7 @@ def test_evaluate_gives_errors_in_both_kinds_of_pixels(tmp_path):
 def test_a_network_worse_than_the_mean_face_is_told_of(tmp_path):
     data = made(tmp_path / "set")
     trained = facekp("train", data, tmp_path / "run", *TRAIN, "--lr", "0.3", "--augment", "none")
-    assert findings.not_learnt(4.0, 4.0) and not findings.not_learnt(3.9, 4.0)
+    assert learnt.not_learnt(4.0, 4.0) and not learnt.not_learnt(3.9, 4.0)
     worse = "Worse than the mean face" in trained.stdout
     said = facekp("evaluate", tmp_path / "run", data).stdout
     assert worse == ("Worse than the mean face" in said)
@@ -161,4 +161,4 @@ def test_a_network_that_knows_the_face_is_not_called_unsure(tmp_path):
 
     Image.fromarray(synthetic.sample().images[0]).save(tmp_path / "a.png")
     assert "Confidence" not in facekp("predict", "hourglass-s-synthetic", tmp_path / "a.png").stderr
-    assert findings.unsure(np.full((3, 2), np.nan)) == [] and check(dots(6)) == []
+    assert learnt.unsure(np.full((3, 2), np.nan)) == [] and check(dots(6)) == []
