@@ -10,7 +10,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 BROWSER := tests/book/test_rendered.py tests/book/test_live.py tests/book/test_widgets_browser.py tests/book/test_widget_pages.py \
-           tests/book/test_inside.py tests/book/test_python_here.py tests/book/test_camera.py
+           tests/book/test_inside_page.py tests/book/test_python_here.py tests/book/test_camera.py
 SCHEMA := $(BIN)/check-jsonschema --quiet --builtin-schema vendor
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg --nbval-cell-timeout 600
 AWAY := $(shell mktemp -u -d)

@@ -40,7 +40,7 @@ RULES = [  # the first that fits counts: files, and the tests that read them
     ("CHANGELOG.md", ["tests/house/test_house.py"]),
     ("CITATION.cff", ["tests/house/test_house.py"]),
     (".zenodo.json", ["tests/book/test_teaching.py"]), ("book/paper/*", [*PAGES, "tests/book/test_teaching.py"]),
-    ("book/tools/slides.html", ["tests/book/test_downloads.py"]),
+    ("book/tools/slides.html", ["tests/book/test_book_downloads.py"]),
     ("*.md", PAGES),
     ("Makefile", ["tests/book/test_appendix.py", "tests/robustness/test_commands.py"]),
     ("_*.yml", ["tests/book/test_book.py", "tests/book/test_appendix.py"]),
@@ -52,7 +52,7 @@ RULES = [  # the first that fits counts: files, and the tests that read them
     ("facekp/widgets/*.js", ["tests/unit/widgets/*.py"]), ("facekp/widgets/*.css", ["tests/unit/widgets/*.py"]),
     ("book/tools/host.js", ["tests/book/test_widget_pages.py"]),
     ("book/tools/environments.toml", ["tests/book/test_appendix.py"]),
-    ("book/python/*", ["tests/book/test_python_here.py"]), ("book/inside/*", ["tests/book/test_inside.py"]),
+    ("book/python/*", ["tests/book/test_python_here.py"]), ("book/inside/*", ["tests/book/test_inside_page.py"]),
     ("facekp/photo/face-maps.*", ["tests/unit/photo/*.py"]),
     (".ci/*", []), (".github/*", []), (".devcontainer/*", []), (".gitignore", []), ("LICENSE", []),  # read by no test
     ("facekp/py.typed", []),
