@@ -14,9 +14,11 @@ from rules import code_of, findings, of_policy
 ROOT = Path(__file__).parents[2]
 FILES = sorted([*(ROOT / "facekp").rglob("*.py"), *(ROOT / "book" / "tools").rglob("*.py"),
                 *(ROOT / "book").glob("*.ipynb")])
-# What is fetched, each over https and compared with a checksum: ONNX Runtime Web (its SHA-256 is in the file).
+# What is fetched, each over https and compared with a checksum: ONNX Runtime Web, Pyodide and YuNet's weights (their
+# SHA-256 are in the files).
 # kagglehub fetches over https with the user's own account, and what it brings is read as text, row by row.
-DOWNLOADS = {("book/tools/live_page.py", "a download: urlopen"),
+DOWNLOADS = {("book/tools/live_page.py", "a download: urlopen"), ("book/tools/python_here.py", "a download: urlopen"),
+             ("facekp/photo/detector.py", "a download: urlopen"),
              ("facekp/data/download.py", "a download: competition_download")}
 
 
@@ -32,6 +34,7 @@ def test_no_file_does_what_none_may(path):
 @pytest.mark.parametrize(("path", "needed"), [
     ("book/tools/live_page.py", ["https://cdn.jsdelivr.net/npm/onnxruntime-web@", "checked(folder / name, pin)",
                                  "hashlib.sha256(data).hexdigest() != pin"]),
+    ("facekp/photo/detector.py", ["(found := sha256(temporary)) != YUNET_SHA256"]),
     ("facekp/models/resnet.py", ["get_state_dict(progress=False, check_hash=True)"]),
 ])
 def test_what_is_fetched_is_compared_with_a_checksum(path, needed):

@@ -21,7 +21,7 @@ ABSENT = (math.nan, math.nan, False)
 def recognises(source: Source) -> bool:
     """Whether it is one: numbers alone, the box within the image."""
     words = source.first.split()
-    if len(words) < 7 or not all(re.fullmatch(r"-?[0-9.]+(e-?[0-9]+)?", word) for word in words):
+    if len(words) < 7 or not all(re.fullmatch(r"-?\d*\.?\d+(e-?\d+)?", word) for word in words):
         return False
     return words[0].isdigit() and all(0 <= float(word) <= 1 for word in words[1:5])
 

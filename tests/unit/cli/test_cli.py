@@ -227,7 +227,6 @@ def test_models_are_listed():
         (["train", "{w}/faces", "{w}/x", "--model", "unet", "--option", "channels=8"], "would never draw some"),
         (["inspect", "{w}"], "expected keypoints.csv in this folder"),
         (["inspect", "synthetic:999999999999"], "not enough memory"),
-        (["predict", "{w}/run", "{w}", "{w}/o.csv"], "not an image"),
         (["train", "{w}/faces", "{w}/run", "--resume"], "this run is finished"),
         (["train", "{w}/faces", "{w}/x", "--model", "lenet"], "no network 'lenet'"),
         (["train", "{w}/faces", "{w}/x", "--option", "wings=2"], "option that it does not have"),
