@@ -1,6 +1,7 @@
 """Where faces come from: Kaggle's files, a folder of images, or the library's own drawings."""
 
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def _load(source: str | Path, progress: bool) -> Faces:
         )
     files = names_of("training")
     other = not path.is_dir() or not any((path / f).is_file() for f in files)
-    beside = path.suffix == ".npz" and any(formats.recognise(p) is formats.community for p in path.parent.glob("*.csv"))
+    beside = _other_npz(path) and any(formats.recognise(p) is formats.community for p in path.parent.glob("*.csv"))
     if other and path.suffix != ".zip" and (hint := formats.hint(path.parent if beside else path)):
         raise InputError(hint)
     if path.suffix == ".npz":
@@ -86,6 +87,14 @@ def _load(source: str | Path, progress: bool) -> Faces:
             f"{listed(sorted(p.name for p in path.iterdir()))}. For points in pictures that have none: facekp predict."
         )
     return kaggle.read_training(path, progress=progress)
+
+
+def _other_npz(path: Path) -> bool:
+    """Whether it is an ``.npz`` without the keypoints that ``Faces.save`` writes."""
+    try:
+        return path.suffix == ".npz" and "keypoints.npy" not in zipfile.ZipFile(path).namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False  # whoever reads it says what is wrong
 
 
 def find_kaggle() -> Path | None:
