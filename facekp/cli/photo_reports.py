@@ -35,7 +35,7 @@ def is_photo(source: str | Path) -> bool:
 
 def is_video(source: str | Path) -> bool:
     """Whether a path is to be read as a video, by its ending."""
-    return Path(source).suffix.lower() in VIDEOS
+    return Path(source).suffix.lower() in VIDEOS and not Path(source).is_dir()
 
 
 def subfolders(folder: str | Path) -> list[str]:

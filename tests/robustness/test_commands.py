@@ -103,6 +103,8 @@ def stand_ins(tmp_path_factory) -> Path:
         rows.append(f"images/{i}.jpg,{70 + i},20,{30 + i},21")
     (folder / "my-animals" / "keypoints.csv").write_text("\n".join(rows) + "\n")
     (folder / "my-animals" / "pairs.csv").write_text("left,right\nleft_ear,right_ear\n")
+    shutil.copytree(folder / "my-animals", folder / "my-images")
+    shutil.copytree(folder / "photos", folder / "clip.mp4")  # a folder of frames: a video needs an optional package
     plan = 'protocol = "A"\n[common]\nkeypoints = "15"\nseeds = [0]\n[[run]]\nname = "mean face"\nmodel = "mean face"\n'
     (folder / "book" / "plans").mkdir(parents=True)
     for path in [Path("mine.toml"), *(p.relative_to(ROOT) for p in (ROOT / "book" / "plans").glob("*.toml"))]:
