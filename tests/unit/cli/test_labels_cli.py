@@ -1,16 +1,14 @@
 """``facekp import`` and ``facekp predict --format``, as a user types them."""
 
 import json
-import sys
-from types import SimpleNamespace
 
 import label_files
 import numpy as np
 import pytest
+from commands import facekp
 from label_files import Set
 from PIL import Image
 
-from facekp import cli
 from facekp.cli.labels_command import convert
 from facekp.data.folder import read_labels
 from facekp.data.formats import table
@@ -19,36 +17,25 @@ from facekp.keypoints import Scheme
 from facekp.models import create_model, save_model
 
 
-@pytest.fixture
-def facekp(monkeypatch, capsys):
-    """Runs a command in this process: what it printed, and its exit code."""
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["facekp", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        told = capsys.readouterr()
-        return SimpleNamespace(code=left.value.code or 0, out=told.out, err=told.err)
-    return run
-
-
-def test_import_says_what_it_found_and_inspect_reads_it(facekp, tmp_path):
+def test_import_says_what_it_found_and_inspect_reads_it(tmp_path):
     faces = Set(tmp_path / "photos", 6)
     path = label_files.cvat(faces, tmp_path)
     (tmp_path / "photos" / faces.files[3]).unlink()
     told = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos")
-    assert told.code == 2 and faces.files[3] in told.err and "--skip-missing" in told.err
+    assert told.returncode == 2 and faces.files[3] in told.stderr and "--skip-missing" in told.stderr
     told = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos", "--skip-missing")
     hidden = faces.occluded[[0, 1, 2, 4, 5]].sum()
-    assert told.code == 0 and told.out.startswith("CVAT: 5 faces in 5 images, 5 points each;")
-    assert f"{hidden} occluded" in told.out and f"Left out, as their images are not there: {faces.files[3]}" in told.out
+    assert told.returncode == 0 and told.stdout.startswith("CVAT: 5 faces in 5 images, 5 points each;")
+    assert f"{hidden} occluded" in told.stdout
+    assert f"Left out, as their images are not there: {faces.files[3]}" in told.stdout
     told = facekp("inspect", tmp_path / "out")
-    assert told.code == 0 and f"occluded: {hidden} of" in told.out
+    assert told.returncode == 0 and f"occluded: {hidden} of" in told.stdout
     told = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos", "--skip-missing")
-    assert told.code == 2 and "expected a new or empty folder" in told.err
+    assert told.returncode == 2 and "expected a new or empty folder" in told.stderr
 
 
 @pytest.mark.parametrize("form", ["coco", "labelstudio", "pts"])
-def test_predictions_for_labelling_tools_are_those_of_the_table(form, facekp, tmp_path):
+def test_predictions_for_labelling_tools_are_those_of_the_table(form, tmp_path):
     """To a thousandth of a pixel of the file: that is what the table has."""
     (tmp_path / "photos").mkdir()
     for i, size in enumerate([(96, 96), (300, 200), (40, 64)]):
@@ -58,9 +45,9 @@ def test_predictions_for_labelling_tools_are_those_of_the_table(form, facekp, tm
     save_model(model, tmp_path / "model.safetensors")
     out = tmp_path / ("guesses" if form == "pts" else "guesses.json")
     command = ("predict", tmp_path / "model.safetensors", tmp_path / "photos")
-    assert facekp(*command, tmp_path / "guesses.csv").code == 0
+    assert facekp(*command, tmp_path / "guesses.csv").returncode == 0
     told = facekp(*command, out, "--format", form)
-    assert told.code == 0 and str(out) in told.out, told.err
+    assert told.returncode == 0 and str(out) in told.stdout, told.stderr
     import_labels(out, tmp_path / "back", tmp_path / "photos", crop=False)
     expected, found = table.read(tmp_path / "guesses.csv"), read_labels(tmp_path / "back")
     np.testing.assert_allclose(found.points, expected.points, atol=1e-5)
@@ -84,11 +71,11 @@ def test_the_pixel_offset_of_a_run_is_not_that_of_the_format(tmp_path):
 @pytest.mark.parametrize("out, form, message", [
     ("x.csv", "coco", "ends in .json, with --format coco"), ("x.json", "pts", "a new folder, with --format pts"),
     ("x.json", "csv", "ends in .csv"), ("x.json", "yolo", "There is no format 'yolo'. Known: csv, coco, pts")])
-def test_formats_and_names_that_do_not_go_together(out, form, message, facekp, tmp_path):
+def test_formats_and_names_that_do_not_go_together(out, form, message, tmp_path):
     told = facekp("predict", "hourglass-s-synthetic", "sample", tmp_path / out, "--format", form)
-    assert told.code == 2 and message in told.err and not (tmp_path / out).exists()
+    assert told.returncode == 2 and message in told.stderr and not (tmp_path / out).exists()
 
 
-def test_faces_without_files_cannot_be_written_for_tools(facekp, tmp_path):
+def test_faces_without_files_cannot_be_written_for_tools(tmp_path):
     told = facekp("predict", "hourglass-s-synthetic", "synthetic:2", tmp_path / "x.json", "--format", "coco")
-    assert told.code == 2 and "faces that are in no files" in told.err and not (tmp_path / "x.json").exists()
+    assert told.returncode == 2 and "faces that are in no files" in told.stderr and not (tmp_path / "x.json").exists()

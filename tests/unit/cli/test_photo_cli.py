@@ -1,16 +1,15 @@
 """``facekp predict`` on photos, as a user types it: good ones and bad ones."""
 
 import json
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import facekp
 from PIL import Image
 from test_cli import facekp as in_a_process_of_its_own
 
-from facekp import cli, photo
+from facekp import photo
 from facekp.data import folder, load
 from facekp.files import write_json
 from facekp.keypoints import KAGGLE
@@ -36,18 +35,6 @@ def work(tmp_path_factory):
     frames = [Image.fromarray(pixels), Image.new("L", (768, 384))]
     frames[0].save(work / "moving.gif", save_all=True, append_images=frames[1:])
     return work
-
-
-@pytest.fixture
-def facekp(monkeypatch, capsys):
-    """Runs a command in this process: what it printed, and its exit code."""
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["facekp", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        told = capsys.readouterr()
-        return SimpleNamespace(returncode=left.value.code or 0, stdout=told.out, stderr=told.err)
-    return run
 
 
 def refused(result):
@@ -78,7 +65,7 @@ def test_detect_json_table_and_picture_at_once(work):
     assert ((seen[..., 0] - seen[..., 2]) > 100).sum() > 200  # orange marks on a grey photo
 
 
-def test_boxes_by_hand_and_a_list_to_read(work, facekp):
+def test_boxes_by_hand_and_a_list_to_read(work):
     boxes = [photo.square_of_eyes(p[0], p[1]) for p in truth(work)]
     options = [o for b in boxes for o in ("--box", ",".join(f"{v:.1f}" for v in b.as_tuple()))]
     told = facekp("predict", f"pretrained:{DRAWN}", work / "photo.png", *options)
@@ -89,24 +76,24 @@ def test_boxes_by_hand_and_a_list_to_read(work, facekp):
     assert lines[1].split()[0] == "left_eye_center" and np.hypot(*(truth(work)[0, 0] - (x, y))) < 8
 
 
-def test_a_box_may_leave_the_photo(work, facekp):
+def test_a_box_may_leave_the_photo(work):
     told = facekp("predict", DRAWN, work / "photo.png", "--box", "-30,-20.5,200,190", "--json")
     assert told.returncode == 0 and json.loads(told.stdout)[0]["box"] == [-30, -25.5, 200, 200]
 
 
-def test_weights_that_learnt_from_photographs_tell_their_terms(work, facekp):
+def test_weights_that_learnt_from_photographs_tell_their_terms(work):
     told = facekp("predict", "hourglass-s", work / "face.jpg", "--json")
     assert told.returncode == 0 and "hourglass-s: research and teaching only" in told.stderr
     assert len(json.loads(told.stdout)) == 1
     assert "research" not in facekp("predict", DRAWN, work / "face.jpg").stderr
 
 
-def test_of_an_animation_the_first_picture(work, facekp):
+def test_of_an_animation_the_first_picture(work):
     told = facekp("predict", DRAWN, work / "moving.gif", work / "gif.csv")
     assert told.returncode == 0 and "holds 2 pictures" in told.stderr and "Wrote 1 line to" in told.stdout
 
 
-def test_a_network_without_confidence_writes_none(work, facekp):
+def test_a_network_without_confidence_writes_none(work):
     save_model(create_model("cnn3"), work / "plain.safetensors")
     told = facekp("predict", work / "plain.safetensors", work / "face.jpg", work / "plain.csv", "--json")
     assert told.returncode == 0, told.stderr
@@ -115,13 +102,13 @@ def test_a_network_without_confidence_writes_none(work, facekp):
     assert "confidence" not in facekp("predict", work / "plain.safetensors", work / "face.jpg").stdout
 
 
-def test_a_photo_drawn_is_a_photo_whose_points_are_told(work, facekp):
+def test_a_photo_drawn_is_a_photo_whose_points_are_told(work):
     told = facekp("predict", DRAWN, work / "face.jpg", "--out", work / "drawn.png")
     assert told.returncode == 0 and "left_eye_center" in told.stdout and "drawn.png" in told.stderr
     (work / "drawn.png").unlink()
 
 
-def test_a_folder_of_photos_is_one_table(work, facekp, tmp_path):
+def test_a_folder_of_photos_is_one_table(work, tmp_path):
     """No labels, no data set: each picture is read as it would be alone; what is no picture is passed over."""
     (tmp_path / "notes.txt").write_text("no picture")
     for name in ("photo.png", "face.jpg"):
@@ -140,7 +127,7 @@ def test_a_folder_of_photos_is_one_table(work, facekp, tmp_path):
 
 
 @pytest.mark.tried("photos", "a folder with a photo cut off, an empty one, subfolders", "the others; a note on each")
-def test_a_photo_that_cannot_be_read_is_a_note_not_the_end(work, facekp, tmp_path):
+def test_a_photo_that_cannot_be_read_is_a_note_not_the_end(work, tmp_path):
     (tmp_path / "sub" / "deep").mkdir(parents=True)
     for name, source in (("a2.jpg", "face.jpg"), ("a10.jpg", "face.jpg"), ("b.jpg", "cut.jpg"), ("c.jpg", "empty.jpg"),
                          ("sub/deep/d.jpg", "face.jpg")):
@@ -161,7 +148,7 @@ def test_a_photo_that_cannot_be_read_is_a_note_not_the_end(work, facekp, tmp_pat
     assert not (tmp_path / "o.csv").exists()
 
 
-def test_of_a_folder_the_photos_without_a_face_are_named(work, facekp, tmp_path):
+def test_of_a_folder_the_photos_without_a_face_are_named(work, tmp_path):
     pytest.importorskip("cv2")
     for name in ("photo.png", "grey.png"):
         (tmp_path / name).write_bytes((work / name).read_bytes())
@@ -172,7 +159,7 @@ def test_of_a_folder_the_photos_without_a_face_are_named(work, facekp, tmp_path)
     assert "no face was found" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv", "--detect"))
 
 
-def test_points_of_a_data_set_are_in_its_files_own_pixels(facekp, tmp_path):
+def test_points_of_a_data_set_are_in_its_files_own_pixels(tmp_path):
     """Faces of 96 x 96, and the same in files twice as large: the points are twice as far from the corner."""
     faces = load("sample").complete().select(slice(4))
     folder.extract(faces, tmp_path / "small")
@@ -216,7 +203,7 @@ def test_points_of_a_data_set_are_in_its_files_own_pixels(facekp, tmp_path):
     (["sample"], "Expected OUT.csv"),
     (["sample", "--detect"], "no such file"),
 ])
-def test_bad_input_gets_one_message_code_2_and_no_file(work, facekp, arguments, message):
+def test_bad_input_gets_one_message_code_2_and_no_file(work, arguments, message):
     if "--detect" in arguments and "grey.png" in arguments[0]:
         pytest.importorskip("cv2")
     before = sorted(work.rglob("*"))
@@ -225,5 +212,5 @@ def test_bad_input_gets_one_message_code_2_and_no_file(work, facekp, arguments, 
     assert sorted(work.rglob("*")) == before
 
 
-def test_a_name_that_is_no_weights(work, facekp):
+def test_a_name_that_is_no_weights(work):
     assert "no such file" in refused(facekp("predict", "hourglas-s", work / "face.jpg"))
