@@ -103,7 +103,8 @@ def answer(
     if not several and (boxes or as_json or is_photo(source)):
         return photo_report(runs, source, out, picture, boxes, as_json, device, flip_tta, coverage)
     if several and (as_json or picture is not None):
-        raise InputError(f"{source}: expected one photo with --json or --out; found a folder. Name OUT.csv instead.")
+        found = "a video" if is_video(source) else "a folder"
+        raise InputError(f"{source}: expected one photo with --json or --out; found {found}. Name OUT.csv instead.")
     if out is None:
         raise InputError("Expected OUT.csv, a file to write the points of all faces to; found none. Name one.")
     if several:
