@@ -22,13 +22,13 @@ def frames(path: str | Path) -> Iterator[tuple[float, Photo]]:
     Raises:
         InputError: PyAV is not installed, there is no such file, or it is no video.
     """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: expected a video; found no such file. Check the path.")
     try:
         import av
     except ImportError:
         raise InputError('Reading videos needs PyAV, which is not installed: pip install "facekp[video]", or save the '
                          "frames as pictures in a folder.") from None
-    if not Path(path).is_file():
-        raise InputError(f"{path}: expected a video; found no such file. Check the path.")
     count = 0
     try:
         with av.open(str(path)) as video:

@@ -81,10 +81,10 @@ def _files(path: Path) -> list[Path]:
     if path.is_file():
         if recognise(path) is None and path.suffix.lower() not in (".csv", ".tsv"):
             raise InputError(f"{path}: expected labels as {', '.join(form.NAME for form in FORMATS)}; found something "
-                             "else, or a damaged file.")
+                             "else, or a damaged file. Export the labels again, in one of these.")
         return [path]
     if not path.is_dir():
-        raise InputError(f"{path}: there is no such file or folder.")
+        raise InputError(f"{path}: there is no such file or folder. Check the path.")
     if (path / "keypoints.csv").is_file():
         return [path / "keypoints.csv"]
     files = sorted(Path(place, name) for place, _, names in os.walk(path) for name in names
