@@ -110,6 +110,8 @@ def test_a_video_and_a_folder_of_its_frames_agree(tmp_path):
 
 def test_without_pyav_one_line_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
+    assert "found no such file" in refused(facekp("predict", DRAWN, tmp_path / "a.mp4", tmp_path / "o.csv"))
+    (tmp_path / "a.mp4").write_bytes(b"frames")
     assert 'pip install "facekp[video]"' in refused(facekp("predict", DRAWN, tmp_path / "a.mp4", tmp_path / "o.csv"))
 
 
