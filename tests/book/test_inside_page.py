@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from chromium import chromium
+from chromium import chromium, opened
 
 from facekp import metrics
 from facekp.chapter import eight_faces
@@ -53,14 +53,10 @@ def browser():
         yield browser
 
 
-def opened(browser, folder, **options):
-    """A tab in which the widget has been started; what went wrong is kept as ``tab.problems``."""
-    tab = browser.new_context(**({"viewport": {"width": 820, "height": 1000}} | options)).new_page()
-    tab.problems = []
-    tab.set_default_timeout(300_000)
-    tab.on("pageerror", lambda e: tab.problems.append(str(e)))
-    tab.on("console", lambda m: tab.problems.append(m.text) if m.type in ("error", "warning") else None)
-    tab.goto((folder / "index.html").as_uri())
+def started(browser, folder, **options):
+    """A tab in which the widget has been started."""
+    tab = opened(browser, (folder / "index.html").as_uri(),
+                 **({"viewport": {"width": 820, "height": 1000}} | options))
     tab.get_by_role("button", name="Start it").click()
     tab.locator(".fk-diagram").wait_for()
     return tab
@@ -68,7 +64,7 @@ def opened(browser, folder, **options):
 
 @pytest.fixture(scope="module")
 def shared(browser, folder):
-    tab = opened(browser, folder)
+    tab = started(browser, folder)
     yield tab
     assert tab.problems == []
     tab.context.close()
@@ -229,7 +225,7 @@ def test_a_unit_without_a_place_sees_all_of_the_image(tab):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone_and_is_used_by_touch(browser, folder, scheme):
-    tab = opened(browser, folder, viewport={"width": 390, "height": 844}, has_touch=True, color_scheme=scheme,
+    tab = started(browser, folder, viewport={"width": 390, "height": 844}, has_touch=True, color_scheme=scheme,
                  reduced_motion="reduce")
     finished(tab)
     for network in range(3):

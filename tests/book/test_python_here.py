@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from chromium import chromium
+from chromium import chromium, opened
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "book" / "tools"))
@@ -65,16 +65,6 @@ def folder(tool, tmp_path_factory):
 def browser():
     with chromium() as browser:
         yield browser
-
-
-def opened(browser, address, **options):
-    tab = browser.new_context(**options).new_page()
-    tab.problems = []
-    tab.set_default_timeout(300_000)
-    tab.on("pageerror", lambda e: tab.problems.append(str(e)))
-    tab.on("console", lambda m: tab.problems.append(m.text) if m.type in ("error", "warning") else None)
-    tab.goto(address)
-    return tab
 
 
 class Cell:

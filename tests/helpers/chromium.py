@@ -20,3 +20,14 @@ def chromium(*arguments: str) -> Iterator:
         browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *arguments])
         yield browser
         browser.close()
+
+
+def opened(browser, address: str, patience: float = 300, **options):
+    """A tab at ``address``; its errors and warnings are kept as ``tab.problems``. Waits take at most ``patience`` s."""
+    tab = browser.new_context(**options).new_page()
+    tab.problems = []
+    tab.set_default_timeout(1000 * patience)
+    tab.on("pageerror", lambda e: tab.problems.append(str(e)))
+    tab.on("console", lambda m: tab.problems.append(m.text) if m.type in ("error", "warning") else None)
+    tab.goto(address)
+    return tab
