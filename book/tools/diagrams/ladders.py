@@ -117,9 +117,9 @@ def residual(sheet: Sheet, title: str, t: Trace, block: str, x: float, y: float)
 
 
 def fcn8() -> str:
-    """VGG's trunk down, three scores up."""
+    """VGG's backbone down, three scores up."""
     t, sheet = trace("fcn8"), Sheet()
-    pools = [f"trunk.blocks.{i}" for i in range(5)]
+    pools = [f"backbone.blocks.{i}" for i in range(5)]
     down = [Stage("features", t.out[p], f"{words(t.part(p))}, halve") for p in pools]
     levels = [
         Level(Stage("input", t.into[""], "the face"), Stage("answer", t.out["up3"], larger(t.part("up3")))),
