@@ -28,6 +28,7 @@ class Run:
         shuffle: draws the order of the faces, on the CPU: the same on every device and in every process.
         views: draws the augmentation, on the device.
         dtype: of the forward pass.
+        layout: of images and weights in memory.
         steps: training steps in an epoch.
         distributed: the processes that work together.
         swap: (K,) the scheme's left/right permutation, on the device.
@@ -46,6 +47,7 @@ class Run:
     shuffle: torch.Generator
     views: torch.Generator
     dtype: torch.dtype
+    layout: torch.memory_format
     steps: int
     distributed: Distributed
     swap: Tensor

@@ -133,6 +133,15 @@ def test_bf16_and_fp16_train_too(faces):
         assert record["curve"][-1]["loss"] < record["curve"][0]["loss"]
 
 
+def test_dilated_convolutions_train_in_bf16_on_a_cpu(faces):
+    """With channels last, oneDNN reads beyond the 30 maps that go into the first dilated convolution."""
+    config = TrainConfig(epochs=3, batch_size=9, lr=4e-3, device="cpu", precision="bf16", augment=None)
+    model = create_model("lgcn-s", dropout=0.0)
+    record = fit(model, *faces.split(0.25), config, progress=False)
+    assert all(np.isfinite(line["loss"]) for line in record["curve"])
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+
+
 def test_an_average_moves_a_little_towards_the_model_and_copies_nothing_else():
     model = small()
     ema = EMA(model, 0.9)
