@@ -34,6 +34,8 @@ def report(faces: Faces, findings: list[Finding]) -> str:
     if faces.files is not None and (turned := np.flatnonzero(faces.files.orientation > 1)).size:
         lines.append("turned upright, as their EXIF entry says (points count in the upright picture): "
                      f"{counted(faces, turned)}")
+    if faces.occluded is not None:
+        lines.append(f"occluded: {faces.occluded.sum()} of {faces.annotated.sum()} points")
     grid = "" if faces.files is None else ", in pixels of the files"
     lines += [f"fingerprint: {faces.fingerprint()}", "", f"keypoints{grid}:", faces.summary().round(1).to_string()]
     if findings:

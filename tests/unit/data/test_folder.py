@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,19 @@ def test_subset():
     assert f.subset(faces, "any").rows.tolist() == [3, 10, 17, 24, 31]
     with pytest.raises(InputError, match="Expected the subset '15', '4' or 'any'; found '14'"):
         f.subset(faces, "14")
+
+
+def test_occluded_points_are_told_apart_wherever_faces_go(tmp_path):
+    faces = some()
+    hidden = faces.annotated & (np.random.default_rng(0).random(faces.annotated.shape) < 0.3)
+    faces = replace(faces, occluded=hidden)
+    assert np.array_equal(faces.select([2, 0]).occluded, hidden[[2, 0]])
+    assert np.array_equal(load(faces.save(tmp_path / "a.npz")).occluded, hidden)
+    back = f.read_folder(f.extract(faces, tmp_path / "out"), size=8)
+    assert same(back, faces) and np.array_equal(back.occluded, hidden)
+    assert f.read_folder(f.extract(some(), tmp_path / "other"), size=8).occluded is None
+    with pytest.raises(InputError, match=r"Expected occluded bool \(6, 15\); found bool \(6, 14\)"):
+        replace(faces, occluded=hidden[:, 1:])
 
 
 def test_extract_writes_what_it_says(tmp_path):
