@@ -74,8 +74,8 @@ def import_labels(path: str | Path, out: str | Path, images: str | Path | None =
             folder = Path(images).expanduser() if images is not None else path if path.is_dir() else path.parent
             labels, found, missing = _with_images(labels, folder, Path(frames), path, skip_missing)
             labels, turned = in_pixels(labels, found, path)
-            within = [Path(frames) if Path(frames) in p.parents else folder for p in found]
-            labels = replace(labels, files=[p.relative_to(f).as_posix() for p, f in zip(found, within, strict=True)])
+            names = [p.relative_to(frames if Path(frames) in p.parents else folder).as_posix() for p in found]
+            labels = replace(labels, files=names)
         several = len(set(labels.files)) < len(labels)
         squares = _squares(labels) if crop or (crop is None and several) else np.full((len(labels), 4), np.nan)
         labels = replace(labels, boxes=labels.boxes if form == table.NAME and crop is None else squares)
@@ -87,9 +87,9 @@ def _with_images(labels: Labels, folder: Path, frames: Path, source: Path, skip_
                  ) -> tuple[Labels, list[Path], list[str]]:
     """(the labels whose image is in ``folder`` or, as a frame of a video there, now in ``frames``; the image of each;
     the names of the others); InputError where others are not to be skipped."""
-    found = find_images(labels.files, folder)
-    if None in found:
-        found = [a or b for a, b in zip(found, save_frames(labels.files, folder, frames), strict=True)]
+    saved = save_frames(labels.files, folder, frames)
+    others = iter(find_images([f for f, p in zip(labels.files, saved, strict=True) if p is None], folder))
+    found = [p or next(others) for p in saved]
     missing = list(dict.fromkeys(f for f, p in zip(labels.files, found, strict=True) if p is None))
     if missing and (not skip_missing or not any(found)):
         videos = dict.fromkeys(f", or that of {m[1]}," for name in missing if (m := FRAME.fullmatch(name)))
