@@ -217,6 +217,7 @@ class Faces:
     def save(self, path: str | Path) -> Path:
         """Write one ``.npz`` file: images, keypoints, rows, the scheme (as JSON) and, where known, ``occluded``."""
         path = Path(path)
+        hidden: dict = {} if self.occluded is None else {"occluded": self.occluded}
         with replacing(path) as temporary, open(temporary, "wb") as f:
             np.savez(
                 f,
@@ -224,7 +225,7 @@ class Faces:
                 keypoints=self.keypoints,
                 rows=self.rows,
                 scheme=np.array(json.dumps(self.scheme.to_dict())),
-                **({} if self.occluded is None else {"occluded": self.occluded}),
+                **hidden,
             )
         return path
 

@@ -1,7 +1,10 @@
-"""Reading of a CSV whose last column, ``Image``, holds an image as text: ``"238 236 237 ..."``.
+"""Fast reading of a CSV whose last column, ``Image``, holds an image as text: ``"238 236 237 ..."``.
 
-Kaggle's training.csv is 239 MB of such text: 65 million numbers. A row is read at a time, and what is wrong in it is
-named.
+Kaggle's training.csv is 239 MB of such text: 65 million numbers. Turning each into a number of its
+own costs most of a usual reader's time (np.fromstring takes 2.6 times as long for it), so here a row's text is one
+array of bytes: the spaces in it say where the numbers end, and the one to three digits before each space make its value
+(:func:`fast`). A row that is in any way unusual goes the careful way (:func:`careful`), which reads
+what can be read and otherwise names the row and the pixel.
 """
 
 import csv
@@ -60,35 +63,62 @@ def read_rows(stream: BinaryIO, name: str, columns: list[str], size: int = 96, p
     with bar(progress is not None, total=progress, unit="B", unit_scale=True, desc="reading") as watched:
         for row in _rows(stream, name, limit=16 * size * size + (1 << 16)):
             values.append(_numbers(row, columns))
-            pixels += pixels_of(row, size * size).data
+            image = fast(row.pixels, size * size)
+            pixels += careful(row, size * size) if image is None else image.data
             watched.update(len(row.labels) + len(row.pixels) + 2)
     if not values:
         raise InputError(f"{name}: expected rows below the header; found none. {AGAIN}")
     return np.array(values, np.float64), np.frombuffer(pixels, np.uint8).reshape(-1, size, size)
 
 
-def pixels_of(row: Row, count: int) -> np.ndarray:
-    """(count,) uint8: the image of one row, whose numbers may be quoted or have spaces to spare.
+def fast(text: bytes, count: int) -> np.ndarray | None:
+    """(count,) uint8: the numbers of one row, or None if its text is not exactly in order.
 
-    NumPy's parser stops at what is no number and clamps what is too large, so all bytes are looked at first.
+    In order means: ``count`` numbers of one to three digits, at most 255, one space between two.
+    Several rows at once would be slower: these arrays are small enough to stay in the processor's
+    cache, and for memory to be used again instead of asked for.
+    """
+    # Three spaces in front, so that every byte has three before it.
+    letter = np.frombuffer(b"   " + text + b" ", np.uint8)
+    space, other = letter == ord(" "), letter != ord(" ")
+    ends = np.flatnonzero(space[3:])  # the space behind each number
+    if len(ends) != count:
+        return None
+    digit = (letter - np.uint8(ord("0"))) * other  # a space counts 0; what is neither wraps round to 10 or more
+    # For every byte at once, as if a number ended there: its last two digits, then its first one.
+    # Of bytes beyond a space nothing is carried over: the space counts 0, and cuts off the first digit.
+    two = other[1:] & other[:-1]
+    low = digit[2:-1] + digit[1:-2] * np.uint8(10)
+    first = digit[:-3] * two[1:-1]
+    number = low + first * np.uint8(100)
+    four_digits = (two[2:] & two[:-2]).any()
+    no_digit = (space[1:] & space[:-1])[2:].any()
+    above_255 = first.max() > 2 or (number < low).any()  # 256 wraps round to 0
+    if digit.max() > 9 or four_digits or no_digit or above_255:
+        return None
+    return number.take(ends)
+
+
+def careful(row: Row, count: int) -> bytes:
+    """The ``count`` pixels of one row, which may be quoted or have spaces to spare.
 
     Raises:
         InputError: naming the row and the first thing in it that is no pixel.
     """
-    text = row.pixels.strip(b' "')
-    if not text.translate(None, b"0123456789 "):
-        found = np.fromstring(text, np.int64, sep=" ")
-        if len(found) == count and found.max(initial=0) < 256:
-            return found.astype(np.uint8)
+    text = row.pixels.strip()
+    if len(text) > 1 and text[:1] == text[-1:] == b'"':
+        text = text[1:-1]
     numbers = [t for t in text.split(b" ") if t]
     if not row.ended and len(numbers) < count:
         raise InputError(f"{row.where}, column 'Image': the file ends in the middle of this row, after {len(numbers)} "
                          f"of {count} pixels. It was cut off on its way: fetch it again.")
-    for i, t in enumerate(numbers, 1):
-        if not (t.isdigit() and float(t) < 256):
+    for i, t in enumerate(numbers):
+        if not (t.isdigit() and len(t) <= 3 and int(t) <= 255):
             raise InputError(f"{row.where}, column 'Image': expected {count} whole numbers from 0 to 255 with spaces "
-                             f"between them; pixel {i} is {_shown(t)}. {AGAIN}")
-    raise InputError(f"{row.where}, column 'Image': expected {count} pixels; found {len(numbers)} pixels. {AGAIN}")
+                             f"between them; pixel {i + 1} is {_shown(t)}. {AGAIN}")
+    if len(numbers) != count:
+        raise InputError(f"{row.where}, column 'Image': expected {count} pixels; found {len(numbers)} pixels. {AGAIN}")
+    return bytes(map(int, numbers))
 
 
 def _rows(stream: BinaryIO, name: str, limit: int) -> Iterator[Row]:

@@ -143,19 +143,28 @@ def deeplabcut_animals(faces: Set, path: Path) -> Path:
     return deeplabcut(faces, path, individuals=True)
 
 
-def deeplabcut_h5(faces: Set, path: Path) -> Path:
-    """As ``DataFrame.to_hdf`` writes it: names in levels, and the place of each among its distinct ones."""
-    columns = [("me", name, axis) for name in faces.names for axis in "xy"]
+def deeplabcut_h5(faces: Set, path: Path, animals: bool = False) -> Path:
+    """As ``DataFrame.to_hdf`` writes it: names in levels, and the place of each among its distinct ones.
+
+    With ``animals``, there is a level for them, and the rows have one name each.
+    """
+    columns = [("me", *["mouse1"] * animals, name, axis) for name in faces.names for axis in "xy"]
     rows = [("labeled-data", Path(file).parent.name, Path(file).name) for file, _, _ in faces]
     path = path / "CollectedData_me.h5"
     with h5py.File(path, "w") as f:
         group = f.create_group("df_with_missing")
-        for axis, names in (("axis0", columns), ("axis1", rows), ("block0_items", columns)):
+        if animals:
+            group["axis1"] = np.array(["/".join(filter(None, row)) for row in rows], "S")
+        for axis, names in (("axis0", columns), ("block0_items", columns), *([] if animals else [("axis1", rows)])):
             for i, level in enumerate(zip(*names, strict=True)):
                 distinct, places = np.unique(np.array(level, "S"), return_inverse=True)
                 group[f"{axis}_level{i}"], group[f"{axis}_label{i}"] = distinct, places
         group["block0_values"] = faces.points.reshape(len(rows), -1)
     return path
+
+
+def deeplabcut_h5_animals(faces: Set, path: Path) -> Path:
+    return deeplabcut_h5(faces, path, animals=True)
 
 
 def sleap(faces: Set, path: Path, version: float = 1.3, backend: dict | None = None,

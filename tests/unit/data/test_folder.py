@@ -19,6 +19,7 @@ from facekp.cli import reports
 from facekp.data import folder as f
 from facekp.data import load
 from facekp.data.faces import Faces
+from facekp.data.formats.table import text_of
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE, Scheme
 from facekp.models import create_model, save_model
@@ -118,8 +119,8 @@ def test_text_of_floats_is_short_and_exact():
     bits = np.random.default_rng(0).integers(0, 2**32, 20000, dtype=np.uint32)
     values = bits.view(np.float32)
     values = values[np.isfinite(values)]
-    assert all(np.float32(float(f.text_of(v))) == v for v in values)
-    assert f.text_of(np.float32(66.03356)) == "66.03356" and f.text_of(np.float32("nan")) == ""
+    assert all(np.float32(float(text_of(v))) == v for v in values)
+    assert text_of(np.float32(66.03356)) == "66.03356" and text_of(np.float32("nan")) == ""
 
 
 def test_an_empty_folder_is_used_and_a_full_one_is_not(tmp_path):

@@ -22,7 +22,8 @@ from facekp.keypoints import KAGGLE
 NUMBERS = {K: tuple(map(str, range(K))) for K in (68, 98)}
 FLAGS = {"coco", "cvat", "cvat_points", "labelme", "yolo", "sleap", "sleap_old", "table"}
 """Formats that tell occluded points apart."""
-GAPS = FLAGS | {"label_studio", "label_studio_min", "deeplabcut", "deeplabcut_animals", "deeplabcut_h5"}
+GAPS = FLAGS | {"label_studio", "label_studio_min", "deeplabcut", "deeplabcut_animals", "deeplabcut_h5",
+                "deeplabcut_h5_animals"}
 """Formats in which a point may be absent."""
 POINTS = {"pts": 68, "course": 68, "wflw": 98}
 
