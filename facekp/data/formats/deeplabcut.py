@@ -47,7 +47,7 @@ Rows = tuple[list[tuple[str, ...]], list[tuple[str, list[float]]]]
 def _of_csv(source: Source) -> Rows:
     lines = [line for line in csv.reader(source.text.splitlines(), strict=True) if line]
     header = [line for line in lines[:4] if line[0].lower() in ("scorer", "individuals", "bodyparts", "coords")]
-    index = next(i for i, axis in enumerate(header[-1]) if axis in ("x", "y"))  # one column with the path, or its parts
+    index, *_ = (i for i, axis in enumerate(header[-1]) if axis in ("x", "y"))  # one column with the path, or its parts
     rows = []
     for line in lines[len(header):]:
         if len(line) != len(header[0]):
