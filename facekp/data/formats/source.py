@@ -1,7 +1,8 @@
 """One file of labels, looked at as far as telling its format takes: JSON, XML or text, none of which can do harm."""
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -56,19 +57,21 @@ class Source:
         if self.start[:8] != b"\x89HDF\r\n\x1a\n":
             return None
         names: set[str] = set()
-        with suppress(InputError, RuntimeError), self.hdf5() as f:
+        with suppress(KeyError, ValueError), self.hdf5() as f:  # InputError is a ValueError
             f.visit(names.add)
         return names
 
-    def hdf5(self):
+    @contextmanager
+    def hdf5(self) -> Iterator[Any]:
         """The file opened with h5py; InputError where that is not installed, or cannot read it."""
         try:
             import h5py
         except ImportError:
             raise InputError(f'{self.path}: an HDF5 file needs h5py: pip install "facekp[labels]".') from None
         try:
-            return h5py.File(self.path, "r")
-        except OSError as e:
+            with h5py.File(self.path, "r") as f:
+                yield f
+        except (OSError, RuntimeError) as e:
             raise InputError(f"{self.path}: expected an HDF5 file; it cannot be read ({e}). Fetch it again.") from None
 
     @cached_property
