@@ -42,12 +42,7 @@ def frames(path: str | Path) -> Iterator[tuple[float, Photo]]:
 
 
 def save_frames(names: Sequence[str], videos: Path, folder: Path) -> list[Path | None]:
-    """Those frames of videos that ``names`` (see ``FRAME``) mean, as files of these names in ``folder``.
-
-    Args:
-        names: of images.
-        videos: the folder in which the videos are, or below it.
-        folder: where to put the frames.
+    """Write the frames that ``names`` (see ``FRAME``) mean, of videos in the folder ``videos`` or below, to ``folder``.
 
     Returns:
         The file for each name, None where it names no frame, or one of a video that is not there or is shorter.
@@ -61,7 +56,7 @@ def save_frames(names: Sequence[str], videos: Path, folder: Path) -> list[Path |
         wanted.append((match[1], int(match[2])) if match else None)
     saved: dict[tuple[str, int], Path] = {}
     for video in dict.fromkeys(frame[0] for frame in wanted if frame):
-        path = next((p for p in sorted(videos.rglob("*")) if p.name == video), None)
+        path = next((p for p in sorted(videos.rglob("*")) if p.name == video and p.is_file()), None)
         numbers = {frame[1] for frame in wanted if frame and frame[0] == video}
         for i, (_, photo) in enumerate(frames(path) if path else ()):
             if i in numbers:

@@ -207,6 +207,7 @@ def test_frames_of_a_sleap_video(tmp_path):
     np.testing.assert_allclose(labels.points[:, [labels.names.index(n) for n in faces.names]], faces.points[:3])
     assert loaded.files.sizes.tolist() == [[64, 40]] * 3
     np.testing.assert_allclose(loaded.images[:, 20, 30], [0, 40, 60], atol=1)
+    assert len(import_labels(tmp_path / "out", tmp_path / "copy").labels) == 3  # a folder has the video's name now
     backend = {"type": "HDF5Video", "filename": ".", "dataset": "video0/video"}
     packed = label_files.sleap(faces, tmp_path, backend=backend)
     with pytest.raises(InputError, match=r"packed in the file itself\. Name the \.slp"):
