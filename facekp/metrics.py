@@ -131,7 +131,8 @@ def scores(points: np.ndarray, faces: "Faces", mean_face: np.ndarray) -> dict:
 
     Returns:
         ``rmse`` and ``mean_face_rmse`` (pixels per coordinate), ``rmse_per_keypoint`` (a
-        dictionary by name; None where it is not annotated) and, where the scheme has eyes,
+        dictionary by name; None where it is not annotated); where ``faces.occluded`` tells points apart,
+        ``rmse_visible`` and ``rmse_occluded``; and, where the scheme has eyes,
         ``nme_inter_ocular``, ``pck_0.1``, ``failure_rate_0.1`` and ``auc_0.1`` (all relative to the eye distance).
     """
     truth = faces.keypoints
@@ -142,6 +143,10 @@ def scores(points: np.ndarray, faces: "Faces", mean_face: np.ndarray) -> dict:
         "rmse_per_keypoint": {n: None if np.isnan(v) else float(v)
                               for n, v in zip(faces.scheme.names, per_keypoint, strict=True)},
     }
+    if faces.occluded is not None:
+        for name, chosen in (("visible", ~faces.occluded), ("occluded", faces.occluded)):
+            if (chosen & faces.annotated).any():
+                out[f"rmse_{name}"] = rmse(points, np.where(chosen[..., None], truth, np.nan))
     if faces.scheme.eyes is not None:
         errors = normalised_errors(points, truth, faces.scheme)  # (N, K)
         if not np.isnan(errors).all():
@@ -152,7 +157,8 @@ def scores(points: np.ndarray, faces: "Faces", mean_face: np.ndarray) -> dict:
 
 
 def benchmark_scores(points: np.ndarray, part: "Part", limit: float = 0.1) -> dict[str, dict[str, float]]:
-    """What papers report on a benchmark (:mod:`facekp.data.benchmarks`), for all faces ("full") and for each subset.
+    """What papers report on a benchmark (:mod:`facekp.data.benchmarks`), for all faces ("full"), for each subset, and
+    for "visible points" and "occluded points" where the benchmark tells them apart.
 
     Args:
         points: (N, K, 2) predictions in the grid of ``part.faces``.
@@ -160,14 +166,19 @@ def benchmark_scores(points: np.ndarray, part: "Part", limit: float = 0.1) -> di
         limit: of failure rate and AUC: 0.1 in most papers, 0.08 in some on 300-W and COFW.
 
     Returns:
-        By subset: ``faces``, how many; ``nme``, the mean over faces of each face's mean error over its divisor, in
-        percent; ``failure_rate``, the percentage of faces whose error is above ``limit``; ``auc``, the area under the
-        cumulative error curve up to it, in percent.
+        By subset: ``faces``, how many have such points; ``nme``, the mean over faces of each face's mean error over its
+        divisor, in percent; ``failure_rate``, the percentage of faces whose error is above ``limit``; ``auc``, the area
+        under the cumulative error curve up to it, in percent.
     """
-    errors = np.nanmean(distances(points, part.faces.keypoints), axis=1) / part.units
+    far, faces = distances(points, part.faces.keypoints), part.faces
+    chosen = {"full": faces.annotated} | {name: faces.annotated & s[:, None] for name, s in part.subsets.items()}
+    if faces.occluded is not None:
+        chosen |= {"visible points": faces.annotated & ~faces.occluded,
+                   "occluded points": faces.annotated & faces.occluded}
     table: dict[str, dict[str, float]] = {}
-    for name, chosen in {"full": np.ones(len(errors), bool), **part.subsets}.items():
-        if len(e := errors[chosen]):
+    for name, those in chosen.items():  # (N, K)
+        some = those.any(1)
+        if len(e := np.where(those, far, 0)[some].sum(1) / those[some].sum(1) / part.units[some]):
             table[name] = {"faces": len(e), "nme": 100 * float(e.mean()),
                            "failure_rate": 100 * failure_rate(e, limit), "auc": 100 * auc(e, limit)}
     return table

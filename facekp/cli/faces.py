@@ -36,7 +36,6 @@ def inspect(
     from facekp import data as d
     from facekp import plots
     from facekp.cli import findings
-    from facekp.data import folder
     from facekp.data.checks import check
     from facekp.files import check_table
 
@@ -47,10 +46,6 @@ def inspect(
     print(findings.report(faces, found))
     if suspects:
         print(f"Wrote {findings.write_suspects(faces, found, suspects)} faces to {suspects}")
-    if (data.expanduser() / "keypoints.csv").is_file():
-        labels = folder.read_labels(data)
-        if labels.occluded.any():
-            print(f"occluded: {labels.occluded.sum()} of {faces.annotated.sum()} points")
     if picture:
         plots.save(findings.sheet(faces, found), picture)
         print(f"Wrote {picture}")

@@ -31,9 +31,13 @@ def report(faces: Faces, findings: list[Finding]) -> str:
     lines += [f"exact copies of another image: {n - len(np.unique(faces.duplicates()))}",
               f"keypoints outside the image: {out_of(faces, faces.in_files(faces.keypoints)).sum()}",
               f"left and right seem exchanged: {counted(faces, exchanged(faces))}"]
+    pairs = [f"{left} / {right}" for left, right in faces.scheme.pairs]
+    lines.append(f"pairs that a flip exchanges: {listed(pairs) if pairs else 'none'}")
     if faces.files is not None and (turned := np.flatnonzero(faces.files.orientation > 1)).size:
         lines.append("turned upright, as their EXIF entry says (points count in the upright picture): "
                      f"{counted(faces, turned)}")
+    if faces.occluded is not None:
+        lines.append(f"occluded: {faces.occluded.sum()} of {faces.annotated.sum()} points")
     grid = "" if faces.files is None else ", in pixels of the files"
     lines += [f"fingerprint: {faces.fingerprint()}", "", f"keypoints{grid}:", faces.summary().round(1).to_string()]
     if findings:

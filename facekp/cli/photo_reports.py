@@ -231,7 +231,7 @@ def shots(source: str | Path, recursive: bool, side: int | None) -> Sequence[tup
         folder = Path(source).expanduser()
         return [(path.relative_to(folder).as_posix(), i / 30, partial(read, path, side))
                 for i, path in enumerate(pictures(source, recursive))]
-    from facekp.photo.video import frames
+    from facekp.data.video import frames
 
     return ((f"frame {i}", time, partial(Photo, photo.pixels))  # type: ignore[return-value]  # a bar takes it too
             for i, (time, photo) in enumerate(frames(source)))

@@ -42,7 +42,7 @@ def report(
         f"{model.name} on {len(test)} {'faces' if all_faces else 'held-out faces'}",
         *error_lines(result, large, model.size, " (of these same faces)" if all_faces else ""),
     ]
-    lines += normalised_lines(result, test.scheme)
+    lines += occlusion_lines(result, large, test) + normalised_lines(result, test.scheme)
     lines += source_lines(points, train, test)
     each = large["rmse_per_keypoint"] if large else {}
     lines += [""] + [f"{name:28} {'-' if value is None else f'{value:6.3f} px{in_file(each.get(name))}'}"
@@ -81,6 +81,16 @@ def error_lines(scores: dict, in_files: dict | None, size: int, note: str = "") 
 def in_file(error: float | None) -> str:
     """An error in the file's pixels, behind the one in the image's."""
     return "" if error is None else f"; {error:.3f} px of the file"
+
+
+def occlusion_lines(scores: dict, in_files: dict | None, faces: Faces) -> list[str]:
+    """RMSE of the visible and of the occluded points, a line each, where some of ``faces``' points are occluded."""
+    if "rmse_occluded" not in scores:
+        return []
+    hidden = int((faces.occluded & faces.annotated).sum())
+    return [f"{name:10} {scores[f'rmse_{name}']:7.3f} px on {count} points"
+            f"{in_file(in_files[f'rmse_{name}'] if in_files else None)}"
+            for name, count in (("visible", int(faces.annotated.sum()) - hidden), ("occluded", hidden)) if count]
 
 
 def with_unit(scheme: Scheme, unit: str | None) -> Scheme:

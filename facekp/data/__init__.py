@@ -1,6 +1,7 @@
 """Where faces come from: Kaggle's files, a folder of images, or the library's own drawings."""
 
 import os
+import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -115,9 +116,8 @@ def find_kaggle() -> Path | None:
 
 def _numbers(name: str) -> tuple[int, int]:
     """``synthetic:2000:7`` -> (2000, 7); without a seed it is 0."""
-    parts = name.split(":")[1:]
-    if len(parts) > 2 or not all(p.isdecimal() for p in parts) or int(parts[0]) < 1:
-        raise InputError(
-            f"'{name}': expected synthetic:N or synthetic:N:SEED with whole numbers, e.g. synthetic:2000:7."
-        )
-    return int(parts[0]), int(parts[1]) if len(parts) == 2 else 0
+    match = re.fullmatch("synthetic:([0-9]{1,18})(?::([0-9]{1,18}))?", name)
+    if match is None or int(match[1]) < 1:
+        raise InputError(f"'{name}': expected synthetic:N or synthetic:N:SEED with whole numbers, e.g. "
+                         "synthetic:2000:7.")
+    return int(match[1]), int(match[2] or 0)

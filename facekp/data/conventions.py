@@ -66,7 +66,7 @@ def split_conventions(faces: Faces) -> Faces:
     points[:, : len(KAGGLE)] = faces.keypoints
     points[np.ix_(theirs, meant)] = points[np.ix_(theirs, named)]
     points[np.ix_(theirs, named)] = np.nan
-    return replace(faces, keypoints=points, scheme=TWO)
+    return replace(faces, keypoints=points, scheme=TWO, occluded=None)  # Kaggle's labels have no such flags
 
 
 def join_conventions(points: np.ndarray, sources: np.ndarray) -> np.ndarray:

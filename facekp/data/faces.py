@@ -35,6 +35,7 @@ class Faces:
         rows: (N,) int64, where each face stood in its source (0-based), so that a face can be
             traced back after any selection. Default: 0 .. N-1.
         files: the N files that the faces were read from, or None where they come from elsewhere.
+        occluded: (N, K) bool, points that are annotated but hidden; None where the source does not tell them apart.
 
     Raises:
         InputError: the arrays do not fit each other, a coordinate is infinite, or a point has only one of them.
@@ -45,6 +46,7 @@ class Faces:
     scheme: Scheme = KAGGLE
     rows: np.ndarray = None  # type: ignore[assignment]  # made an array at once, below
     files: "ImageFiles | None" = None
+    occluded: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.rows is None:
@@ -62,6 +64,8 @@ class Faces:
             raise InputError(f"Expected keypoints float32 ({n}, {k}, 2) and rows ({n},); found {found}.")
         if self.files is not None and len(self.files.names) != n:
             raise InputError(f"Expected {n} files, one for each image; found {len(self.files.names)}.")
+        if self.occluded is not None and (self.occluded.shape != (n, k) or self.occluded.dtype != bool):
+            raise InputError(f"Expected occluded bool ({n}, {k}); found {self.occluded.dtype} {self.occluded.shape}.")
         if self.rows.dtype.kind not in "iu":
             raise InputError(f"Expected whole numbers for rows; found {found}.")
         if np.isinf(self.keypoints).any():
@@ -104,7 +108,8 @@ class Faces:
     def select(self, index) -> "Faces":
         """The faces at ``index``: a boolean mask (N,), an array of positions, or a slice."""
         return replace(self, images=self.images[index], keypoints=self.keypoints[index], rows=self.rows[index],
-                       files=None if self.files is None else self.files.select(index))
+                       files=None if self.files is None else self.files.select(index),
+                       occluded=None if self.occluded is None else self.occluded[index])
 
     def complete(self) -> "Faces":
         """Only the faces with all K keypoints (2140 of Kaggle's 7049)."""
@@ -210,8 +215,9 @@ class Faces:
     # ---- disk -----------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
-        """Write one ``.npz`` file: images, keypoints, rows and the scheme (as JSON text)."""
+        """Write one ``.npz`` file: images, keypoints, rows, the scheme (as JSON) and, where known, ``occluded``."""
         path = Path(path)
+        hidden: dict = {} if self.occluded is None else {"occluded": self.occluded}
         with replacing(path) as temporary, open(temporary, "wb") as f:
             np.savez(
                 f,
@@ -219,6 +225,7 @@ class Faces:
                 keypoints=self.keypoints,
                 rows=self.rows,
                 scheme=np.array(json.dumps(self.scheme.to_dict())),
+                **hidden,
             )
         return path
 
@@ -229,7 +236,7 @@ class Faces:
             check_npz(path)
             with np.load(path, allow_pickle=False) as z:
                 scheme = Scheme.from_dict(json.loads(str(z["scheme"]))) if "scheme" in z else KAGGLE
-                return cls(z["images"], z["keypoints"], scheme, z.get("rows", None))
+                return cls(z["images"], z["keypoints"], scheme, z.get("rows", None), occluded=z.get("occluded", None))
         except FileNotFoundError:
             raise InputError(f"{path}: there is no such file.") from None
         except InputError as e:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from facekp.data.faces import Faces
 from facekp.data.formats import table
-from facekp.data.formats.table import read_table, text_of, write_rows
+from facekp.data.formats.table import read_table, write_rows
 from facekp.data.image_files import ImageFiles
 from facekp.data.labels import Labels
 from facekp.data.pictures import find_images
@@ -66,14 +66,15 @@ def extract(faces: Faces, folder: str | Path, source: str | dict | None = None, 
     _check_writable(faces)
     try:
         with new_folder(folder) as temporary:
-            files = [f"{row:05d}.png" for row in faces.rows]
+            n, files = len(faces), [f"{row:05d}.png" for row in faces.rows]
             (temporary / "images").mkdir()
             for file, image in zip(bar(progress, iterable=files, desc="writing"), faces.images, strict=True):
                 # Level 4: as small as the default 6, a little faster.
                 Image.fromarray(image).save(temporary / "images" / file, compress_level=4)
-            write_rows(temporary / "keypoints.csv", ["file", "row", *faces.scheme.columns],
-                       ([f, int(r), *map(text_of, p.ravel())]
-                        for f, r, p in zip(files, faces.rows, faces.keypoints, strict=True)))
+            occluded = np.zeros((n, len(faces.scheme)), bool) if faces.occluded is None else faces.occluded
+            table.write(temporary / "keypoints.csv", Labels(
+                files, faces.scheme.names, faces.keypoints, occluded, np.full((n, 4), np.nan), faces.rows,
+                np.zeros((n, 2), np.int64)))
             write_rows(temporary / "pairs.csv", ["left", "right"], faces.scheme.pairs)
             write_json(temporary / "manifest.json", _manifest(faces, source))
     except OSError as e:
@@ -140,7 +141,8 @@ def read_folder(
     labels = read_labels(folder)
     manifest = _read_manifest(folder / "manifest.json", len(labels))
     scheme = _scheme(folder, labels.names, manifest)
-    keypoints = labels.points[:, [labels.names.index(name) for name in scheme.names]]
+    order = [labels.names.index(name) for name in scheme.names]
+    keypoints, occluded = labels.points[:, order], labels.occluded[:, order] if labels.occluded.any() else None
     images = np.empty((len(labels), size, size, *([3] if colour else [])), np.uint8)
 
     def photos() -> Iterator[Photo]:
@@ -154,7 +156,8 @@ def read_folder(
             yield photo
 
     files = ImageFiles.of(labels.files, photos(), labels.boxes[:, :3])
-    faces = Faces(images, files.to_grid(keypoints, size).astype(np.float32), scheme, labels.rows, files)
+    faces = Faces(images, files.to_grid(keypoints, size).astype(np.float32), scheme, labels.rows, files,
+                  occluded)
     same_form = manifest and (manifest["image_size"], manifest["channels"]) == ([size, size], faces.channels)
     if manifest and same_form and manifest["fingerprint"] != faces.fingerprint():
         raise InputError(f"{folder}: expected the images and labels that manifest.json describes; found that some were "

@@ -67,3 +67,17 @@ class ImageFiles:
     def _same(self, size: int) -> np.ndarray:
         """(N, 1, 1) bool: files that are the grid."""
         return (self.squares == (0, 0, size)).all(1)[:, None, None]
+
+
+def turn(points: np.ndarray, sizes: np.ndarray, orientation: np.ndarray) -> np.ndarray:
+    """Points (N, K, 2) in the pixels of stored images -> in those of the upright ones.
+
+    Args:
+        points: (0, 0) is the centre of the first pixel.
+        sizes: (N, 2) width and height of the upright images.
+        orientation: (N,) as EXIF has it, 1 to 8.
+    """
+    way, last = orientation[:, None], sizes[:, None] - 1.0  # (N, 1), (N, 1, 2)
+    x, y = np.moveaxis(np.where(way[..., None] > 4, points[..., ::-1], points), -1, 0)
+    return np.stack([np.where(np.isin(way, (2, 3, 6, 7)), last[..., 0] - x, x),
+                     np.where(np.isin(way, (3, 4, 7, 8)), last[..., 1] - y, y)], -1)

@@ -1,6 +1,7 @@
 """Labels of other programs, and their images, as a folder that the library reads: ``facekp import``."""
 
 import shutil
+import tempfile
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,8 +10,10 @@ import numpy as np
 from PIL import Image
 
 from facekp.data.formats import read_labels, table
+from facekp.data.image_files import turn
 from facekp.data.labels import Labels
 from facekp.data.pictures import find_images
+from facekp.data.video import FRAME, save_frames
 from facekp.errors import InputError, listed
 from facekp.files import new_folder
 from facekp.images import ORIENTATION, formats
@@ -55,32 +58,45 @@ def import_labels(path: str | Path, out: str | Path, images: str | Path | None =
             whole image. None: a square where an image has several faces.
 
     Raises:
-        InputError: labels or images that are not there or are damaged, or do not belong to each other.
+        InputError: labels or images that are not there or are damaged, or do not belong to each other; PyAV is not
+            installed and images are frames of a video.
     """
+    path = Path(path).expanduser()
     labels, form = read_labels(path)
     if pixel_offset is not None:
         check_pixel_offset(pixel_offset)
         labels = replace(labels, pixel_offset=float(pixel_offset))
+    found: list[Path] = []
     missing: list[str] = []
-    if labels.images is None:
-        path = Path(path).expanduser()
-        folder = Path(images).expanduser() if images is not None else path if path.is_dir() else path.parent
-        found = find_images(labels.files, folder)
-        missing = list(dict.fromkeys(f for f, p in zip(labels.files, found, strict=True) if p is None))
-        if missing and (not skip_missing or not any(found)):
-            raise InputError(f"{path}: expected {len(set(labels.files))} images in {folder}; {len(missing)} are not "
-                             f"there: {', '.join(missing)}. Name their folder with --images, or leave them out with "
-                             "--skip-missing.")
-        labels = labels.select(np.array([p is not None for p in found]))
-        labels, turned = in_pixels(labels, [p for p in found if p], path)
-        labels = replace(labels, files=[p.relative_to(folder).as_posix() for p in found if p])
-    else:
-        folder, turned = Path(path), 0
-    several = len(set(labels.files)) < len(labels)
-    squares = _squares(labels) if crop or (crop is None and several) else np.full((len(labels), 4), np.nan)
-    labels = replace(labels, boxes=labels.boxes if form == table.NAME and crop is None else squares)
-    _write(labels, folder, Path(out))
+    turned = 0
+    with tempfile.TemporaryDirectory() as frames:
+        if labels.images is None:
+            folder = Path(images).expanduser() if images is not None else path if path.is_dir() else path.parent
+            labels, found, missing = _with_images(labels, folder, Path(frames), path, skip_missing)
+            labels, turned = in_pixels(labels, found, path)
+            names = [p.relative_to(frames if Path(frames) in p.parents else folder).as_posix() for p in found]
+            labels = replace(labels, files=names)
+        several = len(set(labels.files)) < len(labels)
+        squares = _squares(labels) if crop or (crop is None and several) else np.full((len(labels), 4), np.nan)
+        labels = replace(labels, boxes=labels.boxes if form == table.NAME and crop is None else squares)
+        _write(labels, found, Path(out))
     return Imported(labels, form, tuple(missing), turned)
+
+
+def _with_images(labels: Labels, folder: Path, frames: Path, source: Path, skip_missing: bool,
+                 ) -> tuple[Labels, list[Path], list[str]]:
+    """(the labels whose image is in ``folder`` or, as a frame of a video there, now in ``frames``; the image of each;
+    the names of the others); InputError where others are not to be skipped."""
+    saved = save_frames(labels.files, folder, frames)
+    others = iter(find_images([f for f, p in zip(labels.files, saved, strict=True) if p is None], folder))
+    found = [p or next(others) for p in saved]
+    missing = list(dict.fromkeys(f for f, p in zip(labels.files, found, strict=True) if p is None))
+    if missing and (not skip_missing or not any(found)):
+        videos = dict.fromkeys(f", or that of {m[1]}," for name in missing if (m := FRAME.fullmatch(name)))
+        raise InputError(f"{source}: expected {len(set(labels.files))} images in {folder}; {len(missing)} are not "
+                         f"there: {', '.join(missing)}. Name their folder{''.join(videos)} with "
+                         "--images, or leave them out with --skip-missing.")
+    return labels.select(np.array([p is not None for p in found])), [p for p in found if p], missing
 
 
 def in_pixels(labels: Labels, paths: list[Path], source: Path) -> tuple[Labels, int]:
@@ -108,20 +124,12 @@ def in_pixels(labels: Labels, paths: list[Path], source: Path) -> tuple[Labels, 
     scale = upright if labels.fractions else np.ones_like(upright)
     points = labels.points * scale[:, None] - labels.pixel_offset
     boxes = labels.boxes * np.tile(scale, 2)
-    for i in np.flatnonzero(turned):
-        points[i] = turn(points[i], stored[i], orientation[i])
-        corners = np.stack([boxes[i, :2], boxes[i, :2] + boxes[i, 2:]])
-        corners = turn(corners - 0.5, stored[i], orientation[i]) + 0.5
-        boxes[i] = [*corners.min(0), *np.ptp(corners, axis=0)]
+    points[turned] = turn(points[turned], upright[turned], orientation[turned])
+    corners = np.stack([boxes[turned, :2], boxes[turned, :2] + boxes[turned, 2:]], 1)  # (M, 2, 2)
+    corners = turn(corners - 0.5, upright[turned], orientation[turned]) + 0.5
+    boxes[turned] = np.concatenate([corners.min(1), np.ptp(corners, axis=1)], 1)
     labels = replace(labels, points=points, boxes=boxes, sizes=upright, pixel_offset=0.0, fractions=False)
     return labels, int(turned.sum())
-
-
-def turn(points: np.ndarray, size: np.ndarray, orientation: int) -> np.ndarray:
-    """Points (K, 2) of a stored image of this (width, height) -> of the upright one, by EXIF's orientation 1 to 8."""
-    (x, y), (right, down) = points.T, (size - 1 - points).T
-    return np.stack({1: (x, y), 2: (right, y), 3: (right, down), 4: (x, down), 5: (y, x), 6: (down, x),
-                     7: (down, right), 8: (y, right)}[orientation], -1)
 
 
 def size_of(path: Path) -> tuple[int, int, int]:
@@ -149,7 +157,7 @@ def _squares(labels: Labels) -> np.ndarray:
     return np.round(squares, 2)
 
 
-def _write(labels: Labels, folder: Path, out: Path) -> None:
+def _write(labels: Labels, images: list[Path], out: Path) -> None:
     """The new folder: keypoints.csv, pairs.csv where the source gives pairs, and the images; all of it or nothing."""
     with new_folder(out) as temporary:
         for i, file in enumerate(labels.files):
@@ -158,7 +166,7 @@ def _write(labels: Labels, folder: Path, out: Path) -> None:
             if labels.images is not None:
                 Image.fromarray(labels.images[i]).save(target)
             elif not target.exists():
-                shutil.copyfile(folder / file, target)
+                shutil.copyfile(images[i], target)
         table.write(temporary / "keypoints.csv", labels)
         if labels.pairs is not None:
             table.write_rows(temporary / "pairs.csv", ["left", "right"], labels.pairs)

@@ -53,15 +53,6 @@ def find(path: str | Path, stem: str) -> Path:
     return path
 
 
-def is_zip(file: Path) -> bool:
-    """Whether ``file`` begins as a zip does; False also for one that cannot be read."""
-    try:
-        with open(file, "rb") as f:
-            return f.read(4) in ZIP
-    except OSError:
-        return False
-
-
 @contextmanager
 def opened(file: Path, stem: str) -> Iterator[Source]:
     """The bytes of ``stem``.csv in ``file``, a CSV or a zip, which its first bytes tell."""

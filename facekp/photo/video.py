@@ -1,46 +1,16 @@
-"""Videos: frames as photos, and faces that do not tremble from frame to frame.
+"""Faces in a video that do not tremble from frame to frame.
 
 A network sees each frame for itself, so its points move a little even where the face does not. The one-euro filter
 (Casiez, Roussel and Vogel 2012) is a low-pass filter whose cutoff frequency rises with speed: strong smoothing at rest,
 little lag in motion. It looks at past frames only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
-from facekp.errors import InputError
-from facekp.images import MOST, Photo, too_large
 from facekp.photo.face_result import FaceResult
-
-
-def frames(path: str | Path) -> Iterator[tuple[float, Photo]]:
-    """(seconds, photo) of each frame of a video, upright; what cannot be decoded at the end is left out.
-
-    Raises:
-        InputError: PyAV is not installed, there is no such file, or it is no video.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: expected a video; found no such file. Check the path.")
-    try:
-        import av
-    except ImportError:
-        raise InputError('Reading videos needs PyAV, which is not installed: pip install "facekp[video]", or save the '
-                         "frames as pictures in a folder.") from None
-    count = 0
-    try:
-        with av.open(str(path)) as video:
-            for frame in video.decode(video=0):
-                if frame.width * frame.height > MOST:
-                    raise too_large(path, f"{frame.width} x {frame.height}")
-                pixels = np.rot90(frame.to_ndarray(format="rgb24"), getattr(frame, "rotation", 0) // 90)
-                yield frame.time if frame.time is not None else count / 25, Photo(np.ascontiguousarray(pixels))
-                count += 1
-    except (av.FFmpegError, IndexError) as e:  # IndexError: there is sound, and no picture
-        if not count:
-            raise InputError(f"{path}: expected a video; found something else ({e}). Convert it to MP4.") from None
 
 
 def one_euro(points: np.ndarray, times: np.ndarray, cutoff: float = 1.5, beta: float = 16.0) -> np.ndarray:

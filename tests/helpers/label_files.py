@@ -143,13 +143,40 @@ def deeplabcut_animals(faces: Set, path: Path) -> Path:
     return deeplabcut(faces, path, individuals=True)
 
 
-def sleap(faces: Set, path: Path, version: float = 1.3) -> Path:
+def deeplabcut_h5(faces: Set, path: Path, animals: bool = False) -> Path:
+    """As ``DataFrame.to_hdf`` writes it: names in levels, and the place of each among its distinct ones.
+
+    With ``animals``, there is a level for them, and the rows have one name each.
+    """
+    columns = [("me", *["mouse1"] * animals, name, axis) for name in faces.names for axis in "xy"]
+    rows = [("labeled-data", Path(file).parent.name, Path(file).name) for file, _, _ in faces]
+    path = path / "CollectedData_me.h5"
+    with h5py.File(path, "w") as f:
+        group = f.create_group("df_with_missing")
+        if animals:
+            group["axis1"] = np.array(["/".join(filter(None, row)) for row in rows], "S")
+        for axis, names in (("axis0", columns), ("block0_items", columns), *([] if animals else [("axis1", rows)])):
+            for i, level in enumerate(zip(*names, strict=True)):
+                distinct, places = np.unique(np.array(level, "S"), return_inverse=True)
+                group[f"{axis}_level{i}"], group[f"{axis}_label{i}"] = distinct, places
+        group["block0_values"] = faces.points.reshape(len(rows), -1)
+    return path
+
+
+def deeplabcut_h5_animals(faces: Set, path: Path) -> Path:
+    return deeplabcut_h5(faces, path, animals=True)
+
+
+def sleap(faces: Set, path: Path, version: float = 1.3, backend: dict | None = None,
+          numbers: list[int] | None = None) -> Path:
+    """Of images; or of the frames with these numbers of the video of a ``backend``."""
     shift = 0.5 if version < 1.1 else 0.0
     rows = [(x + shift, y + shift, v == 2, True) for _, _, points in faces for _, x, y, v in points]
     N, K = len(faces.files), len(faces.names)
-    frames = [(i, 0, i, i, i + 1) for i in range(N)]
+    frames = [(i, 0, numbers[i] if numbers else i, i, i + 1) for i in range(N)]
     instances = [(i, 0, i, 0, -1, -1, 0.0, i * K, (i + 1) * K) for i in range(N)]
-    video = {"filename": None, "backend": {"type": "ImageVideo", "filenames": [f"/lab/{f}" for f in faces.files]}}
+    images = {"type": "ImageVideo", "filename": "/lab/0.png", "filenames": [f"/lab/{f}" for f in faces.files]}
+    video = {"filename": None, "backend": backend or images}
     about = {"nodes": [{"name": name} for name in reversed(faces.names)],
              "skeletons": [{"nodes": [{"id": K - 1 - k} for k in range(K)], "links": []}]}
     path = path / "labels.slp"

@@ -14,7 +14,8 @@ from facekp.data import formats, load
 from facekp.data.importing import import_labels
 from facekp.errors import InputError
 
-ONE_FILE = ("coco", "cvat", "label_studio", "label_studio_min", "deeplabcut", "sleap", "wflw", "table")
+ONE_FILE = ("coco", "cvat", "label_studio", "label_studio_min", "deeplabcut", "deeplabcut_h5", "sleap", "wflw",
+            "table")
 MANY = ("labelme", "yolo", "pts")
 NAMES = {"pts": tuple(map(str, range(68))), "wflw": tuple(map(str, range(98)))}
 

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facekp import metrics
+from facekp.data.faces import Faces
 from facekp.errors import InputError
 from facekp.keypoints import Scheme
 
@@ -17,6 +20,18 @@ def test_rmse_by_hand():
     np.testing.assert_allclose(metrics.rmse(predicted, TRUTH, axis=(0, 2)), np.sqrt(12.5))
     assert np.nanmax(np.abs(metrics.distances(predicted, TRUTH) - 5)) == 0
     assert np.isnan(metrics.distances(predicted, TRUTH)[1, 2])
+
+
+def test_visible_and_occluded_points_are_scored_apart():
+    faces = Faces(np.zeros((2, 8, 8), np.uint8), TRUTH, TWO)
+    predicted = np.nan_to_num(TRUTH)
+    predicted[0, 1] += (3, 4)
+    hidden = np.array([[False, True, False], [False, False, True]])  # the last one is not annotated
+    assert "rmse_visible" not in metrics.scores(predicted, faces, TRUTH[0])
+    found = metrics.scores(predicted, replace(faces, occluded=hidden), TRUTH[0])
+    assert found["rmse_visible"] == 0 and found["rmse_occluded"] == pytest.approx(np.sqrt(12.5))
+    none_hidden = metrics.scores(predicted, replace(faces, occluded=hidden & False), TRUTH[0])
+    assert none_hidden["rmse_visible"] == none_hidden["rmse"] and "rmse_occluded" not in none_hidden
 
 
 def test_nme_divides_by_each_face_s_own_eye_distance():

@@ -42,9 +42,9 @@ def read(folder: Path, split: str, size: int, widen: float, colour: bool, progre
     entries = [Entry(str(names[i]).strip(), data[i].reshape(2, 19).T.astype(float) - FIRST,
                      corners(boxes[i][[0, 2, 1, 3]], FIRST)) for i in order]
     images = the_one(folder, "the images", ("flickr", "data/flickr", "aflw/data/flickr", "images"))
-    faces = cropped(entries, from_folder(images, entries), POINTS_19, size, widen, colour, progress)
-    sizes = np.sqrt([e.box.width * e.box.height for e in entries])
     seen = np.asarray(visible, bool)[order]
+    faces = cropped(entries, from_folder(images, entries), POINTS_19, size, widen, colour, progress, ~seen)
+    sizes = np.sqrt([e.box.width * e.box.height for e in entries])
     scale = faces.files.scale(size)  # type: ignore[union-attr]  # cropped from files
     subsets = {"frontal": np.asarray(seen.all(1))} if split == "test" else {}
-    return Part(faces, sizes / scale, subsets, ~seen)
+    return Part(faces, sizes / scale, subsets)

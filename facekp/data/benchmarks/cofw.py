@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facekp.data.benchmarks.part import Entry, Part, cropped, eye_distance, needed, the_one
+from facekp.data.benchmarks.part import Entry, Part, cropped, eye_distance, the_one
+from facekp.data.formats.source import Source
 from facekp.errors import InputError
 from facekp.images import Box, Photo
 from facekp.keypoints import Scheme
@@ -33,7 +34,7 @@ def read(folder: Path, split: str, size: int, widen: float, colour: bool, progre
     """The part ``split``, "train" or "test". Grey images of the color files stay grey."""
     path = the_one(folder, f"the {split} file", (f"COFW_{split}_color.mat",))
     end = "Tr" if split == "train" else "T"
-    with open_mat(path) as mat:
+    with Source(path).hdf5() as mat:
         try:
             images, phis, boxes = mat[f"Is{end}"], np.array(mat[f"phis{end}"]), np.array(mat[f"bboxes{end}"])
         except KeyError as e:
@@ -50,16 +51,8 @@ def read(folder: Path, split: str, size: int, widen: float, colour: bool, progre
             pixels = np.array(mat[references[int(entry.name)]]).T  # (H, W) or (H, W, 3): MATLAB's axes are reversed
             return Photo(np.ascontiguousarray(pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)))
 
-        faces = cropped(entries, photo, POINTS_29, size, widen, colour, progress)
-    return Part(faces, eye_distance(faces), occluded=phis[58:].T > 0.5)
-
-
-def open_mat(path: Path):
-    """The HDF5 file at ``path``; InputError if it is none."""
-    try:
-        return needed("h5py").File(path, "r")
-    except OSError as e:
-        raise InputError(f"{path}: expected a MATLAB 7.3 file; it cannot be read ({e}). Fetch it again.") from None
+        faces = cropped(entries, photo, POINTS_29, size, widen, colour, progress, phis[58:].T > 0.5)
+    return Part(faces, eye_distance(faces))
 
 
 def by_pupils(part: Part) -> Part:

@@ -21,16 +21,15 @@ class Part:
     """The training or the test faces of a benchmark.
 
     Attributes:
-        faces: N faces in crops of one size; ``faces.files`` leads back to the files' own pixels.
+        faces: N faces in crops of one size; ``faces.files`` leads back to the files' own pixels. ``faces.occluded``
+            where the benchmark says so of its points: they have a position all the same.
         units: (N,) what the error of each face is divided by, in pixels of its crop.
         subsets: by name, (N,) bool: the subsets that papers report.
-        occluded: (N, K) bool where the benchmark says so of its points, else None. An occluded point has a position.
     """
 
     faces: Faces
     units: np.ndarray
     subsets: dict[str, np.ndarray] = field(default_factory=dict)
-    occluded: np.ndarray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +42,7 @@ class Entry:
 
 
 def cropped(entries: list[Entry], photo: Callable[[Entry], Photo], scheme: Scheme, size: int, widen: float,
-            colour: bool, progress: bool) -> Faces:
+            colour: bool, progress: bool, occluded: np.ndarray | None = None) -> Faces:
     """The faces of ``entries``: a square around each box, ``widen`` times its longer side, at ``size`` x ``size``."""
     images = np.empty((len(entries), size, size, *([3] if colour else [])), np.uint8)
     points = np.empty((len(entries), len(scheme), 2), np.float64)
@@ -55,7 +54,8 @@ def cropped(entries: list[Entry], photo: Callable[[Entry], Photo], scheme: Schem
     n = len(entries)
     files = ImageFiles(np.array([e.name for e in entries], object), sizes, squares, np.ones(n, np.int64),
                        np.full(n, -1, np.int64))
-    return Faces(images, files.to_grid(points, size).astype(np.float32), scheme, files=files)
+    return Faces(images, files.to_grid(points, size).astype(np.float32), scheme, files=files,
+                 occluded=occluded)
 
 
 def widened(box: Box, by: float) -> Box:
@@ -88,11 +88,7 @@ def from_folder(folder: Path, entries: Iterable[Entry]) -> Callable[[Entry], Pho
     if missing:
         raise InputError(f"{folder}: expected the images that the labels name; {len(set(missing))} are missing: "
                          f"{listed(sorted(set(missing)))}. Unpack all of the archive.")
-
-    def photo(entry: Entry) -> Photo:
-        return read_photo(folder / entry.name)
-
-    return photo
+    return lambda entry: read_photo(folder / entry.name)
 
 
 def needed(package: str) -> ModuleType:

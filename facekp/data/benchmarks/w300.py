@@ -16,21 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from facekp.data.benchmarks.part import (
-    Entry,
-    Part,
-    box_of,
-    corners,
-    cropped,
-    eye_distance,
-    from_folder,
-    needed,
-)
+from facekp.data.benchmarks.part import Entry, Part, box_of, corners, cropped, eye_distance, from_folder, needed
+from facekp.data.formats import expected, pts
+from facekp.data.formats.source import Source
 from facekp.data.schemes import POINTS_68
 from facekp.errors import InputError
 from facekp.images import ENDINGS, Box
 
-FIRST = 1  # the number of the first pixel
 CHALLENGE = "challenge of 2013"
 PARTS: dict[str, dict[str, tuple[str, ...]]] = {
     "train": {"training": ("afw", "helen/trainset", "lfpw/trainset")},
@@ -67,21 +59,12 @@ def faces_of(folder: Path, place: str) -> list[Entry]:
         image = next((p for p in sorted(path.parent.glob(f"{path.stem}.*")) if p.suffix.lower() in ENDINGS), None)
         if image is None:
             raise InputError(f"{path}: expected an image of the same name beside it; there is none.")
-        points = read_pts(path)
+        with expected(pts, path):
+            points = pts.points_of(Source(path)) - pts.PIXEL_OFFSET
+            if len(points) != len(POINTS_68):
+                raise ValueError(f"{len(points)} points, not {len(POINTS_68)}")
         entries.append(Entry(image.relative_to(folder).as_posix(), points, boxes.get(image.name, box_of(points))))
     return entries
-
-
-def read_pts(path: Path) -> np.ndarray:
-    """(68, 2) points of a ``.pts`` file, counted from 0."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    try:
-        points = np.array(text[text.index("{") + 1 : text.index("}")].split(), float).reshape(-1, 2)
-        if len(points) != len(POINTS_68):
-            raise ValueError(f"{len(points)} points")
-    except ValueError as e:
-        raise InputError(f"{path}: expected 68 points between braces; found something else ({e}).") from None
-    return points - FIRST
 
 
 def boxes_of(folder: Path, place: str) -> dict[str, Box]:
@@ -92,5 +75,5 @@ def boxes_of(folder: Path, place: str) -> dict[str, Box]:
     if path is None:
         return {}
     cells = needed("scipy.io").loadmat(path, squeeze_me=True, struct_as_record=False)["bounding_boxes"]
-    return {str(c.imgName).strip(): corners(c.bb_ground_truth, FIRST)
+    return {str(c.imgName).strip(): corners(c.bb_ground_truth, pts.PIXEL_OFFSET)
             for c in np.atleast_1d(cells)}

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from facekp.data.benchmarks.part import Entry, Part, corners, cropped, eye_distance, from_folder, the_one
+from facekp.data.formats import expected, wflw
+from facekp.data.formats.source import Source
 from facekp.data.schemes import POINTS_98
-from facekp.errors import InputError
 
 FLAGS = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")
 
@@ -26,27 +27,10 @@ def read(folder: Path, split: str, size: int, widen: float, colour: bool, progre
     name = f"list_98pt_rect_attr_{split}.txt"
     inner = f"list_98pt_rect_attr_train_test/{name}"
     table = the_one(folder, f"the {split} list", (f"WFLW_annotations/{inner}", inner, name))
-    entries, flags = [], []
-    for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
-        if line.strip():
-            entry, raised = parsed(line, f"{table}, line {number}")
-            entries.append(entry)
-            flags.append(raised)
+    with expected(wflw, table):
+        lines = list(wflw.lines_of(Source(table)))
+    entries = [Entry(image, points, corners(box, first=0)) for image, points, box, _ in lines]
     images = the_one(folder, "the images", ("WFLW_images/WFLW_images", "WFLW_images"))
     faces = cropped(entries, from_folder(images, entries), POINTS_98, size, widen, colour, progress)
-    subsets = dict(zip(FLAGS, np.array(flags, bool).reshape(-1, len(FLAGS)).T, strict=True))
+    subsets = dict(zip(FLAGS, np.array([f for *_, f in lines], bool).reshape(-1, len(FLAGS)).T, strict=True))
     return Part(faces, eye_distance(faces), subsets)
-
-
-def parsed(line: str, where: str) -> tuple[Entry, list[bool]]:
-    """One line: the face, and its six flags."""
-    fields = line.split(maxsplit=206)
-    try:
-        if len(fields) != 207:
-            raise ValueError(f"{len(fields)} fields")
-        points = np.array(fields[:196], float).reshape(98, 2)
-        box = corners(map(float, fields[196:200]), first=0)
-        return Entry(fields[206], points, box), [bool(int(v)) for v in fields[200:206]]
-    except ValueError as e:
-        raise InputError(f"{where}: expected 98 points, a box, six flags and an image (207 fields); found something "
-                         f"else ({e}). Fetch the annotations again.") from None

@@ -6,7 +6,7 @@ from facekp.data.checks import Finding, beyond
 from facekp.data.checks.labels import out_of, sizes
 from facekp.data.checks.shapes import pair_vectors
 from facekp.data.faces import Faces
-from facekp.data.image_files import ImageFiles
+from facekp.data.image_files import turn
 
 SAME = 0.97  # correlation (:mod:`facekp.data.similar`) above which two images show the same
 APART = 0.05  # of the image's side: labels of one image that differ by more on average contradict each other
@@ -83,7 +83,7 @@ def turned(faces: Faces, points: np.ndarray) -> tuple[list[Finding], np.ndarray]
     if faces.files is None or not (rows := np.flatnonzero(faces.files.orientation > 1)).size:
         return [], points
     files, size = faces.files.select(rows), faces.images.shape[2]
-    moved = files.to_grid(upright_of(files.to_files(points[rows], size), files), size)
+    moved = files.to_grid(turn(files.to_files(points[rows], size), files.sizes, files.orientation), size)
     for question in (_outside, _pixels, _pairs):
         fits = question(faces, points, rows, moved)
         if fits is not None:
@@ -99,14 +99,6 @@ def turned(faces: Faces, points: np.ndarray) -> tuple[list[Finding], np.ndarray]
         points[rows] = moved
     about = {"turn labels": sideways, "orientations": sorted(set(files.orientation.tolist()))}
     return [Finding("turned", rows, np.full(len(rows), 4.0), about=about)], points
-
-
-def upright_of(points: np.ndarray, files: ImageFiles) -> np.ndarray:
-    """Points (N, K, 2) that count in the stored pixels -> in the pixels of the upright files."""
-    way, last = files.orientation[:, None], files.sizes[:, None] - 1.0  # (N, 1), (N, 1, 2)
-    x, y = np.moveaxis(np.where(way[..., None] > 4, points[..., ::-1], points), -1, 0)
-    return np.stack([np.where(np.isin(way, (2, 3, 6, 7)), last[..., 0] - x, x),
-                     np.where(np.isin(way, (3, 4, 7, 8)), last[..., 1] - y, y)], -1)
 
 
 Fits = tuple[float, float, float] | None  # how badly each of the three readings fits, 0 to 1

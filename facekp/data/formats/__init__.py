@@ -7,7 +7,8 @@ A format is a module with ``NAME``, ``PIXEL_OFFSET`` (what its labels call the c
 
 import os
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from xml.etree.ElementTree import ParseError
@@ -21,7 +22,7 @@ FORMATS = (coco, label_studio, labelme, cvat, pts, deeplabcut, wflw, yolo, sleap
 """In the order in which they are tried."""
 WRITERS = {"coco": coco, "pts": pts, "labelstudio": label_studio}
 """What ``facekp predict --format`` writes, besides a table."""
-ENDINGS = {".json", ".xml", ".pts", ".csv", ".tsv", ".txt", ".slp"}
+ENDINGS = {".json", ".xml", ".pts", ".csv", ".tsv", ".txt", ".slp", ".h5"}
 FAULTS = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError, ParseError,
           zipfile.BadZipFile)
 
@@ -42,16 +43,12 @@ def read_labels(path: str | Path) -> tuple[Labels, str]:
     files = _files(path)
     form = recognise(files[0]) or table  # whose message says what is missing
     sources = [Source(file) for file in files]
-    try:
+    with expected(form, path):
         if hasattr(form, "read"):
             return form.read(files[0]), form.NAME
         pairs = form.pairs(sources[0]) if hasattr(form, "pairs") else None
         faces = (face for source in sources for face in _faces(form, source))
         return gathered(faces, path, form.PIXEL_OFFSET, getattr(form, "FRACTIONS", False), pairs), form.NAME
-    except FAULTS as e:
-        if isinstance(e, InputError):
-            raise
-        raise InputError(f"{path}: expected {form.NAME}; found something else ({type(e).__name__}: {e}).") from None
 
 
 def hint(path: Path) -> str:
@@ -67,13 +64,20 @@ def hint(path: Path) -> str:
 
 def _faces(form: ModuleType, source: Source) -> Iterable:
     """The faces of one of many files; what is wrong with it names the file."""
-    try:
+    with expected(form, source.path):
         yield from form.faces(source)
+
+
+@contextmanager
+def expected(form: ModuleType, path: Path) -> Iterator[None]:
+    """What goes wrong inside, while a file of ``form`` is read, becomes an InputError that names the file."""
+    try:
+        yield
     except FAULTS as e:
         if isinstance(e, InputError):
             raise
-        raise InputError(f"{source.path}: expected {form.NAME}; found something else ({type(e).__name__}: {e}). "
-                         "Repair or remove the file.") from None
+        raise InputError(f"{path}: expected {form.NAME}; found something else ({type(e).__name__}: {e}). Repair or "
+                         "remove the file.") from None
 
 
 def _files(path: Path) -> list[Path]:
@@ -88,7 +92,8 @@ def _files(path: Path) -> list[Path]:
     if (path / "keypoints.csv").is_file():
         return [path / "keypoints.csv"]
     files = sorted(Path(place, name) for place, _, names in os.walk(path) for name in names
-                   if os.path.splitext(name)[1].lower() in ENDINGS)
+                   if os.path.splitext(name)[1].lower() in ENDINGS
+                   and not (name.endswith(".h5") and f"{name[:-2]}csv" in names))  # DeepLabCut writes both
     found: dict[ModuleType, list[Path]] = {}
     for file in files:
         form = recognise(file)

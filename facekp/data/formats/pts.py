@@ -24,14 +24,20 @@ def recognises(source: Source) -> bool:
     return re.match(rb"\s*(version:\s*\d|n_points:\s*\d)", source.start) is not None
 
 
+def points_of(source: Source) -> np.ndarray:
+    """(K, 2) float64: the points as the file counts them; ValueError where it does not say K points."""
+    head, _, rest = source.text.partition("{")
+    points = np.array([line.split() for line in rest.partition("}")[0].splitlines() if line.strip()], float)
+    count = re.search(r"n_points:\s*(\d+)", head)
+    if not rest.rstrip().endswith("}") or points.shape != (int(count[1]) if count else len(points), 2):
+        raise ValueError(f"{len(points)} points of {count[1] if count else 'many'}")
+    return points
+
+
 def faces(source: Source) -> Iterator[Face]:
     """The one face of the file; its image has the same name."""
-    head, _, rest = source.text.partition("{")
-    numbers = [[float(v) for v in line.split()] for line in rest.partition("}")[0].splitlines() if line.strip()]
-    count = re.search(r"n_points:\s*(\d+)", head)
-    if not rest.rstrip().endswith("}") or (count and int(count[1]) != len(numbers)):
-        raise ValueError(f"{len(numbers)} points of {count[1] if count else 'many'}")
-    yield Face(source.path.with_suffix("").as_posix(), {str(k): (x, y, False) for k, (x, y) in enumerate(numbers)})
+    yield Face(source.path.with_suffix("").as_posix(),
+               {str(k): (x, y, False) for k, (x, y) in enumerate(points_of(source).tolist())})
 
 
 def write(path: Path, labels: Labels) -> None:

@@ -1,6 +1,8 @@
 """One file of labels, looked at as far as telling its format takes: JSON, XML or text, none of which can do harm."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ class Source:
         text: all of it.
         json: what it says as JSON, None where it is none.
         xml: its root as XML, None where it is none.
+        tables: the names of all that is in it as HDF5, none without h5py; None where it is none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -48,6 +51,28 @@ class Source:
     def first(self) -> str:
         """The first line that is not empty."""
         return next((line for line in self.start.decode("utf-8-sig", "replace").splitlines() if line.strip()), "")
+
+    @cached_property
+    def tables(self) -> set[str] | None:
+        if self.start[:8] != b"\x89HDF\r\n\x1a\n":
+            return None
+        names: set[str] = set()
+        with suppress(KeyError, ValueError), self.hdf5() as f:  # InputError is a ValueError
+            f.visit(names.add)
+        return names
+
+    @contextmanager
+    def hdf5(self) -> Iterator[Any]:
+        """The file opened with h5py; InputError where that is not installed, or cannot read it."""
+        try:
+            import h5py
+        except ImportError:
+            raise InputError(f'{self.path}: an HDF5 file needs h5py: pip install "facekp[labels]".') from None
+        try:
+            with h5py.File(self.path, "r") as f:
+                yield f
+        except (OSError, RuntimeError) as e:
+            raise InputError(f"{self.path}: expected an HDF5 file; it cannot be read ({e}). Fetch it again.") from None
 
     @cached_property
     def json(self) -> Any:

@@ -56,6 +56,19 @@ def test_inspect_and_train_name_what_is_wrong(tmp_path):
     assert "fractions of width and height" in told
 
 
+@pytest.mark.parametrize(("names", "pairs"), [
+    (("left_eye", "right_eye", "mouth_l", "mouth_r"), "left_eye / right_eye, mouth_l / mouth_r"),
+    (("leftEye", "rightEye", "nose", "chin"), "leftEye / rightEye"),
+    (("left_eye_left_corner", "left_eye_right_corner", "right_eye_left_corner", "right_eye_right_corner"),
+     "left_eye_left_corner / right_eye_right_corner, left_eye_right_corner / right_eye_left_corner"),
+    (("a", "b", "c", "d"), "none")])
+def test_inspect_shows_which_points_a_flip_exchanges(names, pairs, tmp_path):
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    columns = ",".join(f"{name}_{axis}" for name in names for axis in "xy")
+    (tmp_path / "keypoints.csv").write_text(f"file,{columns}\na.png,1,2,3,4,5,6,7,8\n")
+    assert f"\npairs that a flip exchanges: {pairs}\n" in facekp("inspect", tmp_path).stdout
+
+
 def test_a_clean_set_is_trained_without_a_word(tmp_path):
     clean = made(tmp_path / "clean")
     trained = facekp("train", clean, tmp_path / "run", *TRAIN)

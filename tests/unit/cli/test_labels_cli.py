@@ -1,6 +1,7 @@
 """``facekp import`` and ``facekp predict --format``, as a user types them."""
 
 import json
+import re
 
 import label_files
 import numpy as np
@@ -10,6 +11,7 @@ from label_files import Set
 from PIL import Image
 
 from facekp.cli.labels_command import convert
+from facekp.data import load
 from facekp.data.folder import read_labels
 from facekp.data.formats import table
 from facekp.data.importing import import_labels
@@ -32,6 +34,28 @@ def test_import_says_what_it_found_and_inspect_reads_it(tmp_path):
     assert told.returncode == 0 and f"occluded: {hidden} of" in told.stdout
     told = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos", "--skip-missing")
     assert told.returncode == 2 and "expected a new or empty folder" in told.stderr
+
+
+def test_evaluate_tells_visible_and_occluded_points_apart(tmp_path):
+    """As the labels of the import have them, in the network's pixels and in the files'."""
+    faces = Set(tmp_path / "photos", 6)
+    import_labels(label_files.coco(faces, tmp_path / "photos"), tmp_path / "out")
+    model = create_model("cnn3", load(tmp_path / "out").scheme, channels=8, hidden=16)
+    save_model(model, tmp_path / "model.safetensors")
+    told = facekp("evaluate", tmp_path / "model.safetensors", tmp_path / "out", "--all")
+    assert told.returncode == 0, told.stderr
+    facekp("predict", tmp_path / "model.safetensors", tmp_path / "out", tmp_path / "found.csv")
+    off = np.square(table.read(tmp_path / "found.csv").points - read_labels(tmp_path / "out").points)
+    hidden = read_labels(tmp_path / "out").occluded
+    there = np.isfinite(off[..., 0])
+    for name, chosen in (("visible", there & ~hidden), ("occluded", there & hidden)):
+        count, rmse = re.search(rf"^{name} +[\d.]+ px on (\d+) points; ([\d.]+) px of the file$", told.stdout,
+                                re.MULTILINE).groups()
+        assert int(count) == chosen.sum() and float(rmse) == pytest.approx(np.sqrt(off[chosen].mean()), abs=0.002)
+    path = tmp_path / "out" / "keypoints.csv"
+    path.write_text(re.sub(r"_v\b", "_radius", path.read_text()))  # without flags there is nothing to tell apart
+    told = facekp("evaluate", tmp_path / "model.safetensors", tmp_path / "out", "--all")
+    assert told.returncode == 0 and "visible" not in told.stdout and "occluded" not in told.stdout
 
 
 @pytest.mark.parametrize("form", ["coco", "labelstudio", "pts"])

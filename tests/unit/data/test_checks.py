@@ -10,9 +10,8 @@ from PIL import Image
 from facekp import synthetic
 from facekp.data import folder, load
 from facekp.data.checks import beyond, check, look_first
-from facekp.data.checks.pictures import upright_of
 from facekp.data.checks.shapes import exchanged
-from facekp.data.image_files import ImageFiles
+from facekp.data.image_files import ImageFiles, turn
 from facekp.images import read
 from facekp.keypoints import KAGGLE, Scheme
 
@@ -154,7 +153,7 @@ def test_points_turn_with_their_file(tmp_path, orientation):
     photo = read(tmp_path / "a.png")
     y, x = np.unravel_index(photo.pixels[..., 0].argmax(), photo.pixels.shape[:2])
     files = ImageFiles.of(["a.png"], [photo], np.full((1, 3), np.nan))
-    assert upright_of(np.array([[[50.0, 9.0]]]), files).tolist() == [[[x, y]]]
+    assert turn(np.array([[[50.0, 9.0]]]), files.sizes, files.orientation).tolist() == [[[x, y]]]
     assert photo.orientation == orientation and photo.size == photo.pixels.shape[1::-1]
 
 

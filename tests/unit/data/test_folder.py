@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from facekp.cli import reports
 from facekp.data import folder as f
 from facekp.data import load
 from facekp.data.faces import Faces
+from facekp.data.formats.table import text_of
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE, Scheme
 from facekp.models import create_model, save_model
@@ -62,6 +64,19 @@ def test_subset():
         f.subset(faces, "14")
 
 
+def test_occluded_points_are_told_apart_wherever_faces_go(tmp_path):
+    faces = some()
+    hidden = faces.annotated & (np.random.default_rng(0).random(faces.annotated.shape) < 0.3)
+    faces = replace(faces, occluded=hidden)
+    assert np.array_equal(faces.select([2, 0]).occluded, hidden[[2, 0]])
+    assert np.array_equal(load(faces.save(tmp_path / "a.npz")).occluded, hidden)
+    back = f.read_folder(f.extract(faces, tmp_path / "out"), size=8)
+    assert same(back, faces) and np.array_equal(back.occluded, hidden)
+    assert f.read_folder(f.extract(some(), tmp_path / "other"), size=8).occluded is None
+    with pytest.raises(InputError, match=r"Expected occluded bool \(6, 15\); found bool \(6, 14\)"):
+        replace(faces, occluded=hidden[:, 1:])
+
+
 def test_extract_writes_what_it_says(tmp_path):
     faces = some()
     out = f.extract(faces, tmp_path / "a" / "out", source="training.csv")
@@ -104,8 +119,8 @@ def test_text_of_floats_is_short_and_exact():
     bits = np.random.default_rng(0).integers(0, 2**32, 20000, dtype=np.uint32)
     values = bits.view(np.float32)
     values = values[np.isfinite(values)]
-    assert all(np.float32(float(f.text_of(v))) == v for v in values)
-    assert f.text_of(np.float32(66.03356)) == "66.03356" and f.text_of(np.float32("nan")) == ""
+    assert all(np.float32(float(text_of(v))) == v for v in values)
+    assert text_of(np.float32(66.03356)) == "66.03356" and text_of(np.float32("nan")) == ""
 
 
 def test_an_empty_folder_is_used_and_a_full_one_is_not(tmp_path):

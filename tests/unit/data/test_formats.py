@@ -3,15 +3,18 @@
 import json
 from dataclasses import replace
 
+import h5py
 import label_files
 import numpy as np
 import pytest
 from label_files import Set
 from PIL import Image
+from videos import write_video
 
 from facekp.data import formats, load
 from facekp.data.folder import read_folder, read_labels
-from facekp.data.importing import import_labels, turn
+from facekp.data.image_files import turn
+from facekp.data.importing import import_labels
 from facekp.data.labels import Face, gathered
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE
@@ -19,7 +22,8 @@ from facekp.keypoints import KAGGLE
 NUMBERS = {K: tuple(map(str, range(K))) for K in (68, 98)}
 FLAGS = {"coco", "cvat", "cvat_points", "labelme", "yolo", "sleap", "sleap_old", "table"}
 """Formats that tell occluded points apart."""
-GAPS = FLAGS | {"label_studio", "label_studio_min", "deeplabcut", "deeplabcut_animals"}
+GAPS = FLAGS | {"label_studio", "label_studio_min", "deeplabcut", "deeplabcut_animals", "deeplabcut_h5",
+                "deeplabcut_h5_animals"}
 """Formats in which a point may be absent."""
 POINTS = {"pts": 68, "course": 68, "wflw": 98}
 
@@ -101,8 +105,8 @@ def test_labels_of_the_stored_pixels_are_turned_with_the_image(orientation, upri
     exif[0x0112] = orientation
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     stored = np.array([[82.0, 12.0]])
-    point = turn(stored, np.array([100, 60]), orientation) if upright else stored
     size = [60, 100] if upright and orientation > 4 else [100, 60]
+    point = turn(stored[None], np.array([size]), np.array([orientation]))[0] if upright else stored
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"images": [{"id": 1, "file_name": "a.png", "width": size[0], "height": size[1]}],
                                 "categories": [{"id": 1, "keypoints": ["dot"]}], "annotations": [
@@ -173,6 +177,51 @@ def test_frames_of_a_cvat_video(tmp_path):
         '<skeleton frame="5" outside="1"><points label="nose" points="7.50,8.50"/></skeleton></track></annotations>')
     labels = import_labels(tmp_path, tmp_path / "out").labels
     assert labels.points[:, 0].tolist() == [[5, 6], [7, 8]] and labels.occluded[:, 0].tolist() == [False, True]
+
+
+def test_deeplabcut_writes_its_table_twice(saved, tmp_path):
+    """The .h5 beside a .csv is passed over; of another form, it says what to name."""
+    faces, _ = saved("deeplabcut", 5)
+    label_files.deeplabcut_h5(faces, tmp_path / "set")
+    assert import_labels(tmp_path / "set", tmp_path / "out").labels.files == faces.files
+    with h5py.File(tmp_path / "other.h5", "w") as f:
+        f["df_with_missing/table"] = np.zeros(3)
+    with pytest.raises(InputError, match=r"other\.h5: expected DeepLabCut's labels in pandas' fixed format.*\.csv"):
+        import_labels(tmp_path / "other.h5", tmp_path / "again")
+
+
+def test_frames_of_a_sleap_video(tmp_path):
+    """Frame n of the video is grey 20 n; the labelled ones become images."""
+    faces = Set(tmp_path / "set", 4)
+    numbers = [0, 2, 3, 7]
+    backend = {"type": "MediaVideo", "filename": "C:\\lab\\clip.mkv"}
+    path = label_files.sleap(faces, tmp_path, backend=backend, numbers=numbers)
+    with pytest.raises(InputError, match=r"4 are not there: clip\.mkv/frame_000000\.png.*that of clip\.mkv.*--images"):
+        import_labels(path, tmp_path / "out")
+    write_video(tmp_path / "videos" / "clip.mkv", [np.full((40, 64, 3), 20 * n, np.uint8) for n in range(6)])
+    with pytest.raises(InputError, match=r"1 are not there: clip\.mkv/frame_000007\.png"):
+        import_labels(path, tmp_path / "out", tmp_path / "videos")
+    done = import_labels(path, tmp_path / "out", tmp_path / "videos", skip_missing=True)
+    assert done.missing == ("clip.mkv/frame_000007.png",)
+    labels, loaded = read_labels(tmp_path / "out"), load(tmp_path / "out")
+    np.testing.assert_allclose(labels.points[:, [labels.names.index(n) for n in faces.names]], faces.points[:3])
+    assert loaded.files.sizes.tolist() == [[64, 40]] * 3
+    np.testing.assert_allclose(loaded.images[:, 20, 30], [0, 40, 60], atol=1)
+    assert len(import_labels(tmp_path / "out", tmp_path / "copy").labels) == 3  # a folder has the video's name now
+    backend = {"type": "HDF5Video", "filename": ".", "dataset": "video0/video"}
+    packed = label_files.sleap(faces, tmp_path, backend=backend)
+    with pytest.raises(InputError, match=r"packed in the file itself\. Name the \.slp"):
+        import_labels(packed, tmp_path / "again")
+
+
+def test_an_image_of_another_program_is_never_one_outside_the_folder(tmp_path):
+    """Names that look like frames of a video lead nowhere else."""
+    (tmp_path / "set").mkdir()
+    Image.new("L", (9, 9)).save(tmp_path / "frame_000001.png")
+    for name in ("../frame_000001.png", f"{tmp_path}/frame_000001.png"):
+        (tmp_path / "set" / "labels.csv").write_text(f"file,a_x,a_y\n{name},1,2\n")
+        with pytest.raises(InputError, match="1 are not there"):
+            import_labels(tmp_path / "set", tmp_path / "out")
 
 
 def test_yolo_without_settings(tmp_path):
