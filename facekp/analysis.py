@@ -100,7 +100,7 @@ def moved(model: KeypointModel, faces: Faces) -> dict[str, dict[str, float]]:
     """RMSE where every face is turned, scaled or shifted on purpose: what happens when the crop is not as usual.
 
     Each face is moved both ways where there are two (a turn or a shift to the left and to the right). The answers are
-    moved back before they are compared, so all errors are in pixels of the original; points that leave the picture are
+    moved back before they are compared, so all errors are in pixels of the original; points that leave the image are
     left out.
 
     Returns:

@@ -38,7 +38,7 @@ class Augment:
         noise: largest standard deviation of Gaussian noise on the grey values.
 
     Raises:
-        InputError: a negative number, a flip above 1, an elastic so strong that the picture folds over.
+        InputError: a negative number, a flip above 1, an elastic so strong that the image folds over.
     """
 
     flip: float = 0.5
@@ -87,7 +87,7 @@ def augment(
         generator: the source of all randomness, on the same device.
 
     Returns:
-        Images and keypoints of the same shapes. A point that leaves the picture becomes NaN: it
+        Images and keypoints of the same shapes. A point that leaves the image becomes NaN: it
         can no longer be seen, and clipping it onto the border would teach a falsehood.
     """
     B, _, H, W = images.shape
@@ -223,9 +223,9 @@ def bend(field: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def unbend(points: Tensor, field: Tensor, size: tuple[int, int], rounds: int = 12) -> Tensor:
-    """Where ``points`` (B, K, 2) of the unbent picture lie in the bent one.
+    """Where ``points`` (B, K, 2) of the unbent image lie in the bent one.
 
-    The pixel p of the bent picture shows what lies at p + d(p). So the point q is seen at the p with
+    The pixel p of the bent image shows what lies at p + d(p). So the point q is seen at the p with
     p + d(p) = q: begin with p = q and repeat p = q - d(p), each round nearer as long as d changes slowly.
     """
     dense = bend(field, size)

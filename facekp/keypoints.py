@@ -4,7 +4,7 @@ Nothing else in facekp knows what keypoint number 10 is. A network sees K points
 :class:`Scheme` says that number 10 is the nose tip and that number 0 swaps with number 1 when
 the image is flipped.
 
-"Left" is the subject's left: it lies on the right-hand side of the picture.
+"Left" is the subject's left: it lies on the right-hand side of the image.
 """
 
 import itertools

@@ -19,7 +19,7 @@ async function showPreset(text) {
   (at("faces").children[face] ?? at("faces").children[0]).click();
   state.chosen = Math.min(Math.max(point, 0), CARD.keypoints.length - 1);
   await atRest();
-  if (cover) toggleCover(); // where the eye is now, before the picture turns
+  if (cover) toggleCover(); // where the eye is now, before the image turns
   at("blur").value = blur;
   moveFrame({ turn: turn * Math.PI / 180, mirror: Boolean(mirror) });
 }

@@ -147,7 +147,7 @@ def drawn_faces() -> tuple[np.ndarray, np.ndarray]:
 
 
 def still(path: Path, images: np.ndarray) -> None:
-    """The picture that is there before the network is, or without JavaScript: the faces, and what it finds on them."""
+    """The image that is there before the network is, or without JavaScript: the faces, and what it finds on them."""
     from PIL import Image, ImageDraw
 
     from facekp.predict import predict
@@ -209,7 +209,7 @@ def write(out: str | Path, cache: Path = CACHE) -> dict:
             | write_parts(out, name, f"data/{name}", network(name, cache)) for name, label in NETWORKS.items()
         ]
     except Missing as missing:
-        print(f"The live page shows its still picture only: {missing}", file=sys.stderr)
+        print(f"The live page shows only its still image: {missing}", file=sys.stderr)
         card |= {"runtime": None, "networks": [], "missing": str(missing)}
     (out / "card.js").write_text(f'"use strict";\nconst CARD = {json.dumps(card)};\n')
     return card

@@ -4,7 +4,7 @@
   a screen reader has no word for it.
 * The bibliography is marked as a list, but has anchors between its items.
 * One page for the whole book (``make single``) is another builder: some extensions know it only half, and it looks for
-  pictures beside the page, which lies in a folder of its own.
+  figures beside the page, which lies in a folder of its own.
 * All icons come twice, as a font and as a script of 1.5 MB that draws over the font. The font is enough.
 
 Each page also gets a content security policy: it may load the book's own files and run the scripts that were in it when

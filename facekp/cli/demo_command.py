@@ -20,7 +20,7 @@ from facekp.training import TrainConfig, epochs_for, fit, quickest_threads
 
 def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     """Train for about ``seconds`` on ``count`` synthetic faces; write the figure ``out`` and its record beside it."""
-    plots.check_picture(out)
+    plots.check_figure(out)
     print(f"Drawing {count} faces, each with the exact place of its 15 keypoints ...", flush=True)
     train, test = generate(count, seed=1, progress=True).split(0.1)
     torch.manual_seed(0)
@@ -37,7 +37,7 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     points, _ = predict(model, test.images)
     speed = len(test) / (time.perf_counter() - began)
     write_json(out.with_suffix(".json"), record | {"faces_per_second": speed})
-    plots.save(picture(record, test, points), out, dpi=110)
+    plots.save(result_figure(record, test, points), out, dpi=110)
     m = record["metrics"]
     print(
         f"On {len(test)} faces it never saw it is {m['rmse']:.2f} px off (RMSE per coordinate); "
@@ -47,7 +47,7 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     return record
 
 
-def picture(record: dict, test: Faces, points: np.ndarray) -> Figure:
+def result_figure(record: dict, test: Faces, points: np.ndarray) -> Figure:
     """The held-out error over the epochs, and eighteen held-out faces with their points."""
     figure = plt.figure(figsize=(12, 5), layout="constrained")
     plt.close(figure)

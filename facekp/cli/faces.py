@@ -9,7 +9,7 @@ from facekp.cli.arguments import Source, Which
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
+    out: Annotated[Path, typer.Option(help="The figure to write.")] = Path("demo.png"),
     seconds: Annotated[float, typer.Option(min=1, help="About how long to train.")] = 60.0,
 ) -> None:
     """Train the compact hourglass on synthetic faces for a minute and show what it learnt."""
@@ -27,7 +27,9 @@ def download(folder: Annotated[Path, typer.Argument(help="Where to put the files
 
 def inspect(
     data: Source,
-    picture: Annotated[Path | None, typer.Option(help="Write a sheet of faces here, those to look at first.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--picture", help="Draw a sheet of faces here, those to look at first.")
+    ] = None,
     suspects: Annotated[
         Path | None, typer.Option(metavar="OUT.csv", help="Write the faces to look at first here, with the reasons.")
     ] = None,
@@ -40,7 +42,7 @@ def inspect(
     from facekp.data.checks import check
     from facekp.files import check_table
 
-    plots.check_picture(picture)
+    plots.check_figure(figure)
     check_table(suspects, data)
     faces = d.load(data, progress=True)
     found = check(faces)
@@ -51,9 +53,9 @@ def inspect(
         labels = folder.read_labels(data)
         if labels.occluded.any():
             print(f"occluded: {labels.occluded.sum()} of {faces.annotated.sum()} points")
-    if picture:
-        plots.save(findings.sheet(faces, found), picture)
-        print(f"Wrote {picture}")
+    if figure:
+        plots.save(findings.sheet(faces, found), figure)
+        print(f"Wrote {figure}")
 
 
 def extract(

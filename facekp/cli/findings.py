@@ -32,7 +32,7 @@ def report(faces: Faces, findings: list[Finding]) -> str:
               f"keypoints outside the image: {out_of(faces, faces.in_files(faces.keypoints)).sum()}",
               f"left and right seem exchanged: {counted(faces, exchanged(faces))}"]
     if faces.files is not None and (turned := np.flatnonzero(faces.files.orientation > 1)).size:
-        lines.append("turned upright, as their EXIF entry says (points count in the upright picture): "
+        lines.append("turned upright, as their EXIF entry says (points count in the upright image): "
                      f"{counted(faces, turned)}")
     grid = "" if faces.files is None else ", in pixels of the files"
     lines += [f"fingerprint: {faces.fingerprint()}", "", f"keypoints{grid}:", faces.summary().round(1).to_string()]
@@ -147,7 +147,7 @@ TEXT = {
     "unlike": "Images that resemble no other one: {these}. Are they faces, cropped as the others?",
     "axes": "In {share:.0%} of the pairs the left point is above or below the right one: are x and y exchanged, or do "
             "the images lie on their sides?",
-    "exchanged": "Left and right seem exchanged: {these}. Left is the subject's left, on the right of the picture. "
+    "exchanged": "Left and right seem exchanged: {these}. Left is the subject's left, on the right of the image. "
                  "Exchange the labels; of heads that look far away they may be right.",
     "out of place": "A point out of place, beside the shape of the other faces: {these}. Correct it, or leave its "
                     "cells empty.",

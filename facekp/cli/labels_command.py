@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from facekp.data import formats
+from facekp.data.find_images import find_images
 from facekp.data.formats import table
 from facekp.data.importing import Imported, size_of
-from facekp.data.pictures import find_images
 from facekp.errors import InputError, check_choice, listed
 from facekp.files import check_new
 

@@ -285,12 +285,12 @@ def check(job: Job, count: int = 8) -> str:
             f"{result['mean_face_rmse']:.3f}).\n{verdict}")
 
 
-def find_lr(job: Job, picture: Path) -> str:
-    """The result of ``training.find_lr`` in text; draws ``picture``."""
-    plots.check_picture(picture)
+def find_lr(job: Job, figure: Path) -> str:
+    """The result of ``training.find_lr`` in text; draws ``figure``."""
+    plots.check_figure(figure)
     faces = job.faces()
     torch.manual_seed(job.config.seed)
     found = training.find_lr(job.network(faces), faces, job.config)
-    plots.save(plots.range_test(found), picture)
+    plots.save(plots.range_test(found), figure)
     return (f"The loss falls up to a rate of {found['end']:.1e}; a good peak is a third of that, "
-            f"{found['suggestion']:.1e} (--lr). Wrote {picture}")
+            f"{found['suggestion']:.1e} (--lr). Wrote {figure}")

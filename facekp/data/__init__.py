@@ -84,7 +84,7 @@ def _load(source: str | Path, progress: bool) -> Faces:
         raise InputError(
             f"{path}: expected keypoints.csv in this folder, a line per image (file, then <name>_x and <name>_y for "
             f"each keypoint), or Kaggle's {', '.join(files[:-1])} or {files[-1]}; found "
-            f"{listed(sorted(p.name for p in path.iterdir()))}. For points in pictures that have none: facekp predict."
+            f"{listed(sorted(p.name for p in path.iterdir()))}. For points in images that have none: facekp predict."
         )
     return kaggle.read_training(path, progress=progress)
 

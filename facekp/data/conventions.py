@@ -13,7 +13,7 @@ points from the source that means it::
     Faces, K = 15 -> split_conventions -> Faces, K = 17 -> train, predict -> (N, 17, 2)
     (N, 17, 2) and each face's source -> join_conventions -> (N, 15, 2)
 
-Split *before* ``Faces.dedupe``: some pictures stand in both sources, and the mean of two conventions is neither.
+Split *before* ``Faces.dedupe``: some images stand in both sources, and the mean of two conventions is neither.
 """
 
 from __future__ import annotations

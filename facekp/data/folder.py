@@ -21,11 +21,11 @@ import numpy as np
 from PIL import Image
 
 from facekp.data.faces import Faces
+from facekp.data.find_images import find_images
 from facekp.data.formats import table
 from facekp.data.formats.table import read_table, text_of, write_rows
 from facekp.data.image_files import ImageFiles
 from facekp.data.labels import Labels
-from facekp.data.pictures import find_images
 from facekp.data.schemes import scheme_of
 from facekp.errors import InputError
 from facekp.files import new_folder, read_json, write_json

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facekp.data.find_images import find_images
 from facekp.data.formats import read_labels, table
 from facekp.data.labels import Labels
-from facekp.data.pictures import find_images
 from facekp.errors import InputError, listed
 from facekp.files import new_folder
 from facekp.images import ORIENTATION, formats

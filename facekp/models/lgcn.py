@@ -22,7 +22,7 @@ Layers as in the authors' own port. Deviations, and why:
     PyTorch's initialisation the port has a seventh of He's, again for SGD; main and the last layer start at 0.
     targets between pixels   the port's label is one bright pixel, ours is shared out over the four around the point;
                              both then go through the kernel. Whole pixels alone would cost 0.29 px.
-    points beyond the border the port's map is empty, ours still shows the tail that reaches into the picture: it
+    points beyond the border the port's map is empty, ours still shows the tail that reaches into the image: it
                              says where the point went. The weight in the loss is lower in both.
     loss                     the port's 0.05 times the sum becomes a fraction of what empty maps would pay, as for our
                              other networks; points and outputs have the port's weights.

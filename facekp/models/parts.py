@@ -55,7 +55,7 @@ class Detector(nn.Module):
         stages = [resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4][:layers]
         self.layers = nn.Sequential(*stages)
         now = 4 if stem_pool else 2
-        for layer in stages[1:]:  # torchvision lets each of them halve the picture
+        for layer in stages[1:]:  # torchvision lets each of them halve the resolution
             if now < stride:
                 now *= 2
             else:

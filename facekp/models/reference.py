@@ -1,6 +1,6 @@
 """Reference rows: what a network has to beat, and what others reached on the same data.
 
-    mean face   no look at the picture at all
+    mean face   does not look at the image at all
     ridge       one linear map from all pixels, in closed form
     cnn3        Daniel Nouri's tutorial of 2014, which much of Kaggle started from
     fcn24       the small heatmap network of the FairyOnIce blog, 1.459 on the private board
@@ -46,7 +46,7 @@ class LinearPixels(nn.Module):
 
 
 def mean_face(faces: Faces) -> KeypointModel:
-    """A model that answers every picture with the mean of each annotated keypoint."""
+    """A model that answers every image with the mean of each annotated keypoint."""
     target, mask, head = _targets(faces)
     mean = (target * mask).sum(0) / mask.sum(0).clamp_min(1)
     pixels = faces.images[0].size
@@ -126,7 +126,7 @@ def fcn24(num_keypoints: int, size: int = 96, channels: int = 64, kernel: int = 
           in_channels: int = 1) -> tuple[nn.Module, HeatmapHead]:
     """The heatmap network of the FairyOnIce blog (*Achieving top 5 in Kaggle's facial keypoints detection using FCN*).
 
-    Two blocks of VGG's, then one convolution as large as its 24x24 picture: each place sees the whole
+    Two blocks of VGG's, then one convolution as large as its 24x24 input: each place sees the whole
     face. Its maps are at full size, its targets 10 high with sigma 5.
 
     Deviations: the decoder is ``local_mean``; the blog takes a weighted mean of the brightest n^2 pixels, wherever

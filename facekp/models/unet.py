@@ -6,7 +6,7 @@ the maps come out at the full size of the image, and a pixel of the map is a pix
 
 Deviations from the paper, and why:
     same padding   the paper's convolutions lose a pixel on each side, so its maps are smaller than
-                   its pictures (572 -> 388) and skips have to be cropped.
+                   its inputs (572 -> 388) and skips have to be cropped.
     batch norm     after each convolution; the paper has none and warns that all hangs on the initial weights.
     K linear maps  we draw Gaussians, with squared error; the paper's softmax decides between classes.
     no dropout     the paper has it at the end of the way down; here augmentation and batch norm do its work.

@@ -1,6 +1,6 @@
 """VGG-16 for direct regression: Simonyan and Zisserman, *Very Deep Convolutional Networks*, ICLR 2015.
 
-Thirteen 3x3 convolutions in five blocks; each block ends by halving the picture, 96 -> 48 -> 24 -> 12 -> 6 -> 3.
+Thirteen 3x3 convolutions in five blocks; each block ends by halving the resolution, 96 -> 48 -> 24 -> 12 -> 6 -> 3.
 What is left, 512 numbers at each of 3x3 places, is laid out in a row for two linear layers. Unlike
 ResNet's average over all places, the row still says *where* something was seen.
 

@@ -38,7 +38,7 @@ class Similarity:
 
     @property
     def degrees(self) -> float:
-        """How far it turns; positive is clockwise in a picture, whose y goes down."""
+        """How far it turns; positive is clockwise in an image, whose y goes down."""
         return float(np.degrees(np.arctan2(self.turn[1, 0], self.turn[0, 0])))
 
 
@@ -91,7 +91,7 @@ def align(
         scheme: names the eyes.
 
     Returns:
-        The picture, (size, size) uint8 grey, and the similarity that takes points of the photo to it; its
+        The image, (size, size) uint8 grey, and the similarity that takes points of the photo to it; its
         ``inverse()`` takes points that were found in it back to the photo.
 
     Raises:
@@ -120,11 +120,11 @@ def warp(pixels: np.ndarray, move: Similarity, size: int) -> np.ndarray:
     x, y = middle - side / 2
     box = Box(x, y, side, side)
     straight = crop(pixels, box, wide)
-    # Back from the result: to the photo, and on to the straight crop. Pillow counts both from the pictures' edges.
+    # Back from the result: to the photo, and on to the straight crop. Pillow counts both from the images' edges.
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5]])
     origin, along, down = (to_crop(move.inverse()(p), box, wide) for p in corners)
     (a, d), (b, e), (c, f) = along - origin, down - origin, origin + 0.5
-    # As floats: on bytes Pillow drops what is behind the point, which darkens the picture by half a grey value.
+    # As floats: on bytes Pillow drops what is behind the point, which darkens the image by half a grey value.
     turned = Image.fromarray(straight.astype(np.float32)).transform(
         (size, size), Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BILINEAR)
     return np.rint(np.asarray(turned)).astype(np.uint8)

@@ -1,7 +1,7 @@
 """A head: some sixty numbers, and the surface they describe.
 
 The unit is the distance between the eyes. The origin is the middle of the head at eye level;
-x grows to the right of the picture (the subject's left), y downwards, z towards the camera.
+x grows to the right of the image (the subject's left), y downwards, z towards the camera.
 
 The skin is one surface with two coordinates: the angle ``theta`` around the vertical axis (0 = nose,
 +-pi/2 = ears) and the height ``y``. Features are placed by ``u = across(theta)``, which is nearly x
@@ -98,13 +98,13 @@ class Head:
     tint: float = 0.05
     # --- something before the face: "", "microphone", "hand", "lock" (of hair) or "caption"
     before: str = ""
-    # --- camera (degrees, pixels of the 96 x 96 picture) and light
+    # --- camera (degrees, pixels of the 96 x 96 image) and light
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
     distance: float = 15.0
     eyes_at: tuple[float, float] = (47.5, 37.0)  # where the middle between the eyes comes to lie
-    eye_distance: float = 36.7  # between the eyes, in the picture
+    eye_distance: float = 36.7  # between the eyes, in the image
     light: tuple[float, float, float] = (0.2, -0.6, 0.8)
     ambient: float = 0.45
     wrap: float = 0.2  # softness of the light

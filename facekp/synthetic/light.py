@@ -45,7 +45,7 @@ def reached(p: Pixels, lamp: np.ndarray, soft: float) -> np.ndarray:
     a, b, depth = axes @ p.blocks
     i, j = ((c + half - 0.5).astype(np.int64).clip(0, n - 2) for c in (a, b))
     front = np.full(n * n, -np.inf, np.float32)
-    for offset in (0, 1, n, n + 1):  # as in the picture: no holes
+    for offset in (0, 1, n, n + 1):  # as in the image: no holes
         np.maximum.at(front, j * n + i + offset, depth)
 
     a, b, depth = axes @ p.place

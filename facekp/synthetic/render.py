@@ -41,7 +41,7 @@ Y = _y(np.arange(ROWS)).astype(np.float32)[:, None]  # (ROWS, 1)
 
 
 def rotation(h: Head) -> np.ndarray:
-    """(3, 3): yaw about y, then pitch about x, then roll in the picture. Positive yaw turns the nose to the right."""
+    """(3, 3): yaw about y, then pitch about x, then roll in the image. Positive yaw turns the nose to the right."""
     (cy, cp, cr), (sy, sp, sr) = (f(np.radians([h.yaw, h.pitch, h.roll])) for f in (np.cos, np.sin))
     yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
@@ -50,8 +50,8 @@ def rotation(h: Head) -> np.ndarray:
 
 
 def project(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Points of the head (three arrays of one shape) -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
-    return picture_of(h, turn(h, x, y, z))
+    """Points of the head (three arrays of one shape) -> (3, ...): x, y in the 96 x 96 image and depth, in pixels."""
+    return to_image(h, turn(h, x, y, z))
 
 
 def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -59,8 +59,8 @@ def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     return np.stack([float(a) * x + float(b) * y + float(c) * z for a, b, c in rotation(h)])
 
 
-def picture_of(h: Head, turned: np.ndarray) -> np.ndarray:
-    """Turned points -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
+def to_image(h: Head, turned: np.ndarray) -> np.ndarray:
+    """Turned points -> (3, ...): x, y in the 96 x 96 image and depth, in pixels."""
     names = landmarks(h)
     eyes = np.array([names["left_eye_center"], names["right_eye_center"]])
     eyes = turn(h, *surface(h, eyes[:, 0], eyes[:, 1]))
@@ -73,7 +73,7 @@ def picture_of(h: Head, turned: np.ndarray) -> np.ndarray:
 
 
 def keypoints(h: Head) -> dict[str, np.ndarray]:
-    """Name -> (2,) float64, where each landmark lies in the 96 x 96 picture."""
+    """Name -> (2,) float64, where each landmark lies in the 96 x 96 image."""
     named = landmarks(h)
     theta, y = np.array(list(named.values())).T
     where = project(h, *surface(h, theta, y))[:2].T
@@ -85,10 +85,10 @@ def keypoints(h: Head) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Pixels:
-    """What each of the P covered pixels of the large picture shows.
+    """What each of the P covered pixels of the large image shows.
 
     Attributes:
-        where: (P,) int64, flat index into the (S, S) picture.
+        where: (P,) int64, flat index into the (S, S) image.
         material: (P,) int8, SKIN or HAIR.
         theta, y: (P,) float32, the point of the surface at the *centre* of the pixel.
         normal: (P, 3) float32 of unit length, after the turn of the head.
@@ -117,11 +117,11 @@ def rasterise(h: Head) -> Pixels:
         mesh.append(shell)
         seen = np.concatenate([seen, skin + np.flatnonzero(mask)])
     turned = np.concatenate([turn(h, *m).reshape(3, -1) for m in mesh], axis=1)
-    # (3, M): place of each point in the large picture, depth in its pixels too.
-    place = (picture_of(h, turned) + np.float32(0.5)) * SCALE - np.float32(0.5)
+    # (3, M): position of each point in the large image, depth in its pixels too.
+    place = (to_image(h, turned) + np.float32(0.5)) * SCALE - np.float32(0.5)
     where, point = _nearest(place, seen, size)
 
-    # How the picture moves when one goes one step along theta (or y) on the surface.
+    # How the image moves when one goes one step along theta (or y) on the surface.
     j, i = np.divmod(point % skin, COLUMNS)
     first = point - j * COLUMNS - i
     left, right = place[:, first + j * COLUMNS + np.stack([i - 1, i + 1]).clip(0, COLUMNS - 1)].swapaxes(0, 1)

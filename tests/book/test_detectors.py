@@ -17,9 +17,9 @@ RECORD = Path(__file__).parents[2] / "book" / "results" / "detectors.json"
 
 def test_a_person_pasted_leaves_the_background_around_them():
     rng = np.random.default_rng(0)
-    who, picture = person(rng), np.full((300, 300), 0.5, np.float32)
-    paste(picture, who, 150, 160, 80)
-    assert (picture[:20] == 0.5).all() and np.abs(picture[140:180, 130:170] - 0.5).max() > 0.05
+    who, image = person(rng), np.full((300, 300), 0.5, np.float32)
+    paste(image, who, 150, 160, 80)
+    assert (image[:20] == 0.5).all() and np.abs(image[140:180, 130:170] - 0.5).max() > 0.05
     assert who.cover.min() == 0 and who.cover.max() == 1 and (who.grey[who.cover == 0] == 0).all()
 
 

@@ -100,7 +100,7 @@ LOOSER = {
     "scripts in the page": lambda html: html.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'"),
     "eval": lambda html: html.replace("'wasm-unsafe-eval'", "'unsafe-eval'"),
     "scripts from elsewhere": lambda html: html.replace("script-src 'self'", "script-src 'self' https://cdn.invalid"),
-    "pictures from elsewhere": lambda html: html.replace("img-src 'self'", "img-src https:"),
+    "images from elsewhere": lambda html: html.replace("img-src 'self'", "img-src https:"),
     "forms": lambda html: html.replace("; form-action 'none'", ""),
     "another base": lambda html: html.replace("; base-uri 'none'", ""),
     "a script before it": lambda html: html.replace("<meta charset", "<script src='a.js'></script><meta charset"),

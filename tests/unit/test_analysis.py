@@ -117,7 +117,7 @@ def test_the_worst_are_the_worst(n, seed):
     assert rest.size == 0 or errors[rest].max() <= errors[found].min()
 
 
-def test_a_moved_picture_costs_nothing_if_the_network_moves_along_and_all_of_it_if_not():
+def test_a_moved_image_costs_nothing_if_the_network_moves_along_and_all_of_it_if_not():
     faces = blob_faces(6)
 
     answers = []

@@ -88,7 +88,7 @@ def test_points_of_another_shape_or_infinite_ones_make_no_record():
 
 @pytest.fixture
 def blank(monkeypatch):
-    """Test faces without a picture, so that nothing has to be rendered."""
+    """Test faces without an image, so that nothing has to be rendered."""
     truth = community.board_truth().astype(np.float32)
     faces = Faces(np.zeros((len(truth), 96, 96), np.uint8), truth)
     monkeypatch.setattr(community, "board_faces", lambda: faces)

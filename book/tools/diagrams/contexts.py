@@ -151,7 +151,7 @@ def cnn3_stages(t: Trace) -> list[Stage]:
 
 
 def fcn24_stages(t: Trace) -> list[Stage]:
-    """Two blocks, a convolution as large as its picture, maps."""
+    """Two blocks, a convolution as large as its input, maps."""
     stages = [Stage("input", t.into[""], "the face")]
     stages += [Stage("features", t.out[pool], f"{words(*map(t.part, convs))}, halve")
                for convs, pool in ((("0", "2"), "4"), (("5", "7"), "9"))]

@@ -27,10 +27,10 @@ def vgg16() -> str:
     stages += [Stage("features", t.out[b], f"block {i}: {words(t.part(b))}, halve") for i, b in enumerate(blocks, 1)]
     stages += [Stage("numbers", t.out["2"], "all places, laid in a row"), Stage("numbers", t.out["4"], "linear, ReLU"),
                Stage("numbers", t.out["7"], f"linear: x and y of {K} points")]
-    y = sheet.heading("VGG-16", "The picture shrinks, the channels grow.")
+    y = sheet.heading("VGG-16", "The maps shrink, the channels grow.")
     y = sheet.names(sheet.key(ladder(sheet, stages, 110, y, 208)), "vgg16")
     return sheet.svg("VGG-16, layer by layer", tell(t, f"""A column of solids, from top to bottom. The face is [>].
-        Five blocks of 3x3 convolutions each halve the picture; they put out {joined(t.out[b] for b in blocks)}. All
+        Five blocks of 3x3 convolutions each halve the resolution; they put out {joined(t.out[b] for b in blocks)}. All
         places are laid in a row of [2]; a linear layer makes [4] of them, a last one [7], the coordinates of the {K}
         points."""), y)
 
@@ -92,7 +92,7 @@ def simcc() -> str:
 
 
 def blocks(t: Trace, part: str) -> str:
-    """How many blocks a stage has, and whether it halves the picture."""
+    """How many blocks a stage has, and whether it halves the resolution."""
     halves = t.out[part][1] < t.into[part][1]
     return ("halve, " if halves else "") + f"{len(t.part(part))} blocks"
 

@@ -13,13 +13,13 @@ WIDTH, MARGIN = 440, 20
 CARD, INK, SOFT, SKIP = "#F7F8FA", "#1F2933", "#4B5563", "#8E3B76"
 # Fronts, tops, sides and edges of solids: Okabe and Ito's hues, lighter and darker.
 PAINT = {
-    "picture": ("#D5D9DF", "#E8EBEF", "#B4BBC5", "#4B5563"),
+    "image": ("#D5D9DF", "#E8EBEF", "#B4BBC5", "#4B5563"),
     "features": ("#B5D5EC", "#D9EAF6", "#86B9DE", "#005A8E"),
     "maps": ("#FBCDA6", "#FDE6D2", "#F0AA72", "#A94A00"),
     "numbers": ("#B8E2D3", "#DCF1EA", "#85CBB3", "#00674A"),
     "fixed": ("#F6E3A1", "#FBF1CF", "#E4C762", "#7A6000"),
 }
-MEANING = {"picture": "picture", "features": "features", "maps": "keypoint maps", "numbers": "row of numbers",
+MEANING = {"image": "image", "features": "features", "maps": "keypoint maps", "numbers": "row of numbers",
            "fixed": "not learnt"}
 STYLE = f"""text{{font-family:Helvetica,Arial,"Liberation Sans",sans-serif;font-size:13.5px;fill:{SOFT}}}
 .head{{font-size:18px;font-weight:bold;fill:{INK}}}
@@ -91,7 +91,7 @@ def length(channels: int) -> float:
 
 @dataclass
 class Sheet:
-    """Elements of a picture, from the bottom layer to the top.
+    """Elements of a diagram, from the bottom layer to the top.
 
     Attributes:
         scale: units of drawing per pixel of a map.
@@ -188,9 +188,9 @@ class Sheet:
                 self.add("path", d=f"M{number(x0)} {number(y0)}L{number(x1)} {number(y1)}", stroke=edge)
         return Box(x, y, w, h)
 
-    def picture(self, x: float, y: float, side: float = 0, points: bool = False, turn: float = 0) -> Box:
+    def image(self, x: float, y: float, side: float = 0, points: bool = False, turn: float = 0) -> Box:
         """The face, and on it, if wanted, the fifteen points; turned by some degrees."""
-        front, _, _, edge = self.paint("picture")
+        front, _, _, edge = self.paint("image")
         side = side or SIZE * self.scale
         face = tag("rect", width=200, height=200, fill=front, stroke=edge, stroke_width=200 / side)
         face += tag("path", d=FACE, fill="none", stroke=edge, stroke_width=280 / side, stroke_linecap="round")
@@ -281,7 +281,7 @@ class Sheet:
         return y + 16
 
     def svg(self, title: str, description: str, height: float) -> str:
-        """The whole picture as a file's text."""
+        """The whole diagram as a file's text."""
         card = tag("rect", x=0.5, y=0.5, width=WIDTH - 1, height=height - 1, rx=12, fill=CARD, stroke="#C9CFD8")
         about = f'<title id="t">{escape(title)}</title>\n<desc id="d">{escape(" ".join(description.split()))}</desc>'
         body = "\n".join((about, f"<style>{STYLE}</style>", card, *self.elements))

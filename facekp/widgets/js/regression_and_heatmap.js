@@ -1,4 +1,4 @@
-// Regression against heatmap: two networks on the same face, while it is rotated, blurred or covered. The pictures are
+// Regression against heatmap: two networks on the same face, while it is rotated, blurred or covered. The images are
 // made here, as the experiment made them; the points are its record.
 
 import { aboutCentre, photometric, warpImage, warpPoints } from "./augment.js";

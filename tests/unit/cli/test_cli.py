@@ -247,7 +247,7 @@ def test_models_are_listed():
 )
 def test_bad_input_gets_one_message_and_code_2(work, arguments, message):
     (work / "points.txt").write_text("these are no weights")
-    (work / "broken.png").write_text("this is no picture")
+    (work / "broken.png").write_text("this is not an image")
     before = sorted(p for p in work.rglob("*"))
     assert message in refused(facekp(*[a.format(w=work) for a in arguments]))
     assert sorted(p for p in work.rglob("*")) == before

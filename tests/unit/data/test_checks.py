@@ -10,7 +10,7 @@ from PIL import Image
 from facekp import synthetic
 from facekp.data import folder, load
 from facekp.data.checks import beyond, check, look_first
-from facekp.data.checks.pictures import upright_of
+from facekp.data.checks.images import upright_of
 from facekp.data.checks.shapes import exchanged
 from facekp.data.image_files import ImageFiles
 from facekp.images import read
@@ -95,7 +95,7 @@ def test_labels_of_smaller_copies(tmp_path):
 
 
 def test_outside_is_of_the_file_not_of_its_square(tmp_path):
-    """A landscape and a large file: the point below the picture is outside, though it is inside the padded square."""
+    """A landscape and a large file: the point below the image is outside, though it is inside the padded square."""
     rng = np.random.default_rng(0)
     wide = {f"{i}.png": rng.integers(0, 255, (100, 200), dtype=np.uint8) for i in range(2)}
     one = on_disk(tmp_path / "wide", wide, [("0.png", (100, 150)), ("1.png", (100, 50))], "file,nose_x,nose_y")

@@ -102,7 +102,7 @@ def test_a_file_outside_the_folder_is_never_read(tmp_path):
 
 
 def test_a_box_is_the_square_that_is_the_face(tmp_path):
-    """Two faces of one picture, as 'facekp predict --detect' writes them: each is cut out where its box is."""
+    """Two faces of one image, as 'facekp predict --detect' writes them: each is cut out where its box is."""
     pixels = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
     csv = "file,a_x,a_y,confidence,box_x,box_y,box_side\np.png,50,60,0.9,20,30,96\np.png,210.5,90,0.8,180,40,48\n"
     path = folder_of(tmp_path / "set", csv, ())

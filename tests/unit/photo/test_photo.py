@@ -62,7 +62,7 @@ def test_points_come_back(x, y, width, height, size, at):
 def test_pixels_move_as_points_do(side, x, y, out_x, out_y, w, h):
     """A spot anywhere in the middle of a box of any size anywhere, partly off the photo: at home within 0.05 px.
 
-    Pixels of the coarser of the two pictures: between the pixels of a small photo nobody can see where the spot is.
+    Pixels of the coarser of the two images: between the pixels of a small photo nobody can see where the spot is.
     """
     side = math.exp(side)
     scale = side / 96  # pixels of the photo per pixel of the crop
@@ -260,7 +260,7 @@ def test_umeyama_refuses_what_has_no_answer():
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(math.log(0.3), math.log(3)), st.floats(-180, 180), SHARE, SHARE)
-def test_a_turned_picture_moves_as_its_points_do(zoom, degrees, x, y):
+def test_a_turned_image_moves_as_its_points_do(zoom, degrees, x, y):
     zoom = math.exp(zoom)
     move = turned(zoom, degrees, (0, 0))
     at = np.array([110, 120]) / zoom + 30.3

@@ -26,8 +26,8 @@ def folder(tmp_path) -> Path:
     for i, image in enumerate(beetles.generate(6, seed=8).faces.images):
         path = tmp_path / ("more" if i > 3 else "") / f"beetle {i}.png"
         path.parent.mkdir(exist_ok=True)
-        picture = Image.fromarray(image)
-        (picture.resize((900, 700)) if i == 5 else picture).save(path)
+        pixels = Image.fromarray(image)
+        (pixels.resize((900, 700)) if i == 5 else pixels).save(path)
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""What the widgets show, without a browser: their states, their pictures, their plumbing.
+"""What the widgets show, without a browser: their states, their images, their plumbing.
 
 In a browser: test_widgets_browser.py.
 """
@@ -74,7 +74,7 @@ def test_without_ipywidgets_the_message_says_what_to_install(monkeypatch):
 def test_a_stored_notebook_keeps_state_and_still_and_not_the_view(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "book" / "tools")
     stills = importlib.import_module("stills")
-    monkeypatch.setattr(stills, "photograph", lambda module, data: b"a picture")
+    monkeypatch.setattr(stills, "photograph", lambda module, data: b"an image")
     data = {"text/plain": "t", VIEW: {"model_id": "7"}}
     book = new_notebook(cells=[new_code_cell("", outputs=[new_output("display_data", data)])])
     state = {"module": "heatmap_lab", "data": {"a": 1}, "_esm": "..."}
