@@ -70,7 +70,7 @@ def make_result(points: np.ndarray, name: str, by: str, trained_on: str, paramet
 
     Args:
         points: (200, 15, 2) in pixels, (0, 0) being the centre of the first one.
-        name: of the method, as the table shall show it.
+        name: of the method, as the table will show it.
         by: who made it.
         trained_on: the training data in words, and how many faces.
         parameters: how many numbers were learnt.

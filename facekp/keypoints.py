@@ -4,7 +4,7 @@ Nothing else in facekp knows what keypoint number 10 is. A network sees K points
 :class:`Scheme` says that number 10 is the nose tip and that number 0 swaps with number 1 when
 the image is flipped.
 
-"Left" is the subject's left: it lies on the right-hand side of the image.
+"Left" is the subject's left: it is on the right-hand side of the image.
 """
 
 import itertools
@@ -25,7 +25,7 @@ class Scheme:
     Attributes:
         name: what the scheme is called, e.g. ``"kaggle"``.
         names: the K keypoints, in the order of the arrays' second axis.
-        pairs: (left, right) names of the points that change places when the image is flipped.
+        pairs: (left, right) names of the points that swap when the image is flipped.
         lines: chains of names to join in a drawing.
         eyes: the two points whose distance is the unit of the normalised mean error (NME), or
             None where the scheme has no eyes.

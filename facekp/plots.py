@@ -29,7 +29,7 @@ MANY = 6  # lines of a chart; of more the legend would lie on them
 
 
 def check_figure(path: str | Path | None) -> None:
-    """Raise InputError unless matplotlib can write a figure to that file name: call it before the long work, not after."""
+    """Raise InputError unless matplotlib can write a figure to that file: call it before the long work, not after."""
     formats = FigureCanvasBase.get_supported_filetypes()
     if path is not None and Path(path).suffix.lower().lstrip(".") not in formats:
         raise InputError(f"{path}: expected a figure's file name that ends in one of {', '.join(sorted(formats))}. "

@@ -79,7 +79,7 @@ ASKED = (17592, 9532)
 
 
 def by_source(points: np.ndarray, truth: np.ndarray, sources: np.ndarray) -> dict:
-    """RMSE on each of Kaggle's two sources, and of both in the shares in which the competition asks for them.
+    """RMSE on each of Kaggle's two sources, and of both in the proportions in which the competition asks for them.
 
     Args:
         points, truth: (N, K, 2).

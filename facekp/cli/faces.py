@@ -88,10 +88,10 @@ def import_labels(
     """Make a data folder of other programs' labels: COCO, CVAT, Label Studio, labelme, YOLO-pose, DeepLabCut, SLEAP,
     .pts, WFLW, and tables as spreadsheets save them. The format is recognised by what is in the files.
     """
-    from facekp.cli.labels_command import told
+    from facekp.cli.labels_command import summary
     from facekp.data.importing import import_labels as read
 
-    print(told(read(labels, out, images, skip_missing, pixel_offset, crop), out))
+    print(summary(read(labels, out, images, skip_missing, pixel_offset, crop), out))
 
 
 def generate(

@@ -277,8 +277,8 @@ def check(job: Job, count: int = 8) -> str:
     few = faces.select(faces.annotated.any(1)).select(slice(count))
     torch.manual_seed(job.config.seed)
     result = training.overfit(job.network(faces), few, job.config)
-    share = result["rmse"] / result["mean_face_rmse"]
-    verdict = ("It can learn: labels, head and loss fit together." if share < 0.3 else
+    fraction = result["rmse"] / result["mean_face_rmse"]
+    verdict = ("It can learn: labels, head and loss fit together." if fraction < 0.3 else
                "It does not learn them. Suspect the labels, the head, the loss, or a learning rate that is far off.")
     return (f"{job.model}, {len(result['losses'])} steps on {len(few)} faces: loss {result['losses'][0]:.3f} -> "
             f"{result['losses'][-1]:.4f}, RMSE {result['rmse']:.3f} px on these same faces (their mean face: "
@@ -292,5 +292,5 @@ def find_lr(job: Job, figure: Path) -> str:
     torch.manual_seed(job.config.seed)
     found = training.find_lr(job.network(faces), faces, job.config)
     plots.save(plots.range_test(found), figure)
-    return (f"The loss falls up to a rate of {found['end']:.1e}; a good peak is a third of that, "
+    return (f"The loss falls up to a learning rate of {found['end']:.1e}; a good peak is a third of that, "
             f"{found['suggestion']:.1e} (--lr). Wrote {figure}")

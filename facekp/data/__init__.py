@@ -94,7 +94,7 @@ def _other_npz(path: Path) -> bool:
     try:
         return path.suffix == ".npz" and "keypoints.npy" not in zipfile.ZipFile(path).namelist()
     except (OSError, zipfile.BadZipFile):
-        return False  # whoever reads it says what is wrong
+        return False  # its reader says what is wrong
 
 
 def find_kaggle() -> Path | None:

@@ -159,7 +159,7 @@ class Faces:
         return self.select(fold == 0), self.select(fold == 1)
 
     def dedupe(self) -> "Faces":
-        """One face per distinct image, at the place of its first copy.
+        """One face per distinct image, in the position of its first copy.
 
         Copies carry labels that differ a little: each keypoint becomes the mean over the copies
         that have it.
@@ -244,7 +244,7 @@ class Faces:
 def _deal(groups: np.ndarray, sizes: np.ndarray, seed: int) -> np.ndarray:
     """(N,) int64: a part for each face, groups whole, part i near ``sizes[i]`` faces.
 
-    Groups are shuffled, then the larger ones are dealt first, each to the part that is emptiest
+    Groups are shuffled, then the larger ones are assigned first, each to the part that is emptiest
     for its size; the many groups of one face even out what is left.
     """
     names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)

@@ -5,7 +5,7 @@
     folder/
       keypoints.csv    file, row, <name>_x, <name>_y, ...   one line per image; empty = not annotated
       images/          the files that keypoints.csv names
-      pairs.csv        left, right     names that change places in a mirror (optional: left_ear goes with right_ear)
+      pairs.csv        left, right     names that a horizontal flip swaps (optional: left_ear goes with right_ear)
       manifest.json    what wrote the folder, and a fingerprint of it (optional)
 
 :func:`extract` writes all of it and :func:`read_folder` reads it back bit for bit. A folder made by

@@ -1,4 +1,4 @@
-"""Faces that the library draws itself: small 3-D heads, photographed, with exact keypoints.
+"""Faces that the library renders itself: small 3-D heads, photographed, with exact keypoints.
 
 The book, its tests and the demo run on them where there are no files of Kaggle's; and since the
 labels are the projections of named points of the surface, they are right to a hundredth of a pixel.
@@ -86,16 +86,16 @@ def generate(
 
 
 def cached(n: int, seed: int = 1) -> Faces:
-    """:func:`generate`, drawn once and kept in the user's cache folder (480 faces take about 10 s on two cores).
+    """:func:`generate`, rendered once and kept in the user's cache folder (480 faces take about 10 s on two cores).
 
-    The file's name holds a hash of the renderer's source, so that another version of it draws anew. A cache that cannot
-    be written is no error: the faces are drawn each time.
+    The file's name holds a hash of the renderer's source, so another version of it renders anew. A cache that cannot be
+    written is not an error: the faces are then rendered each time.
     """
     source = b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py")))
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = home / "facekp" / f"synthetic-{n}-{seed}-{hashlib.sha256(source).hexdigest()[:12]}.npz"
     if path.is_file():
-        with suppress(InputError):  # damaged: drawn anew
+        with suppress(InputError):  # damaged: rendered again
             return Faces.load(path)
     faces = generate(n, seed)
     with suppress(OSError):
@@ -142,7 +142,7 @@ def _like_kaggle(images: np.ndarray, points: np.ndarray, rng: np.random.Generato
 
 
 def sample() -> Faces:
-    """The small sample of drawn, Kaggle-shaped faces that comes with the library (data/sample)."""
+    """The small sample of synthetic, Kaggle-shaped faces that comes with the library (data/sample)."""
     import pandas as pd  # as below: only the tables of the sample need it
 
     here = Path(__file__).resolve()

@@ -57,7 +57,7 @@ def compress(image: np.ndarray, loss: float) -> np.ndarray:
     """What JPEG does to grey values: blocks of 8 x 8, as waves, each rounded to a multiple of a number that
     grows with its frequency."""
     k = np.arange(8)
-    waves = np.cos(np.pi * (k + 0.5) * k[:, None] / 8) * np.where(k, 0.5, 8**-0.5)[:, None]  # (frequency, place)
+    waves = np.cos(np.pi * (k + 0.5) * k[:, None] / 8) * np.where(k, 0.5, 8**-0.5)[:, None]  # (frequency, position)
     blocks = image.reshape(SIZE // 8, 8, SIZE // 8, 8).swapaxes(1, 2)
     heights = waves @ blocks @ waves.T
     unit = max(loss, 1e-4) * (1 + k + k[:, None])

@@ -16,7 +16,7 @@ import numpy as np
 from facekp.keypoints import KAGGLE
 
 OUTER = 1.3  # an eye reaches this much farther outwards than inwards; annotators stop short of its very end
-# Where annotators put a point, compared with the place that its name says: down (+) or up, in eye distances.
+# Where annotators put a point, compared with the position that its name says: down (+) or up, in eye distances.
 # Found with networks trained on synthetic faces, on the half of the photographs that ``transfer`` does not report on.
 MARKS = {"eye_center": -0.013, "outer_corner": -0.02, "eyebrow_inner_end": -0.025, "eyebrow_outer_end": -0.035,
          "nose_tip": 0.03, "mouth_center_top_lip": 0.01, "mouth_center_bottom_lip": 0.04}

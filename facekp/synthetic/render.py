@@ -5,7 +5,7 @@
 2. ``paint.albedo``: what colour that point has (skin, eyes, lips, hair); ``light.shade``: how light falls on it.
 3. ``camera.photograph``: what stands behind and before, averaging down to 96 x 96, blur, noise, contrast.
 
-Everything is drawn at twice the size; 2 x 2 pixels are averaged at the end.
+Everything is rendered at twice the size; 2 x 2 pixels are averaged at the end.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from facekp.synthetic.hair import hair_shell
 from facekp.synthetic.head import Head, landmarks, surface
 
 SIZE = 96
-SCALE = 2  # drawn this much larger, then averaged down
+SCALE = 2  # rendered this much larger, then averaged down
 SKIN, HAIR = 1, 2
 
 COLUMNS, ROWS = 420, 280  # points of the surface, round the head and down

@@ -215,7 +215,7 @@ def check_zip(path: Path) -> None:
 
 
 def check_values(state: dict) -> None:
-    """Raise ValueError unless the values of a state are of the kinds that a training saves.
+    """Raise ValueError unless the values of a state are of the kinds that a training run saves.
 
     What must fit the training that goes on (shapes, names) is for :meth:`facekp.training.state.Run.load_state`.
     """

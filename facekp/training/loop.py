@@ -101,7 +101,7 @@ def train_epoch(run: Run, loader: Loader, config: TrainConfig,
     if run.order is None:
         run.order, run.done = torch.stack(shuffled_batches(len(loader), config.batch_size, run.shuffle)), 0
         run.stop = run.distributed.any(run.stop)
-    mine = run.order[run.done :, run.distributed.rank :: run.distributed.size]  # of each batch, this process's share
+    mine = run.order[run.done :, run.distributed.rank :: run.distributed.size]  # of each batch, this process's part
     for images, points in loader.batches(mine):
         if run.stop and (run.distributed.size == 1 or run.done == 0):
             raise Interrupted
@@ -235,7 +235,7 @@ def train_epochs(
                 checkpointer.save(run)
                 raise Interrupted(checkpointer.how_to_go_on(run)) from None
             line = watch(run, val, mean_face, config, checkpointer)
-            bar.set_postfix_str(TOLD.format(**line))
+            bar.set_postfix_str(POSTFIX.format(**line))
             checkpointer.epoch(run)
             if on_epoch and run.distributed.is_main:
                 on_epoch(line)
@@ -243,7 +243,8 @@ def train_epochs(
                 callback(line, run.ema.model)
 
 
-TOLD = "loss {loss:.3f}, val RMSE {val_rmse:.2f} px (mean face {mean_face_rmse:.2f}), {images_per_second:.0f} images/s"
+POSTFIX = ("loss {loss:.3f}, val RMSE {val_rmse:.2f} px (mean face {mean_face_rmse:.2f}), "
+           "{images_per_second:.0f} images/s")
 
 
 def watch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, checkpointer: Checkpointer) -> dict:

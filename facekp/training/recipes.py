@@ -1,9 +1,9 @@
 """How each network likes to be trained, where that differs from ``TrainConfig``'s defaults.
 
 Peak learning rates of AdamW for batches of 32. That of ``parts-s`` was found by trying several, in short runs on a CPU.
-That of ``resnet50`` is a second choice: at 1e-3, the rate of its smaller relatives, a few faces were off by half the
-image. The others are customary values that were not tuned. They are a starting point, and a comparison
-of networks at these rates is not a comparison of tuned networks.
+That of ``resnet50`` is a second choice: at 1e-3, the learning rate of its smaller relatives, a few faces were off by
+half the image. The others are customary values that were not tuned. They are a starting point, and a comparison
+of networks at these learning rates is not a comparison of tuned networks.
 
 ``ORIGINAL`` holds the recipes that the networks were first trained with.
 """

@@ -3,8 +3,8 @@
 :func:`check` asks every question below of a data set and gives the answers as :class:`Finding`; the sentences are
 written by the commands. A question is one function; all work on arrays alone:
 
-    labels      a place that stands for "missing", fractions, another scale, points outside the file, points of no face,
-                names of one side without the other
+    labels      a position that stands for "missing", fractions, another scale, points outside the file, points that no
+                face has, names of one side without the other
     images      files named twice, turned images, nearly black ones, images unlike all others, copies that disagree
     shapes      exchanged sides, exchanged axes, a point out of place, a face that is elsewhere than the others
 """

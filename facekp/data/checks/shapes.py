@@ -22,7 +22,7 @@ def axes(faces: Faces) -> list[Finding]:
     upright = (apart[..., 1] > apart[..., 0])[there]
     if upright.size < 3 or upright.mean() < 0.8:
         return []
-    return [Finding("axes", about={"share": float(upright.mean())})]
+    return [Finding("axes", about={"fraction": float(upright.mean())})]
 
 
 def pair_vectors(points: np.ndarray, scheme: Scheme) -> np.ndarray:

@@ -101,8 +101,8 @@ def test_every_kind_of_finding_has_its_sentence():
     from facekp.data.checks import Finding
 
     faces, some = dots(4), np.array([1, 2])
-    about = {"place": (0, 0), "points": ["nose"], "annotated": 4, "low": 0.1, "high": 0.9, "part": 0.3, "highest": 4000,
-             "count": 2, "share": 0.9, "orientations": [6], "turn labels": True, "each": [3, 3]}
+    about = {"position": (0, 0), "points": ["nose"], "annotated": 4, "low": 0.1, "high": 0.9, "part": 0.3,
+             "highest": 4000, "count": 2, "fraction": 0.9, "orientations": [6], "turn labels": True, "each": [3, 3]}
     for kind in [*findings.TEXT, "placeholder", "turned", "outside"]:
         said = findings.sentence(Finding(kind, some, np.array([2.0, 1.0]), about=about), faces)
         assert "{" not in said and said.endswith((".", "?")), kind

@@ -67,7 +67,7 @@ def test_a_place_that_means_missing(place, certain, offset):
     points = faces.keypoints.copy()
     points[::2, 2] = np.array(place) - offset
     found = only(replace(faces, keypoints=points), "placeholder", pixel_offset=offset)
-    assert found.about["place"] == place and found.about["points"] == ["nose"] and found.about["annotated"] == 20
+    assert found.about["position"] == place and found.about["points"] == ["nose"] and found.about["annotated"] == 20
     assert found.faces.tolist() == list(range(0, 20, 2))
     assert found.certain == (certain or offset == 1.0)  # (0, 0) of labels that count from 1 is outside
 

@@ -260,7 +260,7 @@ def test_a_replay_has_the_runs_and_wants_their_points_of_the_same_faces():
             training_replay(wrong, faces)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": TrainConfig()}, {"epochs": 0}, {"epochs": 3, "share": 0},
+@pytest.mark.parametrize("wrong", [{"epochs": TrainConfig()}, {"epochs": 0}, {"epochs": 3, "fraction": 0},
                                    {"epochs": 3, "count": 0}, {"epochs": 3, "faces": blob_faces(1).select(slice(0))}])
 def test_a_monitor_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(InputError, match="Expected"):
