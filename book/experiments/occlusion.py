@@ -69,7 +69,7 @@ def both(faces: Faces) -> Faces:
 
 @torch.no_grad()
 def answers(model: KeypointModel, images: np.ndarray, image: bool = True, parts: bool = True) -> tuple[Tensor, Tensor]:
-    """Part logits and maps, each (N, K, h, w); the regressor sees zeros in place of the image or the parts if told."""
+    """Part logits and maps, each (N, K, h, w); the regressor sees zeros in place of what is left out."""
     x = model.normalise(to_float(torch.from_numpy(images)).to(next(model.parameters()).device))
     network = model.eval().network
     if isinstance(network, ImageAlone):

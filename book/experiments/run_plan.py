@@ -75,7 +75,7 @@ def run_plan(
 
 
 def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, Job | None]:
-    """Training and held-out faces of a run, and its job (None for a reference row)."""
+    """Training and held-out faces of a run, and its job (None for a baseline)."""
     job = stand_in(run).job(source, device)
     learn, test = dealt(job.faces(), run, job.held_out)
     if run.settings.get("mistake", "").startswith("gaps filled"):
@@ -89,7 +89,7 @@ def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, J
 
 
 def dealt(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
-    """``faces`` in two: a fold of several, or a share held out; with the run's mistake, if it makes one."""
+    """``faces`` in two: a fold of several, or a held-out fraction; with the run's mistake, if it makes one."""
     mistake, folds = run.settings.get("mistake"), run.settings.get("folds")
     if mistake == "flip without swap":
         faces = replace(faces, scheme=replace(faces.scheme, pairs=()))

@@ -1,6 +1,6 @@
-"""Cluttered scenes with people at any place, size and tilt: what a face detector learns from and is measured on.
+"""Cluttered scenes with people at any position, size and tilt: what a face detector learns from and is measured on.
 
-A person is drawn twice, before black and before white. What differs shows the background through, so the two give the
+A person is rendered twice, on black and on white. What differs shows the background through, so the two give the
 person and the cover (alpha) at once, and the person can stand before anything.
 """
 
@@ -20,12 +20,12 @@ from facekp.synthetic.render import SCALE, SIZE, rasterise
 from facekp.synthetic.scene import before, glasses, shoulders
 from facekp.synthetic.texture import noise
 
-EYES = 18.0  # of the 96 pixels that a person is drawn in: the whole head stays inside, at every tilt
+EYES = 18.0  # of the 96 pixels that a person is rendered in: the whole head stays inside, at every tilt
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody cut out of their background.
+    """A person cut out of the background.
 
     Attributes:
         grey: (192, 192) float32 in 0..1, times the cover.

@@ -28,7 +28,7 @@ from facekp.synthetic import Ingredients, generate
 from facekp.training import TrainConfig, fit
 
 POSE = 1.6  # heads turn this much farther than in Kaggle's labels; read off the half that may be looked at
-TEST_SEED, WATCH_SEED = 90001, 90002  # of synthetic faces that nobody trains on
+TEST_SEED, WATCH_SEED = 90001, 90002  # of synthetic faces that no run trains on
 FEW = 100  # photographs, where they are few
 ALL = Ingredients(pose=POSE)
 
@@ -41,9 +41,9 @@ class Trial:
         source: "synthetic" or "photographs".
         faces: how many to learn from; 0 = as many as the half has.
         epochs: how often each is seen.
-        seed: of the faces drawn or chosen, the first weights and the augmentation.
+        seed: of the faces rendered or chosen, the first weights and the augmentation.
         ingredients: of the synthetic faces.
-        augment: whether each face is seen from a new view every time.
+        augment: whether each face is augmented anew every time.
         start: the trial whose weights this one begins with; "" = random ones.
         lr: peak learning rate.
     """
@@ -105,19 +105,19 @@ def run(photographs: Faces, folder: str | Path, names: list[str] | None = None, 
             continue
         record = one(TRIALS[name], name, tests, folder, precision)
         write_json(folder / f"{name}.json", record)
-        told = ", ".join(f"{kind} {s['rmse']:.2f} px" for kind, s in record["tests"].items())
-        print(f"{name:18} {told}", flush=True)
+        errors = ", ".join(f"{kind} {s['rmse']:.2f} px" for kind, s in record["tests"].items())
+        print(f"{name:18} {errors}", flush=True)
     return folder
 
 
 def test_sets(photographs: Faces) -> dict[str, Faces]:
-    """``looked_at`` and ``reported``: the photographs' halves; ``synthetic``: synthetic faces that nobody trains on."""
+    """``looked_at`` and ``reported``: halves of the photographs; ``synthetic``: faces that no run trains on."""
     looked_at, reported = photographs.split(0.5, seed=0)
     return {"looked_at": looked_at, "reported": reported, "synthetic": generate(500, TEST_SEED, ingredients=ALL)}
 
 
 def one(trial: Trial, name: str, tests: dict[str, Faces], folder: Path, precision: str = "auto") -> dict:
-    """Train as ``trial`` says and test on each set; the record of the training with ``trial`` and ``tests`` added."""
+    """Train as ``trial`` says and test on each set; the record of the run with ``trial`` and ``tests`` added."""
     few = trial.source == "photographs" and trial.faces > 0
     train, watch = lesson(trial, tests["looked_at"])
     torch.manual_seed(trial.seed)

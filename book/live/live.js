@@ -42,7 +42,7 @@ async function look() {
   if (wanted || state.camera) changed();
 }
 
-/** The truth of a drawn face, where it lies in the frame now. In a mirror, left and right change names. */
+/** The truth of a synthetic face, where it is in the frame now. A horizontal flip exchanges left and right. */
 function truthInFrame() {
   const { source, frame } = state, out = [];
   for (let k = 0; k < CARD.keypoints.length; k++) {
@@ -133,7 +133,7 @@ function listFaces(faces) {
     const button = document.createElement("button"), canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [SIZE, SIZE];
     canvas.getContext("2d").drawImage(greyImage(faces.subarray(i * SIZE * SIZE, (i + 1) * SIZE * SIZE)), 0, 0);
-    Object.assign(button, { type: "button", className: "face", ariaLabel: `Drawn face ${i + 1}` });
+    Object.assign(button, { type: "button", className: "face", ariaLabel: `Synthetic face ${i + 1}` });
     button.onclick = () => putFace(faces, i);
     button.append(canvas);
     at("faces").append(button);

@@ -1,5 +1,5 @@
 "use strict";
-// Presets, such as "turn=60" or "cover=1&point=1": what a sentence of the book speaks of, shown on a drawn face. They
+// Presets, such as "turn=60" or "cover=1&point=1": what a sentence of the book speaks of, shown on a synthetic face. They
 // come in this page's address (?turn=60) or, in the book's page, as a message when a link of the text is pressed.
 
 const PRESET = { face: 0, turn: 0, blur: 0, cover: 0, mirror: 0, point: 10 }; // degrees, pixels, yes or no, a keypoint
@@ -9,7 +9,7 @@ async function atRest() {
   while (busy || wanted || !answer) await new Promise((resume) => setTimeout(resume, 10));
 }
 
-/** Start the network if need be, put a drawn face there and change it as `text` says. */
+/** Start the network if need be, put a synthetic face there and change it as `text` says. */
 async function showPreset(text) {
   const wish = Object.fromEntries([...new URLSearchParams(text)].filter(([name]) => name in PRESET)
     .map(([name, value]) => [name, Number(value)]));

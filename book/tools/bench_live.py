@@ -21,7 +21,7 @@ from facekp.files import write_json
 ROOT = Path(__file__).parents[2]
 RUNS = 100
 
-# What the page's text says of the drawn faces on it: error and mean confidence of each face in a changed frame.
+# What the page's text says of the synthetic faces on it: error and mean confidence of each face in a changed frame.
 WATCH = """async () => {
   const faces = (await loadFile(CARD.faces)).slice(), out = {};
   const look = async (i, change, blur = 0, cover = null) => {

@@ -3,7 +3,7 @@
     python book/tools/live_page.py OUT_DIR
 
 What a browser needs besides ``book/live`` is made here and never committed: the networks as ONNX, from the weights that
-ship with the library; the drawn faces; and ONNX Runtime Web, from its npm package, pinned by version and by content.
+ship with the library; the synthetic faces; and ONNX Runtime Web, from its npm package, pinned by version and content.
 
 Data travels as scripts that hold base64, see ``book/live/parts.js``: so the page works from a disk as from a server,
 and can forbid itself every connection.
@@ -51,7 +51,7 @@ class Missing(Exception):
 
 
 def runtime(cache: Path = CACHE) -> dict[str, bytes]:
-    """The two files of ONNX Runtime Web: from the cache, else from npm, else from a CDN.
+    """The two files of ONNX Runtime Web: from the cache, otherwise from npm, otherwise from a CDN.
 
     Raises:
         Missing: none of them has the files as they are pinned.

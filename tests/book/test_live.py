@@ -130,7 +130,7 @@ def photo(path, pixels):
 
 
 def put_photo(tab, path):
-    tab.get_by_role("button", name="Drawn face 1").click()
+    tab.get_by_role("button", name="Synthetic face 1").click()
     tab.get_by_label("Your photo").set_input_files(path)
     until(tab, "state.source.kind === 'photo' && !state.searching")
     still(tab)
@@ -156,7 +156,7 @@ def test_points_and_confidence_are_those_of_pytorch(running, name):
 
 def test_the_drawn_faces_arrive_as_they_were_drawn_and_are_found(running):
     images, truth = tool().drawn_faces()
-    for i, button in enumerate(running.get_by_role("group", name="Drawn faces").get_by_role("button").all()):
+    for i, button in enumerate(running.get_by_role("group", name="Synthetic faces").get_by_role("button").all()):
         button.click()
         still(running)
         assert np.array_equal(running.evaluate("[...answer.seen]"), images[i].ravel())
@@ -167,7 +167,7 @@ def test_the_drawn_faces_arrive_as_they_were_drawn_and_are_found(running):
 
 
 def test_the_shown_heatmap_and_confidence_are_of_the_chosen_point(running):
-    running.get_by_role("button", name="Drawn face 1").click()
+    running.get_by_role("button", name="Synthetic face 1").click()
     still(running)
     running.get_by_label("mouth left corner", exact=True).check()
     still(running)
@@ -265,7 +265,7 @@ def test_the_frame_is_fitted_to_the_points_exactly_where_that_is_possible(runnin
 
 def test_a_file_that_is_not_an_image_is_refused_in_a_sentence(running, tmp_path):
     (tmp_path / "letter.png").write_text("Dear Sir")
-    running.get_by_role("button", name="Drawn face 2").click()
+    running.get_by_role("button", name="Synthetic face 2").click()
     running.get_by_label("Your photo").set_input_files(tmp_path / "letter.png")
     until(running, "at('status').textContent.includes('letter.png is not an image')")
     assert running.evaluate("state.source.kind") == "drawn"
@@ -275,7 +275,7 @@ def test_a_file_that_is_not_an_image_is_refused_in_a_sentence(running, tmp_path)
 
 
 def test_what_to_watch_happens(running):
-    running.get_by_role("button", name="Drawn face 1").click()
+    running.get_by_role("button", name="Synthetic face 1").click()
     still(running)
 
     def numbers():
@@ -325,7 +325,7 @@ def test_presets_show_what_the_text_says(running):
 
 
 def test_keys_and_the_mouse_move_the_image(running):
-    running.get_by_role("button", name="Drawn face 1").click()
+    running.get_by_role("button", name="Synthetic face 1").click()
     still(running)
     before = np.reshape(running.evaluate("[...answer.points]"), (-1, 2))
     view = running.get_by_role("application")
@@ -379,7 +379,7 @@ def test_the_camera_runs_and_is_switched_off_with_the_next_image(browser, addres
     until(tab, "at('status').textContent.startsWith('No face was found')")
     track = tab.evaluate_handle("state.camera.stream.getTracks()[0]")
     assert track.evaluate("t => t.readyState") == "live" and tab.get_by_role("button", name="Follow").is_visible()
-    tab.get_by_role("button", name="Drawn face 3").click()
+    tab.get_by_role("button", name="Synthetic face 3").click()
     until(tab, "state.source.kind === 'drawn'")
     assert track.evaluate("t => t.readyState") == "ended" and tab.get_by_role("button", name="Follow").is_hidden()
     assert tab.problems == []

@@ -35,7 +35,7 @@ def error_of_a_warp(warped: Tensor, moved: Tensor, points: Tensor) -> float:
     """Largest distance in pixels between where a point went and where its pixel went.
 
     Args:
-        warped: (B, 2, H, W), an image whose every pixel held its own place (x, y), after the warp.
+        warped: (B, 2, H, W), an image whose every pixel held its own position (x, y), after the warp.
         moved, points: (B, K, 2), the points after and before it.
     """
     H, W = warped.shape[-2:]

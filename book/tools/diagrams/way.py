@@ -16,7 +16,7 @@ from facekp.predict import to_float
 
 @cache
 def way() -> dict[str, Shape]:
-    """Shapes on the way of a few drawn faces from the data to the points, without the number of faces."""
+    """Shapes on the way of a few synthetic faces from the data to the points, without the number of faces."""
     faces, _ = load("sample").split(held_out=0.2)
     few = faces.select(slice(4))
     model, generator = create_model("hourglass-s", size=SIZE).eval(), torch.Generator().manual_seed(0)
@@ -147,7 +147,7 @@ def heads() -> str:
             lesson(sheet, RIGHT, y + 40, f"Gaussian, sigma {number(maps.sigma)}", maps.loss_name, "maps against maps"))
     return sheet.svg("The coordinate head and the heatmap head", f"""Two columns. Above, how raw becomes points. The
         coordinate head reads {label(s["numbers"])}, where -1 and 1 are the image's edges, scales them to pixels,
-        and has no confidence. The heatmap head reads {label(s["maps"])} maps, takes the place of the peak of each by
+        and has no confidence. The heatmap head reads {label(s["maps"])} maps, takes the position of the peak of each by
         {maps.decoder}, scales it by the stride of {stride} to pixels, and gives the peak as confidence. Both give
         {label(s["found"])} points. Below, training: the coordinate head compares its points with the true ones; the
         heatmap head first draws a Gaussian of sigma {number(maps.sigma)} for each true point, {label(s["maps"])}, and

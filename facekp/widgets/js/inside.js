@@ -93,7 +93,7 @@ function errorRows(inside) {
 
 /** Two large panels: the face and what the chosen cell sees of it; the selected stage. Both choose the cell. */
 function panels(inside, said, wantsGradient) {
-  const face = canvas(VIEW, "The face, and which of its pixels the chosen cell sees. Drag, or press arrow keys, to choose another place.");
+  const face = canvas(VIEW, "The face, and which of its pixels the chosen cell sees. Drag, or press arrow keys, to choose another position.");
   const map = canvas(VIEW, "The selected stage, enlarged. Drag, or press arrow keys, to choose a cell.");
   const [faceText, mapText] = [make("figcaption"), make("figcaption")];
 

@@ -11,7 +11,7 @@ function diverging(value) {
   return WHITE.map((c, i) => c + part * (end[i] - c));
 }
 
-/** The values of one channel; of a stage with one place only, all its units. */
+/** The values of one channel; of a stage with one position only, all its units. */
 const valuesOf = ({ h, w, data }, channel) => (h * w > 1 ? data.subarray(channel * h * w, (channel + 1) * h * w) : data);
 
 /** The largest absolute value. */
