@@ -61,7 +61,7 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
         licence: for the metadata.
 
     Raises:
-        InputError: the exporter is not installed, the path is no .onnx file, or the model has no maps.
+        InputError: the exporter is not installed, the path is not an .onnx file, or the model has no maps.
     """
     path = Path(path)
     check(model, path, maps)

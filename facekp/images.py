@@ -17,7 +17,7 @@ The square goes from the middle of the forehead to the chin.
 
 *What a box is.* ``Box(x, y, width, height)`` counts from the photo's edge: ``Box(0, 0, 96, 96)`` covers the 96 first
 columns and rows, whose centres are 0 .. 95. Numbers need not be whole, and a box may leave the photo: there, the
-photo's edge is repeated. A box that is no square becomes one round the same centre, with the longer side.
+photo's edge is repeated. A box that is not square becomes a square around the same centre, with the longer side.
 
 *Points.* With (0, 0) the centre of the first pixel, as everywhere in facekp, and s = size / side,
 

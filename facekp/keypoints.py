@@ -54,7 +54,7 @@ class Scheme:
         used = paired + [n for line in self.lines for n in line] + list(self.eyes or ())
         unknown = sorted(set(used) - set(self.names))
         if unknown:
-            raise InputError(f"These names are no keypoints of '{self.name}': {unknown}. Known: {list(self.names)}.")
+            raise InputError(f"These names are not keypoints of '{self.name}': {unknown}. Known: {list(self.names)}.")
         if len(set(paired)) < len(paired):
             raise InputError(f"A keypoint may stand in one left/right pair only; found {list(self.pairs)}.")
 
@@ -131,7 +131,7 @@ def pairs_by_name(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """(left, right) of all names that differ in their sides alone: left_ear and right_ear, ``eyeL`` and ``eyeR``.
 
     In a mirrored face every side of a name is the other one: left_eye_left_corner goes with right_eye_right_corner.
-    Names that differ in capitals alone are no pair's, as nothing says which of them is meant.
+    Names that differ only in capitals are in no pair, as nothing says which of them is meant.
     """
     known: dict[tuple[str, ...], list[str]] = {}
     for name in names:

@@ -45,7 +45,7 @@ def subfolders(folder: str | Path) -> list[str]:
 
 
 def image_paths(folder: str | Path, recursive: bool = False) -> list[Path]:
-    """The images of a folder that is no data set, frame2 before frame10; [] for anything else.
+    """The images of a folder that is not a data set, frame2 before frame10; [] for anything else.
 
     ``recursive`` takes those of its subfolders too, hidden files and folders left out.
     """

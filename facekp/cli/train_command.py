@@ -101,7 +101,7 @@ class Job:
         return data.load(self.source, progress=True, pixel_offset=self.pixel_offset, colour=colour)
 
     def faces(self, everything: Faces | None = None) -> Faces:
-        """Those of them that the job takes; InputError if that is none."""
+        """Those of them that the job takes; InputError if there are none."""
         faces = self.everything() if everything is None else everything
         chosen = subset(faces, self.keypoints)
         if not len(chosen) and self.keypoints == "15" and faces.annotated.any():

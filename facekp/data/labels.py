@@ -10,7 +10,7 @@ import numpy as np
 
 from facekp.errors import InputError
 
-FARTHEST = 1e6  # pixels; no image is so large, and what lies outside one by so much is no point
+FARTHEST = 1e6  # pixels; no image is so large, and a position so far outside is not a point
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,7 +103,7 @@ def careful(row: Row, count: int) -> bytes:
     """The ``count`` pixels of one row, which may be quoted or have spaces to spare.
 
     Raises:
-        InputError: naming the row and the first thing in it that is no pixel.
+        InputError: naming the row and the first thing in it that is not a pixel.
     """
     text = row.pixels.strip()
     if len(text) > 1 and text[:1] == text[-1:] == b'"':
@@ -153,11 +153,11 @@ def _numbers(row: Row, columns: list[str]) -> list[float]:
         except ValueError:
             raise InputError(f"{row.where}, column '{column}': expected a number or nothing; found {_shown(cell)}. "
                              f"{AGAIN}") from None
-    raise AssertionError("one of the cells is no number")
+    raise AssertionError("one of the cells is not a number")
 
 
 def number(cell: bytes) -> float:
-    """NaN for an empty cell; ValueError for what is no number, or too large for float32."""
+    """NaN for an empty cell; ValueError for what is not a number, or too large for float32."""
     cell = cell.strip(b' "')
     if not cell:
         return math.nan

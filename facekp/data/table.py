@@ -1,4 +1,4 @@
-"""Small tables, read line by line: a file that is no table is refused before it fills the memory."""
+"""Small tables, read line by line: a file that is not a table is refused before it fills the memory."""
 
 import csv
 from collections.abc import Iterator

@@ -25,7 +25,7 @@ class LGCNHead:
     Attributes:
         stride: image pixels per heatmap pixel.
         sigmas: the Gaussians of the kernel, in heatmap pixels.
-        decoder: a name from ``heatmaps.DECODERS``. The kernel is no Gaussian, but after a blur of one
+        decoder: a name from ``heatmaps.DECODERS``. The kernel is not a Gaussian, but after a blur of one
             pixel its top is close to one: DARK is 0.014 px off on perfect maps, local_mean 0.08.
         decoder_options: keyword arguments of the decoder; dark's blur is otherwise 1.
         output_weights: of the losses on o1 and o2.

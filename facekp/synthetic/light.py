@@ -49,7 +49,7 @@ def reached(p: Pixels, lamp: np.ndarray, soft: float) -> np.ndarray:
         np.maximum.at(front, j * n + i + offset, depth)
 
     a, b, depth = axes @ p.place
-    # The surface itself gets deeper beside the point: that is no shadow. Nor is what it does within one square.
+    # The surface itself gets deeper beside the point: that is not a shadow. Nor is what it does within one square.
     normal = axes @ p.normal.T * CELL
     facing = normal[2].clip(0.3, 1)
     slack = 0.03 + 1.5 * CELL * np.sqrt(1 - facing**2) / normal[2].clip(0.1, 1)

@@ -24,7 +24,7 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
     """Train on a few faces only, always the same, without augmentation: the error must go to almost nothing.
 
     If it does not, the error is in the labels, the head, the loss or the learning rate, and no amount of data will fix
-    it. (If it does, nothing is said about faces the network has not seen.)
+    it. (If it does, that says nothing about faces the network has not seen.)
 
     Args:
         model: a fresh model; it is trained.
@@ -74,7 +74,7 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
         smoothed loss; ``end``, the rate at which its first long descent ended; ``suggestion``, a third of that.
 
     Raises:
-        InputError: faces that do not fit the model, or a loss that was no number before the third step.
+        InputError: faces that do not fit the model, or a loss that was not a number before the third step.
     """
     check_fit(model, faces)
     config = replace(config or TrainConfig(), epochs=1, warmup=0.0, schedule="constant", ema=0.0)

@@ -53,7 +53,7 @@ BROKEN = {
     "one point moved": lambda r: r["predicted"].__setitem__(0, "9" + r["predicted"][0]),
     "a face left out": lambda r: r["predicted"].pop(),
     "a point left out": lambda r: r["predicted"].__setitem__(3, r["predicted"][3].rsplit(" ", 2)[0]),
-    "a point that is no number": lambda r: r["predicted"].__setitem__(3, r["predicted"][3].replace(" ", " x ", 1)),
+    "a point that is not a number": lambda r: r["predicted"].__setitem__(3, r["predicted"][3].replace(" ", " x ", 1)),
     "NaN": lambda r: r["predicted"].__setitem__(3, "nan " + r["predicted"][3].split(" ", 1)[1]),
     "no points": lambda r: r.pop("predicted"),
     "other faces": lambda r: r.update(board="synthetic:200:7"),

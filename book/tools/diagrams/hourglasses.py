@@ -24,7 +24,8 @@ def hourglass() -> str:
     return sheet.svg("One hourglass, scale by scale", tell(t, f"""Two columns. The left one goes down: the face, [>],
         the stem's [stem], then downsampled {len(low)} times, {joined(t.out[part] for part in low)}. The right one comes
         up through the same sizes. On each scale a skip connection with a residual block carries the left features
-        across, where they are added to what comes up from below. From the last sum, [hourglasses.0.0], come the maps, [heads.0]."""), y)
+        across, where they are added to what comes up from below. From the last sum, [hourglasses.0.0], come the maps,
+        [heads.0]."""), y)
 
 
 def stacks() -> str:

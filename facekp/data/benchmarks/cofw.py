@@ -55,7 +55,7 @@ def read(folder: Path, split: str, size: int, widen: float, colour: bool, progre
 
 
 def open_mat(path: Path):
-    """The HDF5 file at ``path``; InputError if it is none."""
+    """The HDF5 file at ``path``; InputError if it is not one."""
     try:
         return needed("h5py").File(path, "r")
     except OSError as e:

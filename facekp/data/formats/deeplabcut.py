@@ -37,5 +37,5 @@ def faces(source: Source) -> Iterator[Face]:
             cells.setdefault(individuals[i], {}).setdefault(parts[i], {})[coords[i]] = value
         for animal in cells.values():
             points = {name: (point["x"], point["y"], False) for name, point in animal.items()}
-            if any(x == x for x, _, _ in points.values()):  # one is no NaN
+            if any(x == x for x, _, _ in points.values()):  # one is not NaN
                 yield Face("/".join(part for part in line[:index] if part), points)

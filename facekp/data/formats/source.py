@@ -24,8 +24,8 @@ class Source:
     Attributes:
         path: the file.
         text: all of it.
-        json: what it says as JSON, None where it is none.
-        xml: its root as XML, None where it is none.
+        json: its content as JSON, None if it is not JSON.
+        xml: its root as XML, None if it is not XML.
     """
 
     def __init__(self, path: Path) -> None:
