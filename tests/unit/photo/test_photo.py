@@ -233,12 +233,12 @@ def test_umeyama_finds_the_similarity_that_was_used(scale, degrees, shift, K):
 def test_umeyama_is_a_least_squares_solution_and_no_mirror():
     rng = np.random.default_rng(0)
     points = rng.uniform(0, 100, (8, 2))
-    for targets in (points + rng.normal(0, 5, (8, 2)), points * (-1, 1)):
-        found = photo.umeyama(points, targets)
+    for places in (points + rng.normal(0, 5, (8, 2)), points * (-1, 1)):
+        found = photo.umeyama(points, places)
         assert np.linalg.det(found.turn) == pytest.approx(1)
 
-        def loss(s, targets=targets):
-            return ((targets - s(points)) ** 2).sum()
+        def loss(s, places=places):
+            return ((places - s(points)) ** 2).sum()
 
         for _ in range(50):
             near = turned(found.scale * rng.normal(1, 0.01), found.degrees + rng.normal(0, 1),
@@ -252,7 +252,7 @@ def test_umeyama_refuses_what_has_no_answer():
         photo.umeyama(one, one)
     with pytest.raises(InputError, match="different positions"):
         photo.umeyama(np.ones((3, 2)), np.eye(3)[:, :2])
-    with pytest.raises(InputError, match="targets that differ"):
+    with pytest.raises(InputError, match="places that differ"):
         photo.umeyama(np.eye(3)[:, :2], np.ones((3, 2)))
     with pytest.raises(InputError, match="has none"):
         photo.align(np.zeros((96, 96), np.uint8), np.ones((1, 2)), scheme=Scheme("one", ("a",)))
@@ -292,7 +292,7 @@ def test_align_levels_the_eyes_and_the_way_back_is_exact(scene):
     assert np.mean(level) < 1.2 and np.mean(straight) > 3 * np.mean(level)
 
 
-def test_align_by_all_points_to_given_targets(scene):
+def test_align_by_all_points_to_given_places(scene):
     pixels, points = scene
     mean_face = load("sample").complete().keypoints.mean(0)
     image, move = photo.align(pixels, points[0], mean_face)
