@@ -43,7 +43,7 @@ def test_training_crops_name_their_faces():
     assert cut(images[0], rng).cover.shape == (72, 72) and no_face(images, rng, backgrounds).side in (24, 48)
 
 
-def test_each_face_counts_once_and_what_is_no_face_is_a_false_alarm():
+def test_each_face_counts_once_and_what_is_not_a_face_is_a_false_alarm():
     true = [Box(0, 0, 40, 40), Box(100, 0, 40, 40)]
     hits, wrong, overlaps = compare([Box(2, 0, 40, 40), Box(0, 2, 40, 40), Box(300, 0, 40, 40)], true)
     assert hits == [0] and wrong == 2 and overlaps == [pytest.approx(38 / 42)]

@@ -154,7 +154,7 @@ def test_points_and_confidence_are_those_of_pytorch(running, name):
     assert ("research" in running.locator("#terms").inner_text()) == (name == "hourglass-s")
 
 
-def test_the_drawn_faces_arrive_as_they_were_drawn_and_are_found(running):
+def test_the_synthetic_faces_arrive_as_they_were_rendered_and_are_found(running):
     images, truth = tool().drawn_faces()
     for i, button in enumerate(running.get_by_role("group", name="Synthetic faces").get_by_role("button").all()):
         button.click()
@@ -240,7 +240,7 @@ def test_a_face_in_a_larger_photo_is_looked_for_and_found(running, tmp_path):
     found = np.array(running.evaluate("CARD.keypoints.map((_, k) => "
                                       "toImage(state.frame, answer.points[2 * k], answer.points[2 * k + 1]))"))
     assert np.sqrt(((found - truth) ** 2).mean()) < 2 * 270 / 96
-    assert running.locator("#error").inner_text() == "-"  # of a photo nobody knows the truth
+    assert running.locator("#error").inner_text() == "-"  # the truth of a photo is unknown
 
 
 def test_blur_is_a_gaussian_and_does_not_move_anything(running):

@@ -230,7 +230,7 @@ def test_the_shipped_plans_can_be_read():
         assert plan_module.read_plan(path)[1]
 
 
-def test_a_folder_that_holds_other_files_is_no_folder_of_records(tmp_path):
+def test_a_folder_that_holds_other_files_is_not_a_folder_of_records(tmp_path):
     with pytest.raises(InputError, match="found none"):
         results.records(tmp_path)
     (tmp_path / "a").mkdir()

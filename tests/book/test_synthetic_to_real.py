@@ -1,4 +1,4 @@
-"""Drawn faces against photographs: what learns from what, which half reports, records that are kept."""
+"""Synthetic faces against photographs: what learns from what, which half reports, records that are kept."""
 
 import json
 from dataclasses import replace

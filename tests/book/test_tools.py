@@ -67,7 +67,7 @@ def test_epochs_are_whole_numbers_on_the_axis_of_a_short_run():
     assert all(tick == round(tick) for tick in figure.axes[0].get_xticks())
 
 
-def test_many_curves_can_be_told_apart():
+def test_many_curves_can_be_distinguished():
     curve = [{"epoch": i, "val_rmse": 5.0 / i, "mean_face_rmse": 4.0} for i in (1, 2, 3)]
     figure = plots.curves({f"network {i}": {"curve": curve} for i in range(14)})
     axis = figure.axes[0]

@@ -192,6 +192,6 @@ def heard(browser, folder: Path, way: str, policy: bool) -> bool:
 @pytest.mark.tried("the live page", "its files tampered with, to send something away in ten ways",
                    "nothing arrives; without the policy it would")
 @pytest.mark.parametrize("way", TAMPERED)
-def test_a_tampered_page_reaches_nobody(browser, tmp_path, way):
+def test_a_tampered_page_reaches_no_other_host(browser, tmp_path, way):
     assert not heard(browser, tmp_path / "strict", way, policy=True)
     assert heard(browser, tmp_path / "loose", way, policy=False)

@@ -155,7 +155,7 @@ def any_number_of_faces(model, file):
     for batch in (1, 5):
         points, confidence = file.run(None, {"images": images[:batch]})
         assert points.shape == (batch, 5, 2)
-        # In an untrained network two peaks may be equal but for a rounding.
+        # In an untrained network two peaks may be equal except for rounding.
         assert (np.abs(points - expected[:batch]).max(axis=-1) < 1e-3).mean() >= 0.8
         np.testing.assert_allclose(confidence, sure[:batch], atol=1e-4)
 

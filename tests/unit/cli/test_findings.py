@@ -1,4 +1,4 @@
-"""``facekp inspect`` and ``facekp train`` name what is likely wrong; models that have not learnt are told of."""
+"""``facekp inspect`` and ``facekp train`` name what is likely wrong; models that have not learnt are reported."""
 
 import csv
 
@@ -137,7 +137,7 @@ def test_evaluate_gives_errors_in_both_kinds_of_pixels(tmp_path):
 # ---- models that have not learnt ----------------------------------------------------------------------
 
 
-def test_a_network_worse_than_the_mean_face_is_told_of(tmp_path):
+def test_a_network_worse_than_the_mean_face_is_reported(tmp_path):
     data = made(tmp_path / "set")
     trained = facekp("train", data, tmp_path / "run", *TRAIN, "--lr", "0.3", "--augment", "none")
     assert learnt.not_learnt(4.0, 4.0) and not learnt.not_learnt(3.9, 4.0)

@@ -102,7 +102,7 @@ def test_a_network_without_confidence_writes_none(work):
     assert "confidence" not in facekp("predict", work / "plain.safetensors", work / "face.jpg").stdout
 
 
-def test_a_photo_drawn_is_a_photo_whose_points_are_told(work):
+def test_the_points_of_a_photo_that_is_drawn_are_printed(work):
     told = facekp("predict", DRAWN, work / "face.jpg", "--out", work / "drawn.png")
     assert told.returncode == 0 and "left_eye_center" in told.stdout and "drawn.png" in told.stderr
     (work / "drawn.png").unlink()
@@ -212,5 +212,5 @@ def test_bad_input_gets_one_message_code_2_and_no_file(work, arguments, message)
     assert sorted(work.rglob("*")) == before
 
 
-def test_a_name_that_is_no_weights(work):
+def test_a_name_without_weights(work):
     assert "no such file" in refused(facekp("predict", "hourglas-s", work / "face.jpg"))

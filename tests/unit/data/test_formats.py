@@ -176,7 +176,7 @@ def test_frames_of_a_cvat_video(tmp_path):
 
 
 def test_yolo_without_settings(tmp_path):
-    """Flags are told from coordinates by their values."""
+    """Flags are distinguished from coordinates by their values."""
     Image.new("L", (50, 20)).save(tmp_path / "a.png")
     for line, points in {"0 .5 .5 1 1 0.11 0.275 2 0 0 0": [[5, 5], [np.nan] * 2],
                          "0 .5 .5 1 1 0.11 0.275 0.31 0.525": [[5, 5], [15, 10]]}.items():

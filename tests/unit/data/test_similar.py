@@ -1,4 +1,4 @@
-"""Look-alikes: frames of one video must not stand on both sides of a split."""
+"""Near-duplicates: frames of one video must not be on both sides of a split."""
 
 import numpy as np
 import pytest

@@ -156,7 +156,7 @@ def test_cut_off(name, tmp_path):
     (png(60_000, 60_000), "at most 64 million pixels"), (png(12_000, 12_000), "12000 x 12000, which is 144 million"),
     (png(20_000, 3_300), "20000 x 3300"), (png(20_000, 100), "damaged or cut off"),
 ])
-def test_files_that_are_no_photos(content, message, tmp_path, recwarn):
+def test_files_that_are_not_photos(content, message, tmp_path, recwarn):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):

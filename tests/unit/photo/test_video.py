@@ -61,7 +61,7 @@ def test_what_stands_still_stays_and_scale_does_not_matter():
 
 
 def test_faces_are_smoothed_along_their_own_tracks():
-    """Two faces that exchange their order, one missing for two frames, a third far away: nobody's point is mixed in."""
+    """Two faces that exchange their order, one missing for two frames, a third far away: no point is mixed up."""
     rng = np.random.default_rng(0)
     found, t = [], np.arange(30) / 30
     for i in range(30):

@@ -1,4 +1,4 @@
-"""The drawn faces: labels that sit where the surface is, mirror symmetry, Kaggle's statistics, the shipped sample."""
+"""The synthetic faces: labels that sit where the surface is, mirror symmetry, Kaggle's statistics, the shipped sample."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def test_face_depends_on_seed_and_number_only():
     assert ten.annotated.all() and ten.scheme == KAGGLE
 
 
-def test_nobody_and_negative_numbers():
+def test_no_faces_and_negative_numbers():
     assert synthetic.generate(0).images.shape == (0, 96, 96)
     for bad in ({"n": -1}, {"n": 1, "seed": -1}):
         with pytest.raises(InputError, match="0 or more"):

@@ -99,7 +99,7 @@ def test_corrections_begin_where_the_model_disagrees_most(folder):
     assert session.order(correct=True) == [files[1], files[2], files[0]]
 
 
-def test_without_a_place_to_write_the_page_is_told_and_nothing_is_lost(folder, monkeypatch):
+def test_without_a_place_to_write_the_page_says_so_and_nothing_is_lost(folder, monkeypatch):
     session = Session(folder, NAMES, None)
     files = session.order(correct=False)
     points = [[1, 2]] * 13

@@ -225,7 +225,7 @@ def test_the_monitor_changes_nothing_in_the_training():
     assert records[0]["metrics"] == records[1]["metrics"]
 
 
-def test_the_monitor_keeps_to_its_share_of_the_time(shown, monkeypatch):
+def test_the_monitor_keeps_to_its_fraction_of_the_time(shown, monkeypatch):
     clock, faces = [0.0], blob_faces(4)
 
     def slow_predict(model, faces_):
