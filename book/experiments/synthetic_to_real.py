@@ -103,7 +103,7 @@ def run(photographs: Faces, folder: str | Path, names: list[str] | None = None, 
     for name in names or TRIALS:
         if (folder / f"{name}.json").exists():
             continue
-        record = one(TRIALS[name], name, tests, folder, precision)
+        record = run_trial(TRIALS[name], name, tests, folder, precision)
         write_json(folder / f"{name}.json", record)
         errors = ", ".join(f"{kind} {s['rmse']:.2f} px" for kind, s in record["tests"].items())
         print(f"{name:18} {errors}", flush=True)
@@ -116,29 +116,29 @@ def test_sets(photographs: Faces) -> dict[str, Faces]:
     return {"looked_at": looked_at, "reported": reported, "synthetic": generate(500, TEST_SEED, ingredients=ALL)}
 
 
-def one(trial: Trial, name: str, tests: dict[str, Faces], folder: Path, precision: str = "auto") -> dict:
+def run_trial(trial: Trial, name: str, tests: dict[str, Faces], folder: Path, precision: str = "auto") -> dict:
     """Train as ``trial`` says and test on each set; the record of the run with ``trial`` and ``tests`` added."""
     few = trial.source == "photographs" and trial.faces > 0
-    train, watch = lesson(trial, tests["looked_at"])
+    train, watch = train_faces(trial, tests["looked_at"])
     torch.manual_seed(trial.seed)
-    model = begin(trial, tests, folder, precision) if trial.start else create_model("hourglass-s", train.scheme)
-    # Few faces are laid out ten times over, so that an epoch is long enough to be worth its bookkeeping.
+    model = initial_model(trial, tests, folder, precision) if trial.start else create_model("hourglass-s", train.scheme)
+    # Few faces are repeated ten times, so that an epoch is long enough to be worth its bookkeeping.
     repeats = 10 if few else 1
-    laid_out = train.select(np.tile(np.arange(len(train)), repeats))
+    repeated = train.select(np.tile(np.arange(len(train)), repeats))
     config = TrainConfig(
         epochs=max(1, trial.epochs // repeats), lr=trial.lr, seed=trial.seed, precision=precision,
         augment=Augment() if trial.augment else None,
     )
-    record = fit(model, laid_out, watch, config, progress=False)
+    record = fit(model, repeated, watch, config, progress=False)
     if any(t.start == name for t in TRIALS.values()):
         save_model(model, folder / f"{name}.safetensors")
-    judged = judge(model, tests, metrics.mean_face(train.keypoints))
+    scores = evaluate(model, tests, metrics.mean_face(train.keypoints))
     described = vars(trial) | {"faces": len(train), "ingredients": vars(trial.ingredients), "repeats": repeats}
-    return record | {"trial": described, "tests": judged}
+    return record | {"trial": described, "tests": scores}
 
 
-def lesson(trial: Trial, looked_at: Faces) -> tuple[Faces, Faces]:
-    """What to learn from, and a few other faces to watch during the training."""
+def train_faces(trial: Trial, looked_at: Faces) -> tuple[Faces, Faces]:
+    """The training faces, and a few others to validate on."""
     if trial.source == "synthetic":
         watch = generate(64, WATCH_SEED, ingredients=trial.ingredients)
         return generate(trial.faces, 1000 + trial.seed, ingredients=trial.ingredients), watch
@@ -150,20 +150,21 @@ def lesson(trial: Trial, looked_at: Faces) -> tuple[Faces, Faces]:
     return looked_at.select(order[:many]), looked_at.select(order[many:][:32])
 
 
-def begin(trial: Trial, tests: dict[str, Faces], folder: Path, precision: str) -> KeypointModel:
+def initial_model(trial: Trial, tests: dict[str, Faces], folder: Path, precision: str) -> KeypointModel:
     """The weights that ``trial`` starts with; trained now if they are not there."""
     weights = folder / f"{trial.start}.safetensors"
     if not weights.exists():
-        write_json(folder / f"{trial.start}.json", one(TRIALS[trial.start], trial.start, tests, folder, precision))
+        record = run_trial(TRIALS[trial.start], trial.start, tests, folder, precision)
+        write_json(folder / f"{trial.start}.json", record)
     return load_model(weights)
 
 
-def judge(model: KeypointModel, tests: dict[str, Faces], mean_face: np.ndarray) -> dict[str, dict]:
+def evaluate(model: KeypointModel, tests: dict[str, Faces], mean_face: np.ndarray) -> dict[str, dict]:
     """All scores on each set; on the photographs also where the points systematically lie elsewhere.
 
     Returns:
         For each set what ``results.scores`` gives; ``median_face_rmse``, which a few wrong labels do not
-        move; and ``offset_per_keypoint``, by name the mean of predicted minus marked, (dx, dy) in
+        move; and ``offset_per_keypoint``, by name the mean of predicted minus annotated, (dx, dy) in
         pixels. ``reported`` has also ``rmse_offset_removed``: the error after the mean offsets *of the
         other half* have been taken off.
     """

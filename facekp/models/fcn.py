@@ -13,7 +13,7 @@ Deviations from the paper, and why:
     no padding by 100        the paper pads the image so that 7x7 fits on pool5, and crops later; here
                              every layer keeps its size and the maps lie over the image by themselves.
     conv6 is 3x3             on a 3x3 map a 7x7 kernel sees padding in most of its weights.
-    conv6 and conv7 have 1024 channels, not 4096: 5.8 M instead of 120 M weights.
+    conv6 and conv7 have 1024 channels, not 4096: 5.8 M instead of 120 M parameters.
     the last x8 is learnt    the paper keeps it bilinear; maps of points have to be sharper than
                              regions. All three start as bilinear interpolation.
     dropout of channels      the paper drops single numbers; next to each other on a map they say the same.

@@ -143,8 +143,9 @@ def heads() -> str:
     y = max(ends) + 12
     sheet.rule(y)
     sheet.text(MIDDLE, y + 28, "in training", "head")
-    y = max(lesson(sheet, LEFT, y + 40, "", numbers.loss_name, "points against points"),
-            lesson(sheet, RIGHT, y + 40, f"Gaussian, sigma {number(maps.sigma)}", maps.loss_name, "maps against maps"))
+    y = max(loss_path(sheet, LEFT, y + 40, "", numbers.loss_name, "points against points"),
+            loss_path(sheet, RIGHT, y + 40, f"Gaussian, sigma {number(maps.sigma)}", maps.loss_name,
+                      "maps against maps"))
     return sheet.svg("The coordinate head and the heatmap head", f"""Two columns. Above, how raw becomes points. The
         coordinate head reads {label(s["numbers"])}, where -1 and 1 are the image's edges, scales them to pixels,
         and has no confidence. The heatmap head reads {label(s["maps"])} maps, takes the position of the peak of each by
@@ -163,7 +164,7 @@ def answer(sheet: Sheet, start: Point, decode: str, confidence: str) -> float:
     return sheet.caption(face, label(way()["found"]), f"pixels\n{confidence}").y
 
 
-def lesson(sheet: Sheet, x: float, y: float, target: str, loss: str, what: str) -> float:
+def loss_path(sheet: Sheet, x: float, y: float, target: str, loss: str, what: str) -> float:
     """From true points to the loss, downwards; gives the next free y."""
     face = sheet.image(x, y + 24, 48, points=True)
     last = sheet.caption(face, label(way()["keypoints"]), "true points")

@@ -158,7 +158,8 @@ def test_points_turn_with_their_file(tmp_path, orientation):
     assert photo.orientation == orientation and photo.size == photo.pixels.shape[1::-1]
 
 
-@pytest.mark.tried("labels", "images that EXIF turns, labels of the upright or the stored pixels", "the right one found")
+@pytest.mark.tried("labels", "images that EXIF turns, labels of the upright or the stored pixels",
+                   "the right one found")
 @pytest.mark.parametrize("orientation", [3, 6, 8])
 @pytest.mark.parametrize("reading", ["upright", "sideways", "not to be turned"])
 def test_whether_labels_count_in_the_turned_image(tmp_path, orientation, reading):

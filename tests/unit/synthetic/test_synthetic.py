@@ -1,4 +1,4 @@
-"""The synthetic faces: labels that sit where the surface is, mirror symmetry, Kaggle's statistics, the shipped sample."""
+"""The synthetic faces: labels on the surface, mirror symmetry, Kaggle's statistics, the shipped sample."""
 
 from dataclasses import replace
 
