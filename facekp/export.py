@@ -6,7 +6,7 @@ Pre-processing and decoding are inside the file, so they need not be written a s
 
 A network of RGB images takes (B, size, size, 3).
 
-What the file cannot show by its shapes stands in its metadata: the names of the points, the terms of use.
+What the file cannot show by its shapes is in its metadata: the names of the points, the terms of use.
 """
 
 import copy

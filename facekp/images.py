@@ -8,10 +8,10 @@ PPM and AVIF (HEIC too, where a plugin taught it to Pillow) and gives (H, W, 3) 
 * what is transparent becomes white, as most programs show it;
 * of an animation, or a file with several pages, the first image.
 
-**The crop rule.** *Where a face lies in its square.* A network finds points in faces that are cropped as its training
+**The crop rule.** *Where a face is in its square.* A network finds points in faces that are cropped as its training
 faces were. In Kaggle's labels (``book/results/kaggle-labels.json``; the synthetic faces were fitted to them) the eyes
 are on average 36.5 of 96 pixels apart, and the point between them is at (47.9, 37.0). Measured from the square's edges,
-which lie half a pixel outside the first and the last centre, that is :data:`EYES_APART` = 36.5 / 96 = 0.380 of the
+which are half a pixel outside the first and the last centre, that is :data:`EYES_APART` = 36.5 / 96 = 0.380 of the
 side, and :data:`EYES_DOWN` = (37.0 + 0.5) / 96 = 0.391 of it below the upper edge, in the middle from left to right.
 The square goes from the middle of the forehead to the chin.
 
@@ -246,7 +246,7 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96, least: int = SMALLEST, co
         photo has fewer pixels than the crop, it is read between the nearest.
 
     Raises:
-        InputError: less than ``least`` pixels of the photo lie in the box, or the square has more than
+        InputError: less than ``least`` pixels of the photo are in the box, or the square has more than
             ``MOST`` in all.
     """
     box = box.square()
@@ -292,7 +292,7 @@ def to_photo(points: np.ndarray, box: Box, size: int = 96) -> np.ndarray:
 
 
 def square_of_eyes(left: np.ndarray, right: np.ndarray) -> Box:
-    """The square in which two eyes (2,) lie as far apart and as high as in the training faces."""
+    """The square in which two eyes (2,) are as far apart and as high as in the training faces."""
     left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
     side = float(np.hypot(*(left - right))) / EYES_APART
     x, y = (left + right) / 2 + 0.5

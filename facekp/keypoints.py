@@ -56,7 +56,7 @@ class Scheme:
         if unknown:
             raise InputError(f"These names are not keypoints of '{self.name}': {unknown}. Known: {list(self.names)}.")
         if len(set(paired)) < len(paired):
-            raise InputError(f"A keypoint may stand in one left/right pair only; found {list(self.pairs)}.")
+            raise InputError(f"A keypoint may be in one left/right pair only; found {list(self.pairs)}.")
 
     def __len__(self) -> int:
         return len(self.names)

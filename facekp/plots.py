@@ -25,7 +25,7 @@ from facekp.keypoints import Scheme
 
 TRUTH, PREDICTED, BASELINE = "#009E73", "#D55E00", "#777777"
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MANY = 6  # lines of a chart; of more the legend would lie on them
+MANY = 6  # lines of a chart; with more, the legend would cover them
 
 
 def check_figure(path: str | Path | None) -> None:
@@ -49,7 +49,7 @@ def styles() -> Iterator[dict]:
 
 
 def chart(lines: int) -> tuple[Figure, Axes]:
-    """A closed figure for so many lines; a larger one where their legend stands beside them."""
+    """A closed figure for so many lines; a larger one where their legend is beside them."""
     figure, axis = plt.subplots(figsize=(10, 5) if lines > MANY else (7, 3.5), layout="constrained")
     plt.close(figure)
     return figure, axis

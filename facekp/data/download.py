@@ -116,7 +116,7 @@ def _fetch(force: bool) -> Path:
 
 
 def _told(text: str, **found: str) -> InputError:
-    """One of the texts above as an error; ``found``, which may hold anything, stands in its first line only."""
+    """One of the texts above as an error; ``found``, which may hold anything, is in its first line only."""
     first, _, steps = text.partition("\n")
     return InputError(first.format(**found), steps)
 

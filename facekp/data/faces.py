@@ -32,7 +32,7 @@ class Faces:
         keypoints: (N, K, 2) float32, (x, y) in pixels; (0, 0) is the *centre* of the top-left
             pixel. A point that is not annotated is (NaN, NaN).
         scheme: names and left/right pairs of the K points.
-        rows: (N,) int64, where each face stood in its source (0-based), so that a face can be
+        rows: (N,) int64, where each face was in its source (0-based), so that a face can be
             traced back after any selection. Default: 0 .. N-1.
         files: the N files that the faces were read from, or None where they come from elsewhere.
 
@@ -127,7 +127,7 @@ class Faces:
     def folds(self, k: int, seed: int = 0, groups: np.ndarray | None = None) -> list[tuple["Faces", "Faces"]]:
         """``k`` pairs (train, held out); each face is held out exactly once.
 
-        Faces of one group never stand on both sides. Groups are the exact duplicates or, where
+        Faces of one group are never on both sides. Groups are the exact duplicates or, where
         the caller knows more, ``groups`` (N,): person numbers, say.
         """
         groups = self.duplicates() if groups is None else groups

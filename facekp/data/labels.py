@@ -1,4 +1,4 @@
-"""``Labels``: the points of faces whose images lie elsewhere, as a table or a labelling tool has them."""
+"""``Labels``: the points of faces whose images are elsewhere, as a table or a labelling tool has them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,7 +84,7 @@ def gathered(faces: Iterable[Face], source: str | Path, pixel_offset: float = 0.
     """Faces from a reader as :class:`Labels`; points are in the order in which their names first occur.
 
     Raises:
-        InputError: there are none, or a number is infinite or too large to lie in an image.
+        InputError: there are none, or a number is infinite or too large for a position in an image.
     """
     found = list(faces)
     names = tuple(dict.fromkeys(name for face in found for name in face.points))

@@ -11,7 +11,7 @@ an earlier and finer layer says::
 Deviations from the paper, and why:
     batch norm               the backbone is that of :mod:`facekp.models.vgg`; it learns from scratch.
     no padding by 100        the paper pads the image so that 7x7 fits on pool5, and crops later; here
-                             every layer keeps its size and the maps lie over the image by themselves.
+                             every layer keeps its size and the maps are aligned with the image.
     conv6 is 3x3             on a 3x3 map a 7x7 kernel sees padding in most of its weights.
     conv6 and conv7 have 1024 channels, not 4096: 5.8 M instead of 120 M parameters.
     the last x8 is learnt    the paper keeps it bilinear; maps of points have to be sharper than

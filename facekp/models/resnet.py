@@ -100,7 +100,7 @@ def imagenet(name: str) -> dict[str, Tensor]:
 def check_kept(url: str) -> None:
     """Raise InputError if torch keeps the file of ``url``, and it is damaged: torch looks only while it downloads.
 
-    The first eight digits of its SHA-256 stand in its name: resnet18-f37072fd.pth.
+    The first eight digits of its SHA-256 are in its name: resnet18-f37072fd.pth.
     """
     kept = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not kept.is_file():

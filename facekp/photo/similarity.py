@@ -95,7 +95,7 @@ def align(
         ``inverse()`` takes points that were found in it back to the photo.
 
     Raises:
-        InputError: see :func:`umeyama`; the scheme has no eyes; the face lies outside the photo.
+        InputError: see :func:`umeyama`; the scheme has no eyes; the face is outside the photo.
     """
     if places is None:
         if scheme.eyes is None:

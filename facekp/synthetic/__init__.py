@@ -3,7 +3,7 @@
 The book, its tests and the demo run on them where there are no files of Kaggle's; and since the
 labels are the projections of named points of the surface, they are right to a hundredth of a pixel.
 
-``people`` says who stands before the camera, ``head`` and ``hair`` what surface that is, ``render``
+``people`` says who is in front of the camera, ``head`` and ``hair`` what surface that is, ``render``
 which point of it each pixel shows, ``paint`` and ``light`` how bright that point is, ``scene`` what
 else is in the image, ``camera`` what a camera makes of it all; ``group`` puts several people into one photo.
 """

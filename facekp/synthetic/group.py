@@ -1,6 +1,6 @@
 """A larger scene of several synthetic people: a photo in which the faces have yet to be found.
 
-The people stand side by side as in a video call, each before a background of their own, with the whole head in
+The people stand side by side as in a video call, each in front of a background of their own, with the whole head in
 the image. Their keypoints are as exact as those of single faces.
 """
 

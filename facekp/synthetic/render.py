@@ -1,9 +1,9 @@
-"""The camera: where each point of a :class:`Head` comes to lie, and which point each pixel shows.
+"""The camera: where each point of a :class:`Head` is projected, and which point each pixel shows.
 
 1. :func:`rasterise`: the surface as a dense grid of points, turned, projected, z-buffered. The result
    says for each pixel *which point of the surface* it shows.
 2. ``paint.albedo``: what colour that point has (skin, eyes, lips, hair); ``light.shade``: how light falls on it.
-3. ``camera.photograph``: what stands behind and before, averaging down to 96 x 96, blur, noise, contrast.
+3. ``camera.photograph``: what is behind and in front, averaging down to 96 x 96, blur, noise, contrast.
 
 Everything is rendered at twice the size; 2 x 2 pixels are averaged at the end.
 """
@@ -73,7 +73,7 @@ def to_image(h: Head, turned: np.ndarray) -> np.ndarray:
 
 
 def keypoints(h: Head) -> dict[str, np.ndarray]:
-    """Name -> (2,) float64, where each landmark lies in the 96 x 96 image."""
+    """Name -> (2,) float64, where each landmark is in the 96 x 96 image."""
     named = landmarks(h)
     theta, y = np.array(list(named.values())).T
     where = project(h, *surface(h, theta, y))[:2].T
@@ -92,9 +92,9 @@ class Pixels:
         material: (P,) int8, SKIN or HAIR.
         theta, y: (P,) float32, the point of the surface at the *centre* of the pixel.
         normal: (P, 3) float32 of unit length, after the turn of the head.
-        place: (3, P) float32, where the point lies after the turn, in eye distances.
+        place: (3, P) float32, where the point is after the turn, in eye distances.
         depth: (P,) float32, the same point's depth in pixels, as ``project`` gives it.
-        blocks: (3, M) float32, points of skin and hair that stand in the light's way, after the turn.
+        blocks: (3, M) float32, points of skin and hair that block the light, after the turn.
     """
 
     where: np.ndarray
@@ -127,7 +127,7 @@ def rasterise(h: Head) -> Pixels:
     left, right = place[:, first + j * COLUMNS + np.stack([i - 1, i + 1]).clip(0, COLUMNS - 1)].swapaxes(0, 1)
     above, below = place[:, first + np.stack([j - 1, j + 1]).clip(0, ROWS - 1) * COLUMNS + i].swapaxes(0, 1)
     along_theta, along_y = (right - left) / 2, (below - above) / 2
-    # The pixel's centre lies beside the point: one Newton step on the surface gets there.
+    # The pixel's centre is beside the point: one Newton step on the surface gets there.
     dx, dy = where % size - place[0, point], where // size - place[1, point]
     det = along_theta[0] * along_y[1] - along_y[0] * along_theta[1]
     det[np.abs(det) < 0.02] = np.inf  # seen edge-on: stay at the point

@@ -1,4 +1,4 @@
-"""What stands behind the head, on it and before it: background, clothes, glasses, a hand, a microphone."""
+"""What is behind the head, on it and in front of it: background, clothes, glasses, a hand, a microphone."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def grid() -> tuple[np.ndarray, np.ndarray]:
 
 
 def spot(h: Head, x: float, y: float, z: float) -> np.ndarray:
-    """(2,) where a point of the head's space comes to lie in the large image."""
+    """(2,) where a point of the head's space is in the large image."""
     return (project(h, *np.array([x, y, z]))[:2] + 0.5) * SCALE - 0.5
 
 

@@ -1,7 +1,7 @@
 """The loop. Read it from the bottom up: ``fit`` runs epochs, ``train_epoch`` runs steps, ``train_step`` is
 a dozen lines.
 
-The images lie on the device as bytes from the beginning, so a step does nothing but index,
+The images are on the device as bytes from the beginning, so a step does nothing but index,
 augment, forward, backward; and nothing in it waits for the device.
 
 The same seed gives the same curve, bit for bit, on the same CPU with the same number of threads. On a GPU it does

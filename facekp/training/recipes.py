@@ -103,7 +103,7 @@ def check_known(settings: dict, config: type) -> None:
     """Raise InputError unless every key is a field of the dataclass ``config``."""
     known = [f.name for f in fields(config)]
     if config is TrainConfig and (gone := sorted(set(settings) & set(GONE))):
-        raise InputError(f"Training no longer has the setting {gone[0]}: networks run as they are, and all images lie "
+        raise InputError(f"Training no longer has the setting {gone[0]}: networks run as they are, and all images are "
                          "on the device. Leave it out.")
     unknown = sorted(set(settings) - set(known))
     if unknown:

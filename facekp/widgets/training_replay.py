@@ -36,7 +36,7 @@ def training_replay(runs: Mapping[str, Mapping], faces: Faces) -> Any:
 
 
 def sentence(line: dict, epochs: int) -> str:
-    """Where the training stands, from a line of its curve."""
+    """The progress of the training run, from a line of its curve."""
     left = line["seconds"] / line["epoch"] * (epochs - line["epoch"])
     rest = "done" if line["epoch"] >= epochs else f"about {duration(left)} left"
     error = f"held-out faces {line['val_rmse']:.2f} px (mean face {line['mean_face_rmse']:.2f} px)"

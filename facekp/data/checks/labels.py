@@ -56,7 +56,7 @@ def placeholders(faces: Faces, pixel_offset: float = 0.0) -> tuple[list[Finding]
 
 
 def fractions(faces: Faces, points: np.ndarray) -> list[Finding]:
-    """Whether all points lie within the first pixel, or in [-1, 1]: fractions of width and height, not pixels."""
+    """Whether all points are within the first pixel, or in [-1, 1]: fractions of width and height, not pixels."""
     label = faces.in_files(points)
     if not np.isfinite(label).any() or np.nanmax(np.abs(label)) > 1.5 or sizes(faces).min() < 8:
         return []

@@ -70,7 +70,7 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def _mark(header: str) -> str:
-    """What stands between two cells: a comma, a semicolon or a tab."""
+    """The separator of two cells: a comma, a semicolon or a tab."""
     return max(",;\t", key=lambda c: (header.count(c), c == ","))
 
 
