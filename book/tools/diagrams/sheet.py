@@ -273,7 +273,7 @@ class Sheet:
         for name in FAMILIES[family]:
             y += 19
             self.text(MARGIN, y, name, "code", "start")
-            self.text(228, y, f"{parameters(name) / 1e6:.2f} M parameters", anchor="end")
+            self.text(228, y, f"{parameters(name) / 1e6:.2f} M params", anchor="end")
             apart = [options(name)] * bool(options(name)) + ["as\N{NO-BREAK SPACE}drawn"] * (name in DRAWN)
             for i, line in enumerate(textwrap.wrap(", ".join(apart), 24, break_on_hyphens=False)):
                 y += 16 * bool(i)
