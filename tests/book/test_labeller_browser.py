@@ -65,6 +65,11 @@ def touch(page, x: float, y: float) -> None:
         page.mouse.click(*at)
 
 
+def titled(page, text: str) -> None:
+    """Waits until the title says ``text``: it is drawn with the next frame, which a busy machine lets wait."""
+    page.wait_for_function("(text) => document.querySelector('.fk-label-title').textContent.includes(text)", arg=text)
+
+
 def saved(page, session: Session) -> np.ndarray:
     """The points (3, 2) that the last message asks to write, after the session has written them."""
     message = page.evaluate("sent.at(-1)")
@@ -78,9 +83,9 @@ def test_three_touches_place_three_points_and_the_next_image_comes(opened):
     page, session = opened
     for at in ((20, 30), (150, 80), (100, 50)):
         touch(page, *at)
-    assert "3 of 3 points" in page.locator(".fk-label-title").inner_text()
+    titled(page, "3 of 3 points")
     page.get_by_role("button", name="Save, next").click()
-    assert "2 of 3: 1.png" in page.locator(".fk-label-title").inner_text()
+    titled(page, "2 of 3: 1.png")
     off = 200 / page.locator("canvas").bounding_box()["width"]  # a pixel of the page in pixels of the file
     np.testing.assert_allclose(saved(page, session), [(20, 30), (150, 80), (100, 50)], atol=off)
     columns = [f"{name}_{axis}" for name in NAMES for axis in "xy"]
@@ -122,11 +127,11 @@ def test_everything_by_keys(opened):
     np.testing.assert_allclose(points[0], (102, 45), atol=0.01)
     assert np.isnan(points[1:]).all()
     page.keyboard.press("s")
-    assert "3 of 3: 2.png" in page.locator(".fk-label-title").inner_text()
+    titled(page, "3 of 3: 2.png")
     page.keyboard.press("Enter")
-    assert "All 3 images seen, 2 of them saved" in page.locator(".fk-label-title").inner_text()
+    titled(page, "All 3 images seen, 2 of them saved")
     page.get_by_role("button", name="Back").click()
-    assert "3 of 3: 2.png" in page.locator(".fk-label-title").inner_text()
+    titled(page, "3 of 3: 2.png")
 
 
 def test_enlarged_a_touch_means_the_pixel_that_is_seen(opened):
@@ -156,10 +161,10 @@ def test_targets_are_large_and_named_and_nothing_is_wider_than_the_page(opened):
 def test_an_error_of_the_kernel_is_shown(opened):
     page, _ = opened
     page.evaluate("answer({ error: 'Not saved: No space left on device' })")
-    page.wait_for_function("document.querySelector('.fk-label-title').textContent.includes('No space left')")
+    titled(page, "No space left")
     page.get_by_role("button", name="Skip").click()  # it stays until an image is saved
     page.wait_for_timeout(100)
-    assert "No space left" in page.locator(".fk-label-title").inner_text()
+    titled(page, "No space left")
 
 
 def test_without_a_kernel_the_table_can_be_downloaded(browser, tmp_path):

@@ -27,7 +27,7 @@ def chosen(*files: str) -> check.Choice:
     ("facekp/heads/heatmap.py", "tests/unit/heads/test_heads.py", 2),
     ("facekp/losses.py", "tests/unit/test_losses.py", 1),
     ("facekp/models/vgg.py", "tests/unit/models/test_networks.py", 3),  # imported by its name, when it is asked for
-    ("facekp/cli/photo_reports.py", "tests/unit/cli/test_photo_cli.py", 3),  # imported within a function
+    ("facekp/cli/photo_reports.py", "tests/unit/cli/test_photo_cli.py", 4),  # imported within a function
     ("facekp/__main__.py", "tests/unit/cli/test_cli.py", 1),  # python -m facekp
     ("book/tools/status.py", "tests/book/test_appendix.py", 1),  # loaded by its path
     ("book/experiments/synthetic_to_real.py", "tests/unit/cli/test_cli.py", 1),  # f"book.experiments.{name}"
