@@ -23,13 +23,13 @@ from facekp.predict import predict
 
 
 def label_noise(faces: Faces) -> dict:
-    """How far the labels of one and the same image lie apart, from the exact copies among ``faces``.
+    """How far apart the labels of one and the same image are, from the exact copies among ``faces``.
 
     A group of n copies has n opinions on each coordinate; their variance about the group's own mean, with n - 1 in the
     denominator, is averaged over all groups. Its root is the standard deviation of a single label, and no network,
     however good, has a smaller RMSE against single labels.
 
-    Kaggle's two sources are kept apart first: where they mark different places, that is not noise.
+    Kaggle's two sources are kept apart first: where they mark different positions, that is not noise.
 
     Returns:
         ``groups``, the images with more than one annotated copy; ``rmse`` (pixels per coordinate), None without
@@ -60,7 +60,8 @@ def calibration(confidence: np.ndarray, distance: np.ndarray, bins: int = 10) ->
         bins: how many groups.
 
     Returns:
-        ``confidence``, ``rmse`` (pixels per coordinate) and ``share`` (of points off by more than 5 px), each (bins,).
+        ``confidence``, ``rmse`` (pixels per coordinate) and ``share``, the fraction of points off by more than 5 px;
+        each (bins,).
     """
     keep = np.isfinite(confidence) & np.isfinite(distance)
     order = np.argsort(confidence[keep], kind="stable")
@@ -70,10 +71,10 @@ def calibration(confidence: np.ndarray, distance: np.ndarray, bins: int = 10) ->
             "share": np.array([np.mean(part > 5) for part in d])}
 
 
-def worst(errors: np.ndarray, share: float = 0.01) -> np.ndarray:
-    """Positions of the ``share`` of faces with the largest ``errors`` (N,), at least one, the worst first."""
+def worst(errors: np.ndarray, fraction: float = 0.01) -> np.ndarray:
+    """Positions of the ``fraction`` of faces with the largest ``errors`` (N,), at least one, the worst first."""
     order = np.argsort(-np.nan_to_num(errors), kind="stable")
-    return order[: max(1, round(share * len(errors)))]
+    return order[: max(1, round(fraction * len(errors)))]
 
 
 def by_decoder(model: KeypointModel, faces: Faces) -> dict[str, float]:
@@ -100,7 +101,7 @@ def moved(model: KeypointModel, faces: Faces) -> dict[str, dict[str, float]]:
     """RMSE where every face is turned, scaled or shifted on purpose: what happens when the crop is not as usual.
 
     Each face is moved both ways where there are two (a turn or a shift to the left and to the right). The answers are
-    moved back before they are compared, so all errors are in pixels of the original; points that leave the picture are
+    moved back before they are compared, so all errors are in pixels of the original; points that leave the image are
     left out.
 
     Returns:

@@ -38,7 +38,7 @@ class Augment:
         noise: largest standard deviation of Gaussian noise on the grey values.
 
     Raises:
-        InputError: a negative number, a flip above 1, an elastic so strong that the picture folds over.
+        InputError: a negative number, a flip above 1, an elastic so strong that the image folds over.
     """
 
     flip: float = 0.5
@@ -87,7 +87,7 @@ def augment(
         generator: the source of all randomness, on the same device.
 
     Returns:
-        Images and keypoints of the same shapes. A point that leaves the picture becomes NaN: it
+        Images and keypoints of the same shapes. A point that leaves the image becomes NaN: it
         can no longer be seen, and clipping it onto the border would teach a falsehood.
     """
     B, _, H, W = images.shape
@@ -157,7 +157,7 @@ def inverse(matrix: Tensor) -> Tensor:
 
 
 def warp_images(images: Tensor, matrix: Tensor, field: Tensor | None = None) -> Tensor:
-    """Images (B, C, H, W) moved by matrices (B, 2, 3): each new pixel looks up its place in the old image.
+    """Images (B, C, H, W) moved by matrices (B, 2, 3): each new pixel looks up its position in the old image.
 
     With a displacement ``field`` (B, 2, g, g) of :func:`random_field` the new pixel first moves by it, then looks up.
 
@@ -167,7 +167,7 @@ def warp_images(images: Tensor, matrix: Tensor, field: Tensor | None = None) -> 
     B, _, H, W = images.shape
     back = inverse(matrix)  # new pixel -> old pixel
     if field is None:
-        # In grid_sample's units a lookup place is A (u, v) + t: what the column adds and what the row adds.
+        # In grid_sample's units a lookup position is A (u, v) + t: what the column adds and what the row adds.
         u, v = ((2 * torch.arange(n, device=images.device) + 1) / n - 1 for n in (W, H))
         unit = to_unit_matrix(back, (H, W))[:, None]  # (B, 1, 2, 3)
         columns, rows = u[:, None] * unit[..., 0], v[:, None] * unit[..., 1] + unit[..., 2]  # (B, W, 2), (B, H, 2)
@@ -180,14 +180,14 @@ def warp_images(images: Tensor, matrix: Tensor, field: Tensor | None = None) -> 
 
 
 def look_up(maps: Tensor, grid: Tensor) -> Tensor:
-    """``grid_sample`` of maps (B, C, H, W) at places (B, h, w, 2) in its units; beyond the border its nearest pixel."""
-    if maps.device.type == "mps":  # has no such padding before torch 2.13; to hold places inside is the same
+    """``grid_sample`` of maps (B, C, H, W) at points (B, h, w, 2) in its units; beyond the border the nearest pixel."""
+    if maps.device.type == "mps":  # has no such padding before torch 2.13; to clamp positions is the same
         return F.grid_sample(maps, inside(grid, maps.shape[-2:]), align_corners=False)
     return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)
 
 
 def inside(grid: Tensor, size: Sequence[int]) -> Tensor:
-    """Places in the units of ``grid_sample``, those beyond the outermost pixels' centres moved onto them."""
+    """Positions in the units of ``grid_sample``, those beyond the outermost pixels' centres moved onto them."""
     edge = torch.tensor([1 - 1 / size[1], 1 - 1 / size[0]], device=grid.device)
     return grid.clamp(-edge, edge)
 
@@ -223,9 +223,9 @@ def bend(field: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def unbend(points: Tensor, field: Tensor, size: tuple[int, int], rounds: int = 12) -> Tensor:
-    """Where ``points`` (B, K, 2) of the unbent picture lie in the bent one.
+    """Where ``points`` (B, K, 2) of the unbent image lie in the bent one.
 
-    The pixel p of the bent picture shows what lies at p + d(p). So the point q is seen at the p with
+    The pixel p of the bent image shows what lies at p + d(p). So the point q is seen at the p with
     p + d(p) = q: begin with p = q and repeat p = q - d(p), each round nearer as long as d changes slowly.
     """
     dense = bend(field, size)
@@ -273,7 +273,7 @@ def blur(images: Tensor, sigma: Tensor, most: float) -> Tensor:
 
 
 def rectangles(images: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """(B, 1, H, W) bool: a random rectangle in each, its sides up to the share ``most`` of the image's."""
+    """(B, 1, H, W) bool: a random rectangle in each, its sides up to the fraction ``most`` of the image's."""
     B, _, H, W = images.shape
     u = torch.rand(4, B, 1, 1, 1, generator=generator, device=images.device)
     x, y = torch.arange(W, device=images.device), torch.arange(H, device=images.device)[:, None]

@@ -7,7 +7,7 @@
     model, record = run.fit()
 
 With a GPU and Kaggle's files, the paper's network trains on the 2140 complete faces with the split, the held-out
-fraction, the pixel offset and the recipe of the book's records, so that the reader's own number can stand beside them.
+fraction, the pixel offset and the recipe of the book's records, so that the reader can compare a number with them.
 With a GPU alone it trains on 2,000 synthetic faces. Without a GPU the compact network trains on 480 of them.
 """
 

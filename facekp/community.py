@@ -1,7 +1,7 @@
 """The community's results: one test for everybody, and records whose numbers anybody can compute again.
 
 The test faces are ``BOARD_SIZE`` synthetic ones of the seed ``BOARD_SEED``, with exact labels. A record holds the
-predicted points, so :func:`check_result` computes every metric from them and refuses a record that says anything else.
+predicted points, so :func:`check_result` computes every metric from them and refuses a record that says otherwise.
 It cannot know how the points were made; that the test faces were not trained on is the author's word.
 """
 
@@ -70,7 +70,7 @@ def make_result(points: np.ndarray, name: str, by: str, trained_on: str, paramet
 
     Args:
         points: (200, 15, 2) in pixels, (0, 0) being the centre of the first one.
-        name: of the method, as the table shall show it.
+        name: of the method, as the table will show it.
         by: who made it.
         trained_on: the training data in words, and how many faces.
         parameters: how many numbers were learnt.

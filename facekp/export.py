@@ -6,7 +6,7 @@ Pre-processing and decoding are inside the file, so they need not be written a s
 
 A network of RGB images takes (B, size, size, 3).
 
-What the file cannot show by its shapes stands in its metadata: the names of the points, the terms of use.
+What the file cannot show by its shapes is in its metadata: the names of the points, the terms of use.
 """
 
 import copy
@@ -61,7 +61,7 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
         licence: for the metadata.
 
     Raises:
-        InputError: the exporter is not installed, the path is no .onnx file, or the model has no maps.
+        InputError: the exporter is not installed, the path is not an .onnx file, or the model has no maps.
     """
     path = Path(path)
     check(model, path, maps)

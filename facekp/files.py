@@ -96,7 +96,7 @@ def _clear(path: Path) -> None:
 
 @contextmanager
 def alone_in(folder: str | Path | None) -> Iterator[None]:
-    """Inside, no other process is let into ``folder``, which is made if need be; None is no folder.
+    """Inside, no other process is let into ``folder``, which is made if it does not exist; None is no folder.
 
     What killed processes left half-written in it is cleared. If it is still empty at the end, it goes.
 
@@ -253,7 +253,7 @@ def read_json(path: str | Path) -> dict:
 
 
 def check_table(out: str | Path | None, source: str | Path) -> None:
-    """Raise InputError unless ``out`` is named .csv and is no table of the data ``source``: call it before the work.
+    """Raise InputError unless ``out`` is named .csv and is not a table of the data ``source``: call it before the work.
 
     (Two photos given where a photo and a table are wanted would cost the second photo.)
     """

@@ -243,7 +243,7 @@ def soft_argmax(maps: Tensor, temperature: float = 1.0) -> Tensor:
 def centroid(maps: Tensor) -> Tensor:
     """The centre of mass of the *whole* map. A warning, not a tool: see the heatmap chapter.
 
-    A background of 0.003 everywhere, invisible in a picture, already moves it 3 px towards the
+    A background of 0.003 everywhere, invisible in a figure, already moves it 3 px towards the
     middle of a 96x96 map.
     """
     maps = maps.clamp_min(0)

@@ -1,23 +1,23 @@
 """Image files of all kinds as one kind of array, and the crop rule: which square of it a network sees.
 
-Cameras and programs store pictures in many ways. :func:`facekp.images.read` knows PNG, JPEG, WebP, GIF, BMP, TIFF,
+Cameras and programs store images in many ways. :func:`facekp.images.read` knows PNG, JPEG, WebP, GIF, BMP, TIFF,
 PPM and AVIF (HEIC too, where a plugin taught it to Pillow) and gives (H, W, 3) uint8 in RGB, whatever the file holds:
 
-* turned upright, as the file's EXIF orientation says: everything in facekp counts pixels in the *upright* picture;
+* turned upright, as the file's EXIF orientation says: everything in facekp counts pixels in the *upright* image;
 * 16 bits become 8 by dropping the lower half; palette, grey and CMYK become RGB;
 * what is transparent becomes white, as most programs show it;
-* of an animation, or a file with several pages, the first picture.
+* of an animation, or a file with several pages, the first image.
 
-**The crop rule.** *Where a face lies in its square.* A network finds points in faces that are cropped as its training
+**The crop rule.** *Where a face is in its square.* A network finds points in faces that are cropped as its training
 faces were. In Kaggle's labels (``book/results/kaggle-labels.json``; the synthetic faces were fitted to them) the eyes
 are on average 36.5 of 96 pixels apart, and the point between them is at (47.9, 37.0). Measured from the square's edges,
-which lie half a pixel outside the first and the last centre, that is :data:`EYES_APART` = 36.5 / 96 = 0.380 of the
+which are half a pixel outside the first and the last centre, that is :data:`EYES_APART` = 36.5 / 96 = 0.380 of the
 side, and :data:`EYES_DOWN` = (37.0 + 0.5) / 96 = 0.391 of it below the upper edge, in the middle from left to right.
 The square goes from the middle of the forehead to the chin.
 
 *What a box is.* ``Box(x, y, width, height)`` counts from the photo's edge: ``Box(0, 0, 96, 96)`` covers the 96 first
 columns and rows, whose centres are 0 .. 95. Numbers need not be whole, and a box may leave the photo: there, the
-photo's edge is repeated. A box that is no square becomes one round the same centre, with the longer side.
+photo's edge is repeated. A box that is not square becomes a square around the same centre, with the longer side.
 
 *Points.* With (0, 0) the centre of the first pixel, as everywhere in facekp, and s = size / side,
 
@@ -47,7 +47,7 @@ SMALLEST = 8  # pixels of the photo, either way, that a box must hold
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture that was read.
+    """An image that was read.
 
     Attributes:
         pixels: (H, W, 3) uint8, RGB, upright.
@@ -70,7 +70,7 @@ class Photo:
 
 
 def read(path: str | Path, side: int | None = None) -> Photo:
-    """The picture at ``path``; its ending does not matter, only what is in it.
+    """The image at ``path``; its ending does not matter, only what is in it.
 
     Args:
         path: the file.
@@ -78,12 +78,12 @@ def read(path: str | Path, side: int | None = None) -> Photo:
             or 1/8 of its size, as long as four times ``side`` remain and no row or column is cut.
 
     Raises:
-        InputError: there is no such file; it is no picture, damaged, cut off, or larger than ``MOST`` pixels.
+        InputError: there is no such file; it is not an image, is damaged, cut off, or larger than ``MOST`` pixels.
     """
     path = Path(path).expanduser()
     if not path.is_file() or path.stat().st_size == 0:
         what = "a folder" if path.is_dir() else "an empty file" if path.is_file() else "no such file"
-        raise InputError(f"{path}: expected a picture; found {what}. Check the path, or fetch it again.")
+        raise InputError(f"{path}: expected an image; found {what}. Check the path, or fetch it again.")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sizes, which are checked below, and of odd EXIF entries
@@ -97,7 +97,7 @@ def read(path: str | Path, side: int | None = None) -> Photo:
         raise InputError(f"{path}: this is not an image that can be read. Save it as PNG or JPEG "
                          "(a HEIC file too, or AVIF with an old Pillow: any photo program does it).") from None
     except Exception as e:  # noqa: BLE001  # Pillow's decoders raise whatever comes
-        raise InputError(f"{path}: this picture is damaged or cut off ({e}). Fetch or save it again.") from None
+        raise InputError(f"{path}: this image is damaged or cut off ({e}). Fetch or save it again.") from None
 
 
 def formats() -> list[str]:
@@ -107,8 +107,8 @@ def formats() -> list[str]:
 
 
 def too_large(path: str | Path, found: str) -> InputError:
-    """The error for a picture of more than ``MOST`` pixels."""
-    return InputError(f"{path}: expected at most {MOST // 10**6} million pixels; found {found}. Make the picture "
+    """The error for an image of more than ``MOST`` pixels."""
+    return InputError(f"{path}: expected at most {MOST // 10**6} million pixels; found {found}. Make the image "
                       "smaller or cut the face out with a photo program: a face needs no more than a few hundred.")
 
 
@@ -119,7 +119,7 @@ def _upright(image: Image.Image, path: Path, side: int | None) -> Photo:
         raise too_large(path, f"{width} x {height}, which is {width * height / 1e6:.0f} million")
     notes = []
     if (count := getattr(image, "n_frames", 1)) > 1:
-        notes.append(f"{path.name} holds {count} pictures (an animation, or pages); the first one is used.")
+        notes.append(f"{path.name} holds {count} images (an animation, or pages); the first one is used.")
         image.seek(0)
     reduced = _reduction(image, side) if side else 1
     if reduced > 1:
@@ -129,7 +129,7 @@ def _upright(image: Image.Image, path: Path, side: int | None) -> Photo:
         orientation = 1
     else:
         notes.append(f"{path.name} was turned upright, as its EXIF entry says; points and boxes count in the upright "
-                     "picture.")
+                     "image.")
     highest = int(np.asarray(image).max()) if image.mode.startswith("I") else None
     pixels = np.asarray(_rgb(ImageOps.exif_transpose(image) if orientation > 1 else image))
     return Photo(pixels, tuple(notes), reduced, orientation, highest)
@@ -160,7 +160,7 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def rgb(pixels: np.ndarray) -> np.ndarray:
-    """(H, W, 3) or (H, W) uint8 -> (H, W, 3) uint8, three equal channels for a grey picture."""
+    """(H, W, 3) or (H, W) uint8 -> (H, W, 3) uint8, three equal channels for a grey image."""
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=-1)
 
 
@@ -246,7 +246,7 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96, least: int = SMALLEST, co
         photo has fewer pixels than the crop, it is read between the nearest.
 
     Raises:
-        InputError: less than ``least`` pixels of the photo lie in the box, or the square has more than
+        InputError: less than ``least`` pixels of the photo are in the box, or the square has more than
             ``MOST`` in all.
     """
     box = box.square()
@@ -292,7 +292,7 @@ def to_photo(points: np.ndarray, box: Box, size: int = 96) -> np.ndarray:
 
 
 def square_of_eyes(left: np.ndarray, right: np.ndarray) -> Box:
-    """The square in which two eyes (2,) lie as far apart and as high as in the training faces."""
+    """The square in which two eyes (2,) are as far apart and as high as in the training faces."""
     left, right = np.asarray(left, np.float64), np.asarray(right, np.float64)
     side = float(np.hypot(*(left - right))) / EYES_APART
     x, y = (left + right) / 2 + 0.5

@@ -4,7 +4,7 @@ Nothing else in facekp knows what keypoint number 10 is. A network sees K points
 :class:`Scheme` says that number 10 is the nose tip and that number 0 swaps with number 1 when
 the image is flipped.
 
-"Left" is the subject's left: it lies on the right-hand side of the picture.
+"Left" is the subject's left: it is on the right-hand side of the image.
 """
 
 import itertools
@@ -25,7 +25,7 @@ class Scheme:
     Attributes:
         name: what the scheme is called, e.g. ``"kaggle"``.
         names: the K keypoints, in the order of the arrays' second axis.
-        pairs: (left, right) names of the points that change places when the image is flipped.
+        pairs: (left, right) names of the points that swap when the image is flipped.
         lines: chains of names to join in a drawing.
         eyes: the two points whose distance is the unit of the normalised mean error (NME), or
             None where the scheme has no eyes.
@@ -54,9 +54,9 @@ class Scheme:
         used = paired + [n for line in self.lines for n in line] + list(self.eyes or ())
         unknown = sorted(set(used) - set(self.names))
         if unknown:
-            raise InputError(f"These names are no keypoints of '{self.name}': {unknown}. Known: {list(self.names)}.")
+            raise InputError(f"These names are not keypoints of '{self.name}': {unknown}. Known: {list(self.names)}.")
         if len(set(paired)) < len(paired):
-            raise InputError(f"A keypoint may stand in one left/right pair only; found {list(self.pairs)}.")
+            raise InputError(f"A keypoint may be in one left/right pair only; found {list(self.pairs)}.")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -131,7 +131,7 @@ def pairs_by_name(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """(left, right) of all names that differ in their sides alone: left_ear and right_ear, ``eyeL`` and ``eyeR``.
 
     In a mirrored face every side of a name is the other one: left_eye_left_corner goes with right_eye_right_corner.
-    Names that differ in capitals alone are no pair's, as nothing says which of them is meant.
+    Names that differ only in capitals are in no pair, as nothing says which of them is meant.
     """
     known: dict[tuple[str, ...], list[str]] = {}
     for name in names:

@@ -66,7 +66,7 @@ COORDINATE_LOSSES = {"mse": mse, "l1": l1, "smooth_l1": smooth_l1, "wing": wing,
 
 
 def heatmap_mse(maps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """Squared error summed over the map, as a fraction of what an empty map would pay.
+    """Squared error summed over the map, as a fraction of what an empty map would cost.
 
     The squared values of a Gaussian of height 1 sum to pi * sigma^2, so 1.0 means "no better than
     predicting nothing" and 0.0 a perfect map, whatever the map's size. (A mean over pixels would be
@@ -76,13 +76,13 @@ def heatmap_mse(maps: Tensor, target: Tensor, sigma: float) -> Tensor:
 
 
 def heatmap_weighted_mse(maps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """Squared error, eleven times as dear on the peak (:func:`foreground`); an empty map pays 1.0."""
-    return _share_of_empty(_weighted_square, maps, target, sigma)
+    """Squared error, weighted eleven times on the peak (:func:`foreground`); an empty map costs 1.0."""
+    return _relative_to_empty(_weighted_square, maps, target, sigma)
 
 
 def heatmap_adaptive_wing(maps: Tensor, target: Tensor, sigma: float) -> Tensor:
-    """Adaptive Wing (Wang, Bo and Fuxin 2019), weighted as in :func:`foreground`; an empty map pays 1.0."""
-    return _share_of_empty(_weighted_wing, maps, target, sigma)
+    """Adaptive Wing (Wang, Bo and Fuxin 2019), weighted as in :func:`foreground`; an empty map costs 1.0."""
+    return _relative_to_empty(_weighted_wing, maps, target, sigma)
 
 
 HEATMAP_LOSSES = {"mse": heatmap_mse, "weighted_mse": heatmap_weighted_mse, "adaptive_wing": heatmap_adaptive_wing}
@@ -118,7 +118,7 @@ def _weighted_wing(maps: Tensor, target: Tensor) -> Tensor:
     return (foreground(target) * adaptive_wing(maps - target, target)).sum(dim=(-2, -1))
 
 
-def _share_of_empty(cost, maps: Tensor, target: Tensor, sigma: float) -> Tensor:
+def _relative_to_empty(cost, maps: Tensor, target: Tensor, sigma: float) -> Tensor:
     """(B, K): ``cost(maps, target)`` divided by the cost of an empty map for a whole Gaussian."""
     radius = math.ceil(5 * sigma)
     whole = heatmaps.gaussian(maps.new_full((1, 1, 2), radius), (2 * radius + 1, 2 * radius + 1), sigma)

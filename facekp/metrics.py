@@ -98,7 +98,7 @@ def ced(errors: np.ndarray, limit: float, steps: int = 200) -> tuple[np.ndarray,
         limit: the largest threshold.
 
     Returns:
-        thresholds (steps,) and shares (steps,).
+        thresholds (steps,) and fractions (steps,).
     """
     thresholds = np.linspace(0, limit, steps)
     ordered = np.sort(errors[~np.isnan(errors)])

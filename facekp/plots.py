@@ -1,4 +1,4 @@
-"""Pictures. Each function gives a closed matplotlib Figure.
+"""Figures. Each function gives a closed matplotlib Figure.
 
 In a notebook, a function as a cell's last line shows its figure once; elsewhere call
 ``figure.savefig("name.png")``. Colours are of Okabe and Ito's set, which colour-blind readers can
@@ -25,20 +25,20 @@ from facekp.keypoints import Scheme
 
 TRUTH, PREDICTED, BASELINE = "#009E73", "#D55E00", "#777777"
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-MANY = 6  # lines of a chart; of more the legend would lie on them
+MANY = 6  # lines of a chart; with more, the legend would cover them
 
 
-def check_picture(path: str | Path | None) -> None:
-    """Raise InputError unless matplotlib can write a picture of that name: call it before the long work, not after."""
+def check_figure(path: str | Path | None) -> None:
+    """Raise InputError unless matplotlib can write a figure to that file: call it before the long work, not after."""
     formats = FigureCanvasBase.get_supported_filetypes()
     if path is not None and Path(path).suffix.lower().lstrip(".") not in formats:
-        raise InputError(f"{path}: expected a picture's name that ends in one of {', '.join(sorted(formats))}. "
+        raise InputError(f"{path}: expected a figure's file name that ends in one of {', '.join(sorted(formats))}. "
                          "Name it .png, say.")
 
 
 def save(figure: Figure, path: str | Path, dpi: int = 120) -> None:
     """Write the figure, whole or not at all; the name's ending is its format."""
-    check_picture(path)
+    check_figure(path)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=dpi, format=Path(path).suffix.lower().lstrip("."))
 
@@ -49,7 +49,7 @@ def styles() -> Iterator[dict]:
 
 
 def chart(lines: int) -> tuple[Figure, Axes]:
-    """A closed figure for so many lines; a larger one where their legend stands beside them."""
+    """A closed figure for so many lines; a larger one where their legend is beside them."""
     figure, axis = plt.subplots(figsize=(10, 5) if lines > MANY else (7, 3.5), layout="constrained")
     plt.close(figure)
     return figure, axis
@@ -151,7 +151,7 @@ def heatmaps(image: np.ndarray, maps: np.ndarray, names: Sequence[str], columns:
     H, W = image.shape
     for axis, one, name in zip(axes, maps, names, strict=True):
         draw_face(axis, image, name.replace("_", " "))
-        # The extent lays the map's outer edges on the image's: the pixel rule, in a picture.
+        # The extent lays the map's outer edges on the image's: the pixel rule, in a figure.
         axis.imshow(
             one,
             cmap="inferno",

@@ -81,7 +81,7 @@ def rmse_on_sample(model: KeypointModel) -> float:
 
 
 def ship(run: str | Path, name: str, licence: str, source: str, command: str, folder: str | Path = FOLDER) -> dict:
-    """Make weights and card ``name`` from a finished run, in numbers of sixteen bits, with its calibration; the card.
+    """Make weights and card ``name`` from a finished run, in float16, with its calibration; the card.
 
     Args:
         run: a folder that ``facekp train`` wrote.

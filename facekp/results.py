@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def records_folder() -> Path:
-    """Where the book's records lie: in the installed package, or in the checkout's ``book/results``."""
+    """Where the book's records are: in the installed package, or in the checkout's ``book/results``."""
     package = Path(facekp.__file__).parent
     return package / "records" if (package / "records").is_dir() else package.parent / "book" / "results"
 
@@ -79,7 +79,7 @@ ASKED = (17592, 9532)
 
 
 def by_source(points: np.ndarray, truth: np.ndarray, sources: np.ndarray) -> dict:
-    """RMSE on each of Kaggle's two sources, and of both in the shares in which the competition asks for them.
+    """RMSE on each of Kaggle's two sources, and of both in the proportions in which the competition asks for them.
 
     Args:
         points, truth: (N, K, 2).
@@ -114,7 +114,7 @@ def records(folder: str | Path) -> dict[str, list[dict]]:
     for record in found:
         by_seed.setdefault(record["seed"], set()).add(record["tested_on"])
     if any(len(prints) > 1 for prints in by_seed.values()):
-        raise InputError(f"{folder}: these records were tested on different faces, so they cannot stand in one table.")
+        raise InputError(f"{folder}: these records were tested on different faces, so they cannot be in one table.")
     named: dict[str, list[dict]] = {}
     for record in found:
         named.setdefault(record["name"], []).append(record)

@@ -32,7 +32,7 @@ def bar(wanted: bool = True, **options):
         wanted: False for none.
         options: tqdm's own, e.g. ``iterable``, ``total``, ``unit``, ``desc``.
 
-    It is silent too where the output is no terminal and no notebook, and where the environment
+    It is silent too where the output is neither a terminal nor a notebook, and where the environment
     variable ``TQDM_DISABLE`` is set (which tqdm itself heeds only if ``disable`` is not given).
     """
     from tqdm.auto import tqdm  # only when a bar is asked for: the widget machinery loads slowly

@@ -63,7 +63,7 @@ BROWSER = {"tests/book/test_rendered.py", "tests/book/test_live.py", "tests/book
 
 @dataclass
 class Choice:
-    """What is to run, what was left for a longer run, and what nobody knows."""
+    """What is to run, what was left for a longer run, and what is unknown."""
 
     steps: dict[str, int] = field(default_factory=dict)  # test file: how many imports away, 0 if changed itself
     notebooks: list[str] = field(default_factory=list)  # whose code cells changed

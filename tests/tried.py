@@ -7,7 +7,7 @@ A test says what it tries, on what, and what must come of it::
 
     @pytest.mark.tried("training.csv", "rows cut short", "one error that names the row")
 
-The numbers of cases are counted, not told: parametrisations, times the examples Hypothesis makes for each. The first
+The numbers of cases are counted, not stated: parametrisations, times the examples Hypothesis makes for each. The first
 is that of ``make nightly``, the second that of every other run, see helpers/profile_of_run.py.
 """
 

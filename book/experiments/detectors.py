@@ -30,13 +30,13 @@ SIDES = ((40, 80), (80, 160), (160, 401))
 def pasted(images: np.ndarray, seed: int, height: int = 960, width: int = 1280) -> tuple[np.ndarray, list[Box]]:
     """Up to six of the images (N, n, n), each the crop of a face, before clutter: the photo and the faces' crops."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
-    picture, boxes = clutter(rng, height, width), []
+    image, boxes = clutter(rng, height, width), []
     for side in sorted(np.exp(rng.uniform(*np.log((40, 400)), rng.integers(0, 7))), reverse=True):
         x, y = rng.uniform(0.7 * side, width - 0.7 * side), rng.uniform(0.7 * side, height - 0.7 * side)
         if all(max(abs(x - b.x - b.width / 2), abs(y - b.y - b.width / 2)) > 0.9 * (side + b.width) for b in boxes):
             boxes.append(Box(x - side / 2, y - side / 2, side, side))
-            paste(picture, cut(images[rng.integers(len(images))], rng), x, y, side)
-    return camera(picture, rng), boxes
+            paste(image, cut(images[rng.integers(len(images))], rng), x, y, side)
+    return camera(image, rng), boxes
 
 
 def compare(found: list[Box], true: list[Box]) -> tuple[list[int], int, list[float]]:

@@ -71,7 +71,7 @@ def crop(backgrounds: list[np.ndarray], rng: np.random.Generator, size: int) -> 
 def example(rng: np.random.Generator, people: list[Person], photographs: np.ndarray | None, shapes: np.ndarray,
             backgrounds: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """A training crop (96, 96) uint8 and its faces (MOST, 3): centre x, y (pixel-index) and side, or NaN."""
-    picture, faces, taken = crop(backgrounds, rng, SIZE), np.full((MOST, 3), np.nan, np.float32), []
+    image, faces, taken = crop(backgrounds, rng, SIZE), np.full((MOST, 3), np.nan, np.float32), []
     for i in range(rng.integers(1, MOST + 2)):
         low, high = (np.log(22), np.log(60)) if rng.random() < 0.75 else (np.log(10), np.log(200))
         side = float(np.exp(rng.uniform(low, high)))
@@ -80,13 +80,13 @@ def example(rng: np.random.Generator, people: list[Person], photographs: np.ndar
             continue
         taken.append((x, y, side))
         if i >= MOST or rng.random() < 0.25:
-            paste(picture, no_face(shapes, rng, backgrounds), x, y, side)
+            paste(image, no_face(shapes, rng, backgrounds), x, y, side)
             continue
         real = photographs is not None and rng.random() < 0.5
         who = cut(photographs[rng.integers(len(photographs))], rng) if real else people[rng.integers(len(people))]
-        paste(picture, who, x, y, side, bool(rng.random() < 0.5))
+        paste(image, who, x, y, side, bool(rng.random() < 0.5))
         faces[i] = x - 0.5, y - 0.5, side
-    return camera(picture, rng), faces
+    return camera(image, rng), faces
 
 
 def stored_person(who: Person) -> Person:

@@ -69,7 +69,7 @@ def both(faces: Faces) -> Faces:
 
 @torch.no_grad()
 def answers(model: KeypointModel, images: np.ndarray, image: bool = True, parts: bool = True) -> tuple[Tensor, Tensor]:
-    """Part logits and maps, each (N, K, h, w); the regressor sees zeros in place of the image or the parts if told."""
+    """Part logits and maps, each (N, K, h, w); the regressor sees zeros in place of what is left out."""
     x = model.normalise(to_float(torch.from_numpy(images)).to(next(model.parameters()).device))
     network = model.eval().network
     if isinstance(network, ImageAlone):
@@ -99,7 +99,7 @@ def separation(model: KeypointModel, faces: Faces, mouth: list[int]) -> float:
     return (seen[:, None] > hidden).float().mean().item()
 
 
-def one(seed: int, train: Faces, test: Faces, mouth: list[int]) -> dict:
+def run_seed(seed: int, train: Faces, test: Faces, mouth: list[int]) -> dict:
     """All errors of one seed: after each stage, without one input, and of the control."""
     settings = {"batch_size": 8, "seed": seed, "augment": Augment(rotation=10, shift=3)}
     torch.manual_seed(seed)
@@ -142,7 +142,7 @@ def occlusion(
                     "environment": environment(),
                     "seeds": read_json(out)["seeds"] if out.is_file() else []}
     for seed in range(len(record["seeds"]), seeds):
-        record["seeds"].append(one(seed, train, test, mouth))
+        record["seeds"].append(run_seed(seed, train, test, mouth))
         write_json(out, record)
         print(seed, record["seeds"][-1], flush=True)
 

@@ -1,4 +1,4 @@
-"""Plan files: a list of trainings in TOML, and what may stand in one.
+"""Plan files: a list of training runs in TOML, and what one may contain.
 
 A plan is TOML. ``[common]`` holds what all runs share, each ``[[run]]`` a name and what is its own::
 
@@ -168,7 +168,7 @@ def check_kinds(settings: dict, where: str) -> None:
 
 
 def stand_in(run: Run) -> Run:
-    """``run``, or for a reference row the same run of a network, to ask how its faces are split."""
+    """``run``, or for a baseline the same run of a network, to ask how its faces are split."""
     if run.settings["model"] not in REFERENCES:
         return run
     return replace(run, settings={k: v for k, v in run.settings.items() if k not in ("set", "init", "stages")}

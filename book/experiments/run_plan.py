@@ -65,7 +65,7 @@ def run_plan(
             check_record(path, read_record(path, *COMPARED), learn, test, job, run)
             continue
         try:
-            record = done(run, job, learn, test, work / run.folder)
+            record = train_or_load(run, job, learn, test, work / run.folder)
         except Busy:
             print(f"{run.file:24} is being trained by another process; passed over.", flush=True)
             continue
@@ -75,9 +75,9 @@ def run_plan(
 
 
 def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, Job | None]:
-    """Training and held-out faces of a run, and its job (None for a reference row)."""
+    """Training and held-out faces of a run, and its job (None for a baseline)."""
     job = stand_in(run).job(source, device)
-    learn, test = dealt(job.faces(), run, job.held_out)
+    learn, test = split_faces(job.faces(), run, job.held_out)
     if run.settings.get("mistake", "").startswith("gaps filled"):
         learn = filled(learn, zero=run.settings["mistake"].endswith("zero"))
     few = run.settings.get("faces")
@@ -88,8 +88,8 @@ def prepared(run: Run, source: str | Path, device: str) -> tuple[Faces, Faces, J
     return learn, test, None if run.settings["model"] in REFERENCES else job
 
 
-def dealt(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
-    """``faces`` in two: a fold of several, or a share held out; with the run's mistake, if it makes one."""
+def split_faces(faces: Faces, run: Run, held_out: float) -> tuple[Faces, Faces]:
+    """``faces`` in two: a fold of several, or a held-out fraction; with the run's mistake, if it makes one."""
     mistake, folds = run.settings.get("mistake"), run.settings.get("folds")
     if mistake == "flip without swap":
         faces = replace(faces, scheme=replace(faces.scheme, pairs=()))
@@ -113,7 +113,7 @@ def filled(faces: Faces, zero: bool) -> Faces:
     return replace(faces, keypoints=np.where(gap, instead, faces.keypoints).astype(np.float32))
 
 
-def done(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> dict:
+def train_or_load(run: Run, job: Job | None, learn: Faces, test: Faces, folder: Path) -> dict:
     """The record of a run: trained now, or found finished in its folder.
 
     Added to it: ``face_rmse``, the RMSE of each held-out face; ``offset``, the mean of predicted minus marked, (x, y);

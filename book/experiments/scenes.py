@@ -1,6 +1,6 @@
-"""Cluttered scenes with people at any place, size and tilt: what a face detector learns from and is measured on.
+"""Cluttered scenes with people at any position, size and tilt: what a face detector learns from and is measured on.
 
-A person is drawn twice, before black and before white. What differs shows the background through, so the two give the
+A person is rendered twice, on black and on white. What differs shows the background through, so the two give the
 person and the cover (alpha) at once, and the person can stand before anything.
 """
 
@@ -20,12 +20,12 @@ from facekp.synthetic.render import SCALE, SIZE, rasterise
 from facekp.synthetic.scene import before, glasses, shoulders
 from facekp.synthetic.texture import noise
 
-EYES = 18.0  # of the 96 pixels that a person is drawn in: the whole head stays inside, at every tilt
+EYES = 18.0  # of the 96 pixels that a person is rendered in: the whole head stays inside, at every tilt
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody cut out of their background.
+    """A person cut out of the background.
 
     Attributes:
         grey: (192, 192) float32 in 0..1, times the cover.
@@ -53,9 +53,9 @@ def person(rng: np.random.Generator, tilt: float = 30.0) -> Person:
 
     def on(background: float) -> np.ndarray:
         dice = copy.deepcopy(rng)
-        picture = shoulders(h, dice, np.full(depth.shape, background, np.float32))
-        picture.ravel()[pixels.where] = skin
-        return before(h, dice, glasses(h, picture, depth))
+        image = shoulders(h, dice, np.full(depth.shape, background, np.float32))
+        image.ravel()[pixels.where] = skin
+        return before(h, dice, glasses(h, image, depth))
 
     black, white = on(0.0), on(1.0)
     side = EYES * SCALE * SIZE / USUAL
@@ -66,39 +66,39 @@ def person(rng: np.random.Generator, tilt: float = 30.0) -> Person:
     return Person((black * light).clip(0, 1).astype(np.float32), cover.astype(np.float32), centre, side)
 
 
-def paste(picture: np.ndarray, who: Person, x: float, y: float, side: float, flip: bool = False) -> None:
-    """Put a person into ``picture`` (H, W) float32, in place: the crop of the face centred at (x, y), from the edge."""
+def paste(image: np.ndarray, who: Person, x: float, y: float, side: float, flip: bool = False) -> None:
+    """Put a person into ``image`` (H, W) float32, in place: the crop of the face centred at (x, y), from the edge."""
     s = side / who.side
     n = max(1, round(len(who.grey) * s))
     s = n / len(who.grey)
     grey, cover = ((a[:, ::-1] if flip else a) for a in (who.grey, who.cover))
     cx = len(who.grey) - who.centre[0] if flip else who.centre[0]
     left, top = round(x - cx * s), round(y - who.centre[1] * s)
-    H, W = picture.shape
+    H, W = image.shape
     x0, x1, y0, y1 = max(left, 0), min(left + n, W), max(top, 0), min(top + n, H)
     if x1 <= x0 or y1 <= y0:
         return
     grey, cover = (np.asarray(Image.fromarray(np.ascontiguousarray(a)).resize((n, n), Image.Resampling.BILINEAR))
                    [y0 - top : y1 - top, x0 - left : x1 - left] for a in (grey, cover))
-    picture[y0:y1, x0:x1] = picture[y0:y1, x0:x1] * (1 - cover) + grey
+    image[y0:y1, x0:x1] = image[y0:y1, x0:x1] * (1 - cover) + grey
 
 
 def clutter(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """(height, width) float32 in 0..1 without a face: slopes and textures, then shapes, stripes, discs and text."""
     rows, columns = np.mgrid[:height, :width].astype(np.float32) / max(height, width)
-    picture = rng.uniform(0.1, 0.9) + rng.normal(0, 0.4) * (rows - 0.5) + rng.normal(0, 0.4) * (columns - 0.5)
+    image = rng.uniform(0.1, 0.9) + rng.normal(0, 0.4) * (rows - 0.5) + rng.normal(0, 0.4) * (columns - 0.5)
     for _ in range(rng.integers(0, 4)):
         cells = np.exp(rng.uniform(np.log(2), np.log(max(height, width) / 2), 2)).astype(int)
-        picture = picture + rng.uniform(0.05, 0.6) * (noise(rng, (height, width), tuple(cells)) - 0.5)
+        image = image + rng.uniform(0.05, 0.6) * (noise(rng, (height, width), tuple(cells)) - 0.5)
     if rng.random() < 0.4:
         turn, waves = rng.uniform(0, np.pi), rng.uniform(5, 120)
         stripes = np.sin(waves * (rows * np.sin(turn) + columns * np.cos(turn)))
-        picture = picture + rng.uniform(0.03, 0.25) * (np.sign(stripes) if rng.random() < 0.5 else stripes)
-    image = Image.fromarray((picture.clip(0, 1) * 255).astype(np.uint8))
-    draw = ImageDraw.Draw(image)
+        image = image + rng.uniform(0.03, 0.25) * (np.sign(stripes) if rng.random() < 0.5 else stripes)
+    canvas = Image.fromarray((image.clip(0, 1) * 255).astype(np.uint8))
+    draw = ImageDraw.Draw(canvas)
     for _ in range(rng.poisson(rng.choice([2, 12, 40]))):
         _shape(draw, rng, height, width)
-    return np.asarray(image.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.5))), np.float32) / 255
+    return np.asarray(canvas.filter(ImageFilter.GaussianBlur(rng.uniform(0, 1.5))), np.float32) / 255
 
 
 def _shape(draw: ImageDraw.ImageDraw, rng: np.random.Generator, height: int, width: int) -> None:
@@ -145,23 +145,23 @@ def scene(seed: int, faces: int, height: int = 960, width: int = 1280, sides: tu
     if seed < 0 or faces < 0:
         raise InputError(f"Expected a seed and a number of faces of 0 or more; found {seed} and {faces}.")
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
-    picture, boxes = clutter(rng, height, width), []
+    image, boxes = clutter(rng, height, width), []
     for side in sorted(np.exp(rng.uniform(*np.log(sides), faces)), reverse=True):
         for _ in range(50):
             x, y = rng.uniform(0.6 * side, width - 0.6 * side), rng.uniform(0.7 * side, height - 0.7 * side)
             if all(max(abs(x - b.x - b.width / 2), abs(y - b.y - b.width / 2)) > 0.9 * (side + b.width)
                    for b in boxes):
                 boxes.append(Box(x - side / 2, y - side / 2, side, side))
-                paste(picture, person(rng, tilt), x, y, side, bool(rng.random() < 0.5))
+                paste(image, person(rng, tilt), x, y, side, bool(rng.random() < 0.5))
                 break
-    return camera(picture, rng), boxes
+    return camera(image, rng), boxes
 
 
-def camera(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def camera(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(H, W) float32 -> uint8, with a camera's faults: contrast, blur, noise, compression."""
-    picture = (picture - 0.5) * rng.uniform(0.6, 1.1) + 0.5 + rng.uniform(-0.1, 0.1)
-    picture = picture + rng.exponential(0.01) * rng.standard_normal(picture.shape, dtype=np.float32)
-    image = Image.fromarray((picture.clip(0, 1) * 255).astype(np.uint8))
+    image = (image - 0.5) * rng.uniform(0.6, 1.1) + 0.5 + rng.uniform(-0.1, 0.1)
+    image = image + rng.exponential(0.01) * rng.standard_normal(image.shape, dtype=np.float32)
+    image = Image.fromarray((image.clip(0, 1) * 255).astype(np.uint8))
     image = image.filter(ImageFilter.GaussianBlur(max(0.0, rng.normal(0, 0.7))))
     with BytesIO() as file:
         image.save(file, "JPEG", quality=int(rng.integers(30, 96)))

@@ -28,7 +28,7 @@ from facekp.synthetic import Ingredients, generate
 from facekp.training import TrainConfig, fit
 
 POSE = 1.6  # heads turn this much farther than in Kaggle's labels; read off the half that may be looked at
-TEST_SEED, WATCH_SEED = 90001, 90002  # of synthetic faces that nobody trains on
+TEST_SEED, WATCH_SEED = 90001, 90002  # of synthetic faces that no run trains on
 FEW = 100  # photographs, where they are few
 ALL = Ingredients(pose=POSE)
 
@@ -41,9 +41,9 @@ class Trial:
         source: "synthetic" or "photographs".
         faces: how many to learn from; 0 = as many as the half has.
         epochs: how often each is seen.
-        seed: of the faces drawn or chosen, the first weights and the augmentation.
+        seed: of the faces rendered or chosen, the first weights and the augmentation.
         ingredients: of the synthetic faces.
-        augment: whether each face is seen from a new view every time.
+        augment: whether each face is augmented anew every time.
         start: the trial whose weights this one begins with; "" = random ones.
         lr: peak learning rate.
     """
@@ -103,42 +103,42 @@ def run(photographs: Faces, folder: str | Path, names: list[str] | None = None, 
     for name in names or TRIALS:
         if (folder / f"{name}.json").exists():
             continue
-        record = one(TRIALS[name], name, tests, folder, precision)
+        record = run_trial(TRIALS[name], name, tests, folder, precision)
         write_json(folder / f"{name}.json", record)
-        told = ", ".join(f"{kind} {s['rmse']:.2f} px" for kind, s in record["tests"].items())
-        print(f"{name:18} {told}", flush=True)
+        errors = ", ".join(f"{kind} {s['rmse']:.2f} px" for kind, s in record["tests"].items())
+        print(f"{name:18} {errors}", flush=True)
     return folder
 
 
 def test_sets(photographs: Faces) -> dict[str, Faces]:
-    """``looked_at`` and ``reported``: the photographs' halves; ``synthetic``: synthetic faces that nobody trains on."""
+    """``looked_at`` and ``reported``: halves of the photographs; ``synthetic``: faces that no run trains on."""
     looked_at, reported = photographs.split(0.5, seed=0)
     return {"looked_at": looked_at, "reported": reported, "synthetic": generate(500, TEST_SEED, ingredients=ALL)}
 
 
-def one(trial: Trial, name: str, tests: dict[str, Faces], folder: Path, precision: str = "auto") -> dict:
-    """Train as ``trial`` says and test on each set; the record of the training with ``trial`` and ``tests`` added."""
+def run_trial(trial: Trial, name: str, tests: dict[str, Faces], folder: Path, precision: str = "auto") -> dict:
+    """Train as ``trial`` says and test on each set; the record of the run with ``trial`` and ``tests`` added."""
     few = trial.source == "photographs" and trial.faces > 0
-    train, watch = lesson(trial, tests["looked_at"])
+    train, watch = train_faces(trial, tests["looked_at"])
     torch.manual_seed(trial.seed)
-    model = begin(trial, tests, folder, precision) if trial.start else create_model("hourglass-s", train.scheme)
-    # Few faces are laid out ten times over, so that an epoch is long enough to be worth its bookkeeping.
+    model = initial_model(trial, tests, folder, precision) if trial.start else create_model("hourglass-s", train.scheme)
+    # Few faces are repeated ten times, so that an epoch is long enough to be worth its bookkeeping.
     repeats = 10 if few else 1
-    laid_out = train.select(np.tile(np.arange(len(train)), repeats))
+    repeated = train.select(np.tile(np.arange(len(train)), repeats))
     config = TrainConfig(
         epochs=max(1, trial.epochs // repeats), lr=trial.lr, seed=trial.seed, precision=precision,
         augment=Augment() if trial.augment else None,
     )
-    record = fit(model, laid_out, watch, config, progress=False)
+    record = fit(model, repeated, watch, config, progress=False)
     if any(t.start == name for t in TRIALS.values()):
         save_model(model, folder / f"{name}.safetensors")
-    judged = judge(model, tests, metrics.mean_face(train.keypoints))
+    scores = evaluate(model, tests, metrics.mean_face(train.keypoints))
     described = vars(trial) | {"faces": len(train), "ingredients": vars(trial.ingredients), "repeats": repeats}
-    return record | {"trial": described, "tests": judged}
+    return record | {"trial": described, "tests": scores}
 
 
-def lesson(trial: Trial, looked_at: Faces) -> tuple[Faces, Faces]:
-    """What to learn from, and a few other faces to watch during the training."""
+def train_faces(trial: Trial, looked_at: Faces) -> tuple[Faces, Faces]:
+    """The training faces, and a few others to validate on."""
     if trial.source == "synthetic":
         watch = generate(64, WATCH_SEED, ingredients=trial.ingredients)
         return generate(trial.faces, 1000 + trial.seed, ingredients=trial.ingredients), watch
@@ -150,20 +150,21 @@ def lesson(trial: Trial, looked_at: Faces) -> tuple[Faces, Faces]:
     return looked_at.select(order[:many]), looked_at.select(order[many:][:32])
 
 
-def begin(trial: Trial, tests: dict[str, Faces], folder: Path, precision: str) -> KeypointModel:
+def initial_model(trial: Trial, tests: dict[str, Faces], folder: Path, precision: str) -> KeypointModel:
     """The weights that ``trial`` starts with; trained now if they are not there."""
     weights = folder / f"{trial.start}.safetensors"
     if not weights.exists():
-        write_json(folder / f"{trial.start}.json", one(TRIALS[trial.start], trial.start, tests, folder, precision))
+        record = run_trial(TRIALS[trial.start], trial.start, tests, folder, precision)
+        write_json(folder / f"{trial.start}.json", record)
     return load_model(weights)
 
 
-def judge(model: KeypointModel, tests: dict[str, Faces], mean_face: np.ndarray) -> dict[str, dict]:
+def evaluate(model: KeypointModel, tests: dict[str, Faces], mean_face: np.ndarray) -> dict[str, dict]:
     """All scores on each set; on the photographs also where the points systematically lie elsewhere.
 
     Returns:
         For each set what ``results.scores`` gives; ``median_face_rmse``, which a few wrong labels do not
-        move; and ``offset_per_keypoint``, by name the mean of predicted minus marked, (dx, dy) in
+        move; and ``offset_per_keypoint``, by name the mean of predicted minus annotated, (dx, dy) in
         pixels. ``reported`` has also ``rmse_offset_removed``: the error after the mean offsets *of the
         other half* have been taken off.
     """

@@ -1,17 +1,17 @@
 "use strict";
-// The frame: which square of the picture the network sees. {x, y}: the place in the picture at the frame's middle;
-// side: its side in the picture's pixels; turn: how far the picture is turned in it, clockwise, in radians; mirror.
+// The frame: which square of the image the network sees. {x, y}: the position in the image at the frame's middle;
+// side: its side in the image's pixels; turn: how far the image is turned in it, clockwise, in radians; mirror.
 
 const MIDDLE = (SIZE - 1) / 2; // of 96 pixels, from the centre of the first
 
-/** The largest square in the middle of a picture. */
+/** The largest square in the middle of an image. */
 function middleFrame({ width, height }, mirror = false) {
   return { x: (width - 1) / 2, y: (height - 1) / 2,
     side: Math.min(width, height), turn: 0, mirror };
 }
 
-/** Frame pixels in, the same place in picture pixels out. */
-function toPicture(frame, x, y) {
+/** Frame pixels in, the same position in image pixels out. */
+function toImage(frame, x, y) {
   const scale = frame.side / SIZE;
   const c = Math.cos(frame.turn), s = Math.sin(frame.turn);
   const u = (x - MIDDLE) * scale, v = (y - MIDDLE) * scale;
@@ -19,7 +19,7 @@ function toPicture(frame, x, y) {
   return [frame.x + across, frame.y - s * u + c * v];
 }
 
-/** Where in the frame lies place (x, y) of the picture? The inverse of toPicture. */
+/** The position in the frame of (x, y) in the image. The inverse of toImage. */
 function toFrame(frame, x, y) {
   const scale = frame.side / SIZE;
   const c = Math.cos(frame.turn), s = Math.sin(frame.turn);
@@ -28,12 +28,12 @@ function toFrame(frame, x, y) {
 }
 
 /**
- * The frame in which points of the picture (x0, y0, x1, ...) lie as much like the mean face as a turn, a scale and a
+ * The frame in which points of the image (x0, y0, x1, ...) lie as much like the mean face as a turn, a scale and a
  * shift can make it: least squares, each point weighted by how sure the network is of it.
  */
 function fitted(points, mean, weights, mirror) {
   const k = weights.length, total = weights.reduce((a, b) => a + b) || 1, m = [0, 0], q = [0, 0];
-  const flip = mirror ? -1 : 1; // work on the mirrored picture, and turn the result back
+  const flip = mirror ? -1 : 1; // work on the mirrored image, and turn the result back
   for (let i = 0; i < k; i++) {
     m[0] += weights[i] * mean[2 * i] / total;
     m[1] += weights[i] * mean[2 * i + 1] / total;
@@ -55,18 +55,18 @@ function fitted(points, mean, weights, mirror) {
     side: SIZE * Math.hypot(along, across), turn: -Math.atan2(across, along), mirror };
 }
 
-/** Frames to try where nobody has said where the face is: of several sizes, each half a frame from the next. */
+/** Frames to try if nothing is known about where the face is: of several sizes, each half a frame from the next. */
 function framesToTry({ width, height }, mirror) {
   const frames = [];
-  for (const share of [1, 0.7, 0.5, 0.35]) {
-    const side = share * Math.min(width, height);
-    const places = (length) => {
+  for (const fraction of [1, 0.7, 0.5, 0.35]) {
+    const side = fraction * Math.min(width, height);
+    const centres = (length) => {
       const count = Math.max(1, Math.ceil((length - side) / (side / 2)) + 1);
       const step = count > 1 ? (length - side) / (count - 1) : 0;
       return Array.from({ length: count }, (_, i) => side / 2 + i * step);
     };
-    for (const y of places(height))
-      for (const x of places(width)) frames.push({ x: x - 0.5, y: y - 0.5, side, turn: 0, mirror });
+    for (const y of centres(height))
+      for (const x of centres(width)) frames.push({ x: x - 0.5, y: y - 0.5, side, turn: 0, mirror });
   }
   return frames;
 }

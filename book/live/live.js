@@ -1,10 +1,10 @@
 "use strict";
-// The page: its state, the look at a picture, and the beginning.
+// The page: its state, the image it looks at, and the beginning.
 
 const at = (id) => document.getElementById(id);
 const state = {
   name: null, network: null, // which network looks
-  source: null, frame: null, first: null, cover: null, // at what; `first` is the frame that the picture began with
+  source: null, frame: null, first: null, cover: null, // at what; `first` is the frame that the image began with
   chosen: 10, camera: null, guide: 0, searching: 0,
 };
 const opened = new Map(); // the networks that have been loaded, by name
@@ -13,7 +13,7 @@ let wanted = false, busy = false, answer = null, telling = 0;
 /** Say something in the line that screen readers read out. */
 function tell(text) {
   clearTimeout(telling);
-  at("told").textContent = text;
+  at("status").textContent = text;
 }
 
 /** Something has changed: look again as soon as there is time. */
@@ -42,7 +42,7 @@ async function look() {
   if (wanted || state.camera) changed();
 }
 
-/** The truth of a drawn face, where it lies in the frame now. In a mirror, left and right change names. */
+/** The truth of a synthetic face, where it is in the frame now. A horizontal flip exchanges left and right. */
 function truthInFrame() {
   const { source, frame } = state, out = [];
   for (let k = 0; k < CARD.keypoints.length; k++) {
@@ -56,7 +56,7 @@ function show() {
   state.firstPoint ??= performance.now() - state.clicked; // milliseconds, for the record of bench_live.py
   const context = at("view").getContext("2d"), size = at("view").width;
   if (+at("blur").value > 0) context.drawImage(greyImage(answer.seen), 0, 0, size, size);
-  else drawPicture(context, state.source, state.frame, state.cover);
+  else drawSource(context, state.source, state.frame, state.cover);
   const truth = state.source.truth && truthInFrame();
   if (truth) drawPoints(context, truth, "true");
   if (state.guide) drawGuide(context);
@@ -133,7 +133,7 @@ function listFaces(faces) {
     const button = document.createElement("button"), canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [SIZE, SIZE];
     canvas.getContext("2d").drawImage(greyImage(faces.subarray(i * SIZE * SIZE, (i + 1) * SIZE * SIZE)), 0, 0);
-    Object.assign(button, { type: "button", className: "face", ariaLabel: `Drawn face ${i + 1}` });
+    Object.assign(button, { type: "button", className: "face", ariaLabel: `Synthetic face ${i + 1}` });
     button.onclick = () => putFace(faces, i);
     button.append(canvas);
     at("faces").append(button);
@@ -173,7 +173,7 @@ function listen() {
   document.body.ondrop = (event) => {
     event.preventDefault();
     if (state.network) putPhoto(event.dataTransfer.files[0]);
-    else tell("Start the network first, then drop the picture again.");
+    else tell("Start the network first, then drop the image again.");
   };
   document.addEventListener("visibilitychange", () => document.hidden && stopCamera());
 }
@@ -195,7 +195,7 @@ function withBook() {
 function begin() {
   withBook();
   at("without").hidden = true;
-  if (!CARD.runtime) return tell(`Only the still picture is here: ${CARD.missing}`);
+  if (!CARD.runtime) return tell(`Only the still image is here: ${CARD.missing}`);
   for (const { name, label } of CARD.networks) at("network").append(new Option(label, name));
   listPoints(at("points"), CARD.keypoints.map((_, k) => readable(k)), (k) => { state.chosen = k; if (answer) show(); });
   at("weight").textContent = `loads ${((CARD.runtime.bytes + CARD.networks[0].bytes) / 1e6).toFixed(1)} MB, once`;

@@ -66,6 +66,6 @@ async function refit(network, source, frame) {
 /** The frame that fits what the network has found in `frame`. */
 function refitted(frame, { points, confidence }) {
   const there = [];
-  for (let i = 0; i < points.length; i += 2) there.push(...toPicture(frame, points[i], points[i + 1]));
+  for (let i = 0; i < points.length; i += 2) there.push(...toImage(frame, points[i], points[i + 1]));
   return fitted(there, CARD.mean_face, [...confidence], frame.mirror);
 }

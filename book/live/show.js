@@ -1,10 +1,10 @@
 "use strict";
-// What is drawn and written. Colours that must be told from each other in either theme are bright, on a dark edge.
+// What is drawn and written. Colours that must be distinguishable in either theme are bright, on a dark edge.
 
 const FOUND = "#ff9f1c", TRUE = "#2ec4b6", CHOSEN = "#ffffff";
 
-/** Draw the picture as it lies in the frame, `size` canvas pixels wide. */
-function drawPicture(context, source, frame, cover) {
+/** Draw the image as it lies in the frame, `size` canvas pixels wide. */
+function drawSource(context, source, frame, cover) {
   const size = context.canvas.width, scale = size / frame.side;
   context.save();
   context.fillStyle = "#808080";
@@ -49,7 +49,7 @@ function drawPoints(context, points, kind, chosen = -1) {
   }
 }
 
-/** The face as it should lie in the frame, as a thin shadow of its points: a guide for placing a picture. */
+/** The face as it should lie in the frame, as a thin shadow of its points: a guide for placing an image. */
 function drawGuide(context) {
   const scale = context.canvas.width / SIZE;
   context.fillStyle = "rgba(255,255,255,.75)";

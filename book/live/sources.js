@@ -1,7 +1,7 @@
 "use strict";
-// Where pictures come from: drawn faces, a photo, the camera.
+// Where images come from: synthetic faces, a photo, the camera.
 
-/** Show another picture, in the frame given or in its middle. */
+/** Show another image, in the frame given or in its middle. */
 function put(source, frame = middleFrame(source)) {
   if (source.kind !== "camera") stopCamera();
   Object.assign(state, { source, frame, first: { ...frame }, cover: null });
@@ -12,7 +12,7 @@ function put(source, frame = middleFrame(source)) {
 
 function putFace(bytes, i) {
   const grey = bytes.subarray(i * SIZE * SIZE, (i + 1) * SIZE * SIZE);
-  put(picture("drawn", SIZE, SIZE, grey, greyImage(grey), CARD.faces.truth[i]));
+  put(makeSource("drawn", SIZE, SIZE, grey, greyImage(grey), CARD.faces.truth[i]));
 }
 
 async function putPhoto(file) {
@@ -21,7 +21,7 @@ async function putPhoto(file) {
   try {
     image = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
-    return tell(`${file.name} is no picture that this browser can open. Choose a JPEG or PNG file.`);
+    return tell(`${file.name} is not an image that this browser can open. Choose a JPEG or PNG file.`);
   }
   put(fromImage("photo", image, image.width, image.height));
   await lookForFace();
@@ -34,7 +34,7 @@ async function lookForFace() {
   state.searching++;
   const found = await searchFace(state.network, source, frame.mirror).finally(() => state.searching--);
   const same = state.source === source || (source.kind === "camera" && state.camera);
-  if (!same) return changed(); // meanwhile another picture was chosen
+  if (!same) return changed(); // meanwhile another image was chosen
   if (!found) return tell("No face was found. Drag it into the frame, then press Fit the frame.");
   Object.assign(state, { frame: found, first: { ...found } });
   controlsFromFrame();

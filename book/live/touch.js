@@ -4,7 +4,7 @@
 const pressed = (id) => at(id).getAttribute("aria-pressed") === "true";
 const press = (id, on) => at(id).setAttribute("aria-pressed", String(on));
 
-/** How many times larger than at first the picture is shown, as a power of two. */
+/** How many times larger than at first the image is shown, as a power of two. */
 const enlarged = () => Math.log2(state.first.side / state.frame.side);
 
 function controlsFromFrame() {
@@ -34,15 +34,15 @@ function moveFrame(change) {
   changed();
 }
 
-/** Shift the picture by (dx, dy) frame pixels. */
+/** Shift the image by (dx, dy) frame pixels. */
 function shift(dx, dy) {
-  const [x, y] = toPicture(state.frame, MIDDLE - dx, MIDDLE - dy);
+  const [x, y] = toImage(state.frame, MIDDLE - dx, MIDDLE - dy);
   moveFrame({ x, y });
 }
 
 /** An eye patch on the right eye, where the network sees it now. */
 function eyePatch() {
-  const place = (k) => toPicture(state.frame, answer.points[2 * k], answer.points[2 * k + 1]);
+  const place = (k) => toImage(state.frame, answer.points[2 * k], answer.points[2 * k + 1]);
   const [[x, y], [a, b]] = CARD.eyes.map(place);
   return { x, y, radius: 0.36 * Math.hypot(x - a, y - b) };
 }
@@ -67,7 +67,7 @@ function onKey(event) {
   actions[event.key]();
 }
 
-/** One finger or the mouse moves the picture; two fingers turn it and change its size too. */
+/** One finger or the mouse moves the image; two fingers turn it and change its size too. */
 function onPointers(view) {
   const down = new Map();
   const inFrame = (event) => {

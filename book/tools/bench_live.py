@@ -21,12 +21,12 @@ from facekp.files import write_json
 ROOT = Path(__file__).parents[2]
 RUNS = 100
 
-# What the page's text says of the drawn faces on it: error and mean confidence of each face in a changed frame.
+# What the page's text says of the synthetic faces on it: error and mean confidence of each face in a changed frame.
 WATCH = """async () => {
   const faces = (await loadFile(CARD.faces)).slice(), out = {};
   const look = async (i, change, blur = 0, cover = null) => {
     const grey = faces.subarray(i * SIZE * SIZE, (i + 1) * SIZE * SIZE);
-    state.source = picture("drawn", SIZE, SIZE, grey, null, CARD.faces.truth[i]);
+    state.source = makeSource("drawn", SIZE, SIZE, grey, null, CARD.faces.truth[i]);
     state.frame = { ...middleFrame(state.source), ...change };
     answer = await find(state.network, blurred(crop(state.source, state.frame, cover), blur));
     const truth = truthInFrame(), away = [...answer.points].map((p, j) => p - truth[j]);

@@ -29,7 +29,7 @@ def signature(app, what: str, name: str, obj, options, arguments: str | None, re
 
 
 def paragraphs(lines: list[str], module: bool):
-    """The docstring again, mended; literal blocks (below ``::``) as they are."""
+    """The docstring again, fixed; literal blocks (below ``::``) as they are."""
     paragraph, literal = [], None  # the depth of the text that a literal block hangs below
     for line in [*lines, ""]:
         if line.strip():

@@ -3,10 +3,10 @@
     python book/tools/execute.py               all of them
     python book/tools/execute.py book/data.ipynb ...
 
-Each runs in a fresh kernel in the folder book/, on the drawn faces (no Kaggle files, no progress
+Each runs in a fresh kernel in the folder book/, on the synthetic faces (no Kaggle files, no progress
 bars), as the tests run it. A notebook is replaced only after all of it has run.
 
-A widget is stored as its state, which the book's pages load, and a still picture (``stills.py``): its view has a new
+A widget is stored as its state, which the book's pages load, and a still image (``stills.py``): its view has a new
 random name in every run, and is dead without a kernel.
 
 Figures are drawn with two pixels for each pixel of the page, so that they are sharp on a telephone and in print, and

@@ -1,6 +1,6 @@
 "use strict";
 // Widgets on a page of the book: what anywidget does in a notebook, done here without a kernel. A light widget comes
-// when its place is about to be seen, a heavy one on a click; the still picture stays for print.
+// when its place is about to be seen, a heavy one on a click; the still image stays for print.
 
 const widgetHost = (() => {
   const modules = {}, states = {}, scripts = {};
@@ -26,7 +26,7 @@ const widgetHost = (() => {
   }
 
   function fail(place) {
-    place.textContent = "The interactive version could not be loaded; this is a still picture of it.";
+    place.textContent = "The interactive version could not be loaded; this is a still image of it.";
   }
 
   function offer(place) {

@@ -2,12 +2,12 @@
 
     ```{widget} inside
     :still: _static/inside.png
-    :alt: what the still picture shows
+    :alt: what the still image shows
     The caption of the still.
     ```
 
 The data is made here from the networks in ``book/inside/networks`` and the shipped hourglass, and waits for a click.
-``python book/tools/inside_page.py`` takes the still pictures anew.
+``python book/tools/inside_page.py`` takes the still images again.
 """
 
 import json
@@ -42,7 +42,7 @@ def data() -> dict:
 
 
 class Widget(Directive):
-    """The place of a widget with its still picture: ``host.js`` puts the widget there."""
+    """The place of a widget with its still image: ``host.js`` puts the widget there."""
 
     required_arguments = 1
     has_content = True
@@ -99,5 +99,5 @@ if __name__ == "__main__":
 
     png = photograph("inside", data())
     if png is None:
-        sys.exit("There is no Chromium here: no picture was taken.")
+        sys.exit("There is no Chromium here: no image was taken.")
     (ROOT / "book" / "_static" / "inside.png").write_bytes(png)

@@ -3,7 +3,7 @@
     python book/tools/live_page.py OUT_DIR
 
 What a browser needs besides ``book/live`` is made here and never committed: the networks as ONNX, from the weights that
-ship with the library; the drawn faces; and ONNX Runtime Web, from its npm package, pinned by version and by content.
+ship with the library; the synthetic faces; and ONNX Runtime Web, from its npm package, pinned by version and content.
 
 Data travels as scripts that hold base64, see ``book/live/parts.js``: so the page works from a disk as from a server,
 and can forbid itself every connection.
@@ -51,7 +51,7 @@ class Missing(Exception):
 
 
 def runtime(cache: Path = CACHE) -> dict[str, bytes]:
-    """The two files of ONNX Runtime Web: from the cache, else from npm, else from a CDN.
+    """The two files of ONNX Runtime Web: from the cache, otherwise from npm, otherwise from a CDN.
 
     Raises:
         Missing: none of them has the files as they are pinned.
@@ -147,7 +147,7 @@ def drawn_faces() -> tuple[np.ndarray, np.ndarray]:
 
 
 def still(path: Path, images: np.ndarray) -> None:
-    """The picture that is there before the network is, or without JavaScript: the faces, and what it finds on them."""
+    """The image that is there before the network is, or without JavaScript: the faces, and what it finds on them."""
     from PIL import Image, ImageDraw
 
     from facekp.predict import predict
@@ -209,7 +209,7 @@ def write(out: str | Path, cache: Path = CACHE) -> dict:
             | write_parts(out, name, f"data/{name}", network(name, cache)) for name, label in NETWORKS.items()
         ]
     except Missing as missing:
-        print(f"The live page shows its still picture only: {missing}", file=sys.stderr)
+        print(f"The live page shows only its still image: {missing}", file=sys.stderr)
         card |= {"runtime": None, "networks": [], "missing": str(missing)}
     (out / "card.js").write_text(f'"use strict";\nconst CARD = {json.dumps(card)};\n')
     return card

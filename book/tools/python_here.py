@@ -65,7 +65,7 @@ class Missing(Exception):
 
 
 def runtime(cache: Path = CACHE) -> dict[str, bytes]:
-    """Every file of ``FILES``: from the cache, else from the CDN, npm or PyPI.
+    """Every file of ``FILES``: from the cache, otherwise from the CDN, npm or PyPI.
 
     Raises:
         Missing: one of them could not be had as it is pinned.

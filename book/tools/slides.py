@@ -86,9 +86,9 @@ def directive(block: str) -> tuple[str, str, str]:
 def figure(block: str, file: str, caption: str) -> str:
     """An SVG of the book, with its text alternative."""
     alt = re.search(r"^:alt: (.*)$", block, re.MULTILINE)
-    picture = (BOOK / file).read_text(encoding="utf-8")
+    figure = (BOOK / file).read_text(encoding="utf-8")
     label = html.escape(alt[1] if alt else caption, quote=True)
-    return f'<figure role="img" aria-label="{label}">{picture[picture.index("<svg"):]}</figure>'
+    return f'<figure role="img" aria-label="{label}">{figure[figure.index("<svg"):]}</figure>'
 
 
 def add_text(slide: Slide, source: str) -> list[Slide]:
@@ -123,7 +123,7 @@ def add_text(slide: Slide, source: str) -> list[Slide]:
 
 
 def outputs(cell: nbformat.NotebookNode) -> list[str]:
-    """What a cell shows: pictures with their captions, tables, short texts, the library's source."""
+    """What a cell shows: figures with their captions, tables, short texts, the library's source."""
     found, meta = [], cell.metadata.get("mystnb", {})
     alt, caption = meta.get("image", {}).get("alt", ""), meta.get("figure", {}).get("caption", "")
     for output in cell.outputs:

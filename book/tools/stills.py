@@ -1,4 +1,4 @@
-"""What a stored notebook keeps of a widget: its state, for the book's pages, and a still picture, for everyone else.
+"""What a stored notebook keeps of a widget: its state, for the book's pages, and a still image, for everyone else.
 
 ``execute.py`` calls :func:`keep` after running a notebook. The still is a photograph of the widget in Chromium, as it
 looks before anyone has touched it. Without Chromium the earlier still stays.

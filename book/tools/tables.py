@@ -45,7 +45,7 @@ def speed() -> str:
 
 
 def demo() -> str:
-    """What the demo's picture shows, in a sentence."""
+    """What the demo's figure shows, in a sentence."""
     r = json.loads((RESULTS / "demo.json").read_text())
     m = r["metrics"]
     learn, test = r["data"]["train"]["faces"], r["data"]["val"]["faces"]

@@ -44,7 +44,7 @@ def common(
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """What stands before a command."""
+    """The options before a command."""
 
 
 function: Callable[..., None]

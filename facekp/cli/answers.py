@@ -13,7 +13,9 @@ def evaluate(
     run: RunFolder,
     data: Source,
     all_faces: Annotated[bool, typer.Option("--all", help="Test on all faces, not only on those held out.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="Draw the faces with the largest errors here.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--picture", help="Draw the faces with the largest errors here.")
+    ] = None,
     unit: Annotated[
         str | None, typer.Option(metavar="A,B", help="NME in distances between these two points, not between the eyes.")
     ] = None,
@@ -24,7 +26,7 @@ def evaluate(
     """Measure a trained network on the faces that its training held out."""
     from facekp.cli import reports
 
-    print(reports.report([run, *(others or [])], data, all_faces, picture, device, flip_tta, unit))
+    print(reports.report([run, *(others or [])], data, all_faces, figure, device, flip_tta, unit))
 
 
 def calibrate(
@@ -60,7 +62,7 @@ def predict(
                                              "0.38 of the width apart. May be repeated."),
     ] = None,
     look: Annotated[bool, typer.Option("--detect", help="Look for faces.")] = False,
-    picture: Annotated[
+    figure: Annotated[
         Path | None, typer.Option("--out", "--picture", help="Draw the photo, or the faces, with the points here.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the photo's faces as JSON.")] = False,
@@ -83,7 +85,7 @@ def predict(
     runs: list[str | Path] = [run, *(others or [])]
     boxes = photo_reports.where(box or [], look)
     with labels_command.written_as(form, runs[0], source, out) as table:
-        text, notes = photo_reports.answer(runs, source, table, picture, boxes, as_json, device, flip_tta, coverage,
+        text, notes = photo_reports.answer(runs, source, table, figure, boxes, as_json, device, flip_tta, coverage,
                                            recursive, smooth)
     text = text.replace(str(table), str(out))
     for note in (*notes, *pretrained.terms(runs), *(photo_reports.detector_terms() if look else [])):

@@ -20,16 +20,16 @@ from facekp.training import TrainConfig, epochs_for, fit, quickest_threads
 
 def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     """Train for about ``seconds`` on ``count`` synthetic faces; write the figure ``out`` and its record beside it."""
-    plots.check_picture(out)
-    print(f"Drawing {count} faces, each with the exact place of its 15 keypoints ...", flush=True)
+    plots.check_figure(out)
+    print(f"Drawing {count} faces, each with the exact positions of its 15 keypoints ...", flush=True)
     train, test = generate(count, seed=1, progress=True).split(0.1)
     torch.manual_seed(0)
     model = create_model("hourglass-s")
     config = TrainConfig(batch_size=16, lr=3e-3)
-    torch.set_num_threads(quickest_threads(model, train, config))  # else a busy machine makes minutes of the minute
+    torch.set_num_threads(quickest_threads(model, train, config))  # otherwise a busy machine takes minutes
     config = replace(config, epochs=max(2, epochs_for(seconds, model, train, config)))
     parameters = sum(p.numel() for p in model.parameters())
-    print(f"Training a stacked hourglass with {parameters:,} weights on {len(train)} of them:", end=" ")
+    print(f"Training a stacked hourglass with {parameters:,} parameters on {len(train)} of them:", end=" ")
     print(f"{config.epochs} epochs ...", flush=True)
     record = fit(model, train, test, config)
 
@@ -37,7 +37,7 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     points, _ = predict(model, test.images)
     speed = len(test) / (time.perf_counter() - began)
     write_json(out.with_suffix(".json"), record | {"faces_per_second": speed})
-    plots.save(picture(record, test, points), out, dpi=110)
+    plots.save(result_figure(record, test, points), out, dpi=110)
     m = record["metrics"]
     print(
         f"On {len(test)} faces it never saw it is {m['rmse']:.2f} px off (RMSE per coordinate); "
@@ -47,7 +47,7 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     return record
 
 
-def picture(record: dict, test: Faces, points: np.ndarray) -> Figure:
+def result_figure(record: dict, test: Faces, points: np.ndarray) -> Figure:
     """The held-out error over the epochs, and eighteen held-out faces with their points."""
     figure = plt.figure(figsize=(12, 5), layout="constrained")
     plt.close(figure)

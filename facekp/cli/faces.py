@@ -9,7 +9,7 @@ from facekp.cli.arguments import Source, Which
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
+    out: Annotated[Path, typer.Option(help="The figure to write.")] = Path("demo.png"),
     seconds: Annotated[float, typer.Option(min=1, help="About how long to train.")] = 60.0,
 ) -> None:
     """Train the compact hourglass on synthetic faces for a minute and show what it learnt."""
@@ -27,7 +27,9 @@ def download(folder: Annotated[Path, typer.Argument(help="Where to put the files
 
 def inspect(
     data: Source,
-    picture: Annotated[Path | None, typer.Option(help="Write a sheet of faces here, those to look at first.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--picture", help="Draw a sheet of faces here, those to look at first.")
+    ] = None,
     suspects: Annotated[
         Path | None, typer.Option(metavar="OUT.csv", help="Write the faces to look at first here, with the reasons.")
     ] = None,
@@ -39,16 +41,16 @@ def inspect(
     from facekp.data.checks import check
     from facekp.files import check_table
 
-    plots.check_picture(picture)
+    plots.check_figure(figure)
     check_table(suspects, data)
     faces = d.load(data, progress=True)
     found = check(faces)
     print(findings.report(faces, found))
     if suspects:
         print(f"Wrote {findings.write_suspects(faces, found, suspects)} faces to {suspects}")
-    if picture:
-        plots.save(findings.sheet(faces, found), picture)
-        print(f"Wrote {picture}")
+    if figure:
+        plots.save(findings.sheet(faces, found), figure)
+        print(f"Wrote {figure}")
 
 
 def extract(
@@ -81,10 +83,10 @@ def import_labels(
     """Make a data folder of other programs' labels: COCO, CVAT, Label Studio, labelme, YOLO-pose, DeepLabCut, SLEAP,
     .pts, WFLW, and tables as spreadsheets save them. The format is recognised by what is in the files.
     """
-    from facekp.cli.labels_command import told
+    from facekp.cli.labels_command import summary
     from facekp.data.importing import import_labels as read
 
-    print(told(read(labels, out, images, skip_missing, pixel_offset, crop), out))
+    print(summary(read(labels, out, images, skip_missing, pixel_offset, crop), out))
 
 
 def generate(

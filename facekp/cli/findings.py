@@ -34,7 +34,7 @@ def report(faces: Faces, findings: list[Finding]) -> str:
     pairs = [f"{left} / {right}" for left, right in faces.scheme.pairs]
     lines.append(f"pairs that a flip exchanges: {listed(pairs) if pairs else 'none'}")
     if faces.files is not None and (turned := np.flatnonzero(faces.files.orientation > 1)).size:
-        lines.append("turned upright, as their EXIF entry says (points count in the upright picture): "
+        lines.append("turned upright, as their EXIF entry says (points count in the upright image): "
                      f"{counted(faces, turned)}")
     if faces.occluded is not None:
         lines.append(f"occluded: {faces.occluded.sum()} of {faces.annotated.sum()} points")
@@ -112,7 +112,7 @@ def sentence(finding: Finding, faces: Faces) -> str:
     about, n = finding.about, len(finding.faces)
     these = counted(faces, finding.faces)
     if finding.kind == "placeholder":
-        x, y = about["place"]
+        x, y = about["position"]
         return (f"{listed(about['points'])} at exactly ({x:g}, {y:g}) in {n} of {about['annotated']} faces. If that "
                 "means not annotated, leave the cells empty.")
     if finding.kind == "turned":
@@ -149,13 +149,13 @@ TEXT = {
     "contradicting": "Nearly the same as another image, with points up to {apart:.0f} % of the image's side apart: "
                      "{these}. Correct the wrong label, or remove one of the two.",
     "unlike": "Images that resemble no other one: {these}. Are they faces, cropped as the others?",
-    "axes": "In {share:.0%} of the pairs the left point is above or below the right one: are x and y exchanged, or do "
-            "the images lie on their sides?",
-    "exchanged": "Left and right seem exchanged: {these}. Left is the subject's left, on the right of the picture. "
+    "axes": "In {fraction:.0%} of the pairs the left point is above or below the right one: are x and y exchanged, or "
+            "are the images turned by 90 degrees?",
+    "exchanged": "Left and right seem exchanged: {these}. Left is the subject's left, on the right of the image. "
                  "Exchange the labels; of heads that look far away they may be right.",
     "out of place": "A point out of place, beside the shape of the other faces: {these}. Correct it, or leave its "
                     "cells empty.",
-    "elsewhere": "Faces at another place, of another size or angle than the others: {these}. Crop them as the others, "
+    "elsewhere": "Faces whose position, size or angle differs from the others: {these}. Crop them as the others, "
                  "or correct their labels.",
 }
 
@@ -176,7 +176,7 @@ def after_training(scores: dict, faces: Faces, pixel_offset: float = 0.0) -> lis
 
 
 def far_worse(errors: dict[str, float | None], faces: Faces, pixel_offset: float = 0.0) -> list[str]:
-    """A line on points whose error is far above that of the others, and on places that explain it."""
+    """A line on points whose error is far above that of the others, and on placeholders that explain it."""
     from facekp import results  # with PyTorch, which 'facekp inspect' does not need
 
     found = placeholders(faces, pixel_offset)[0]

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from facekp.data import formats
+from facekp.data.find_images import find_images
 from facekp.data.formats import table
 from facekp.data.importing import Imported, size_of
-from facekp.data.pictures import find_images
 from facekp.errors import InputError, check_choice, listed
 from facekp.files import check_new
 
 
-def told(done: Imported, out: Path) -> str:
+def summary(done: Imported, out: Path) -> str:
     """What was found and written, in a few lines."""
     labels = done.labels
     N, K = labels.points.shape[:2]
@@ -28,7 +28,7 @@ def told(done: Imported, out: Path) -> str:
     if done.turned:
         lines.append(f"The points of {done.turned} faces were turned with their images, as the EXIF entry says.")
     if done.cropped:
-        lines.append("A square of its image is each face; the columns box_x, box_y and box_side say which.")
+        lines.append("Each face is a square of its image; the columns box_x, box_y and box_side say which.")
     return "\n".join([*lines, f"Wrote {out}. Next: facekp inspect {out}"])
 
 

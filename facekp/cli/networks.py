@@ -111,7 +111,7 @@ def check(
 
 def find_lr(
     data: Source,
-    picture: Annotated[Path, typer.Argument(metavar="OUT.png", help="Draw the loss over the rate here.")],
+    figure: Annotated[Path, typer.Argument(metavar="OUT.png", help="Draw the loss over the learning rate here.")],
     model: Model = "hourglass-s", option: Options = None, head: HeadOptions = None, setting: Settings = None,
 ) -> None:
     """Let the learning rate grow step by step and see how far the loss falls, and where it explodes."""
@@ -120,4 +120,4 @@ def find_lr(
 
     config = recipe(model, **settings(setting))
     job = train_command.Job(data, model, config, "any", options=options(option), head=options(head))
-    print(train_command.find_lr(job, picture))
+    print(train_command.find_lr(job, figure))

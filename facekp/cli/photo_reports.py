@@ -29,7 +29,7 @@ NO_FACE = ("no face was found. Faces that look at the camera are, turned by 30 d
 
 
 def is_photo(source: str | Path) -> bool:
-    """Whether a path is to be read as a picture, by its ending."""
+    """Whether a path is to be read as an image, by its ending."""
     return Path(source).suffix.lower() in ENDINGS
 
 
@@ -44,8 +44,8 @@ def subfolders(folder: str | Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".") if folder.is_dir() else []
 
 
-def pictures(folder: str | Path, recursive: bool = False) -> list[Path]:
-    """The pictures of a folder that is no data set, frame2 before frame10; [] for anything else.
+def image_paths(folder: str | Path, recursive: bool = False) -> list[Path]:
+    """The images of a folder that is not a data set, frame2 before frame10; [] for anything else.
 
     ``recursive`` takes those of its subfolders too, hidden files and folders left out.
     """
@@ -83,7 +83,7 @@ def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
 
 
 def answer(
-    runs: list[str | Path], source: str | Path, out: Path | None = None, picture: Path | None = None,
+    runs: list[str | Path], source: str | Path, out: Path | None = None, figure: Path | None = None,
     boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", flip_tta: bool = False,
     coverage: float | None = None, recursive: bool = False, smooth: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
@@ -93,16 +93,16 @@ def answer(
     :func:`facekp.cli.reports.predict_to_csv`; nothing that is read is written over.
     """
     check_table(out, source)
-    check_new(picture, source)
-    several = is_video(source) or bool(pictures(source, recursive))
-    if not several and pictures(source, True):
-        raise InputError(f"{source}: expected pictures in this folder; found them only in its subfolders "
+    check_new(figure, source)
+    several = is_video(source) or bool(image_paths(source, recursive))
+    if not several and image_paths(source, True):
+        raise InputError(f"{source}: expected images in this folder; found them only in its subfolders "
                          f"({listed(subfolders(source))}). Add --recursive, or name one of those.")
     if smooth and not several:
         raise InputError(f"{source}: expected a video or a folder of frames with --smooth; found neither.")
     if not several and (boxes or as_json or is_photo(source)):
-        return photo_report(runs, source, out, picture, boxes, as_json, device, flip_tta, coverage)
-    if several and (as_json or picture is not None):
+        return photo_report(runs, source, out, figure, boxes, as_json, device, flip_tta, coverage)
+    if several and (as_json or figure is not None):
         found = "a video" if is_video(source) else "a folder"
         raise InputError(f"{source}: expected one photo with --json or --out; found {found}. Name OUT.csv instead.")
     if out is None:
@@ -111,11 +111,11 @@ def answer(
         return folder_report(runs, source, out, boxes, device, flip_tta, coverage, recursive, smooth)
     from facekp.cli.reports import predict_to_csv  # tables and metrics: a photo needs none of it
 
-    return predict_to_csv(runs, source, out, picture, device, flip_tta, coverage)
+    return predict_to_csv(runs, source, out, figure, device, flip_tta, coverage)
 
 
 def photo_report(
-    runs: list[str | Path], source: str | Path, out: Path | None = None, picture: Path | None = None,
+    runs: list[str | Path], source: str | Path, out: Path | None = None, figure: Path | None = None,
     boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", flip_tta: bool = False,
     coverage: float | None = None,
 ) -> tuple[str, tuple[str, ...]]:
@@ -123,9 +123,9 @@ def photo_report(
 
     Args:
         runs: models; the answer is their mean.
-        source: the picture.
+        source: the image.
         out: a table to write, one line per face, or None.
-        picture: the photo with boxes and points, to write, or None.
+        figure: the photo with boxes and points, to write, or None.
         boxes: as :func:`facekp.photo.predict_photo` has them.
         as_json: answer in JSON, a list with one entry per face.
         device: for the models.
@@ -133,17 +133,17 @@ def photo_report(
         coverage: also give radii that contain this fraction of the true points.
 
     Returns:
-        The answer in text, and notes on how the picture was read.
+        The answer in text, and notes on how the image was read.
 
     Raises:
         InputError: no face was found, or anything is not as expected.
     """
-    if picture is not None:
-        from facekp import plots  # matplotlib is loaded only for a picture
+    if figure is not None:
+        from facekp import plots  # matplotlib is loaded only for a figure
 
-        plots.check_picture(picture)
+        plots.check_figure(figure)
     model, _ = open_runs(runs, device)
-    photo = read(source, model.size if boxes is None and picture is None else None)
+    photo = read(source, model.size if boxes is None and figure is None else None)
     faces = predict_photo(model, photo, boxes, flip_tta, coverage)
     if not faces:
         raise InputError(f"{source}: {NO_FACE}")
@@ -151,9 +151,9 @@ def photo_report(
     if out is not None:
         write_table([table(faces, Path(source).name)], out)
         text.append(f"Wrote {len(faces)} line{'s' if len(faces) > 1 else ''} to {out}")
-    if picture is not None:
-        plots.save(plots.photo(photo.pixels, faces), picture)
-        text.append(f"{'and the picture' if text else 'Wrote'} {picture}")
+    if figure is not None:
+        plots.save(plots.photo(photo.pixels, faces), figure)
+        text.append(f"{'and the figure' if text else 'Wrote'} {figure}")
     if as_json or out is None:  # the points are printed, and what was written goes with the notes
         answer = json.dumps([face.to_dict() for face in faces], indent=1) if as_json else listing(faces)
         return answer, (*notes, " ".join(text) + ".") if text else notes
@@ -164,20 +164,20 @@ def folder_report(
     runs: list[str | Path], source: str | Path, out: Path, boxes: str | list[Box] | None = None, device: str = "auto",
     flip_tta: bool = False, coverage: float | None = None, recursive: bool = False, smooth: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
-    """Find the points of the faces in every picture of a folder, or every frame of a video, and write them as a table.
+    """Find the points of the faces in every image of a folder, or every frame of a video, and write them as a table.
 
     Args:
         runs, boxes, device, flip_tta, coverage: see :func:`photo_report`.
-        source: the folder; see :func:`pictures`. Or a video.
+        source: the folder; see :func:`image_paths`. Or a video.
         out: the table to write, one line per face.
         recursive: look into subfolders too.
-        smooth: the pictures are successive frames (of a folder, 30 a second): see :func:`facekp.photo.video.smoothed`.
+        smooth: the images are successive frames (of a folder, 30 a second): see :func:`facekp.photo.video.smoothed`.
 
     Returns:
-        The answer in text, and notes: which pictures could not be read or have no face, how the others were read.
+        The answer in text, and notes: which images could not be read or have no face, how the others were read.
 
     Raises:
-        InputError: no picture can be read, or no face was found in any.
+        InputError: no image can be read, or no face was found in any.
     """
     model, _ = open_runs(runs, device)
     if coverage is not None:
@@ -197,7 +197,7 @@ def folder_report(
         found.append(faces)
     if not any(found):
         raise InputError(f"{source}: {NO_FACE}" if found or not bad else
-                         f"{source}: none of the {len(bad)} pictures can be read. The first: {bad[0][1]}")
+                         f"{source}: none of the {len(bad)} images can be read. The first: {bad[0][1]}")
     if smooth:
         from facekp.photo.video import smoothed
 
@@ -207,17 +207,17 @@ def folder_report(
     lines = [face for faces in found for face in faces]
     notes = [*notes[:8], *([f"... and {len(notes) - 8} more such notes."] if len(notes) > 8 else []),
              *folder_notes(source, recursive, named, found, bad), *unsure(np.array([f.confidence for f in lines]))]
-    return (f"Wrote {len(lines)} line{'s' if len(lines) > 1 else ''} of {sum(map(bool, found))} pictures to {out}.",
+    return (f"Wrote {len(lines)} line{'s' if len(lines) > 1 else ''} of {sum(map(bool, found))} images to {out}.",
             tuple(notes))
 
 
 def folder_notes(source: str | Path, recursive: bool, named: list[str], found: list[list[FaceResult]],
                  bad: list[tuple[str, InputError]]) -> list[str]:
-    """What was left out of a table of many pictures: those without a face, those not readable, subfolders."""
+    """What was left out of a table of many images: those without a face, those not readable, subfolders."""
     without = [name for name, faces in zip(named, found, strict=True) if not faces]
     notes = []
     if without:
-        notes.append(f"No face was found in {len(without)} of {len(named)} pictures: {listed(without)}.")
+        notes.append(f"No face was found in {len(without)} of {len(named)} images: {listed(without)}.")
     if bad:
         notes.append(f"Left out, as they cannot be read: {listed([name for name, _ in bad])}. The first: {bad[0][1]}")
     if not recursive and (inner := subfolders(source)):
@@ -226,11 +226,11 @@ def folder_notes(source: str | Path, recursive: bool, named: list[str], found: l
 
 
 def shots(source: str | Path, recursive: bool, side: int | None) -> Sequence[tuple[str, float, Callable[[], Photo]]]:
-    """(name, seconds, a function that gives the photo) of each picture of a folder, or each frame of a video."""
+    """(name, seconds, a function that gives the photo) of each image of a folder, or each frame of a video."""
     if not is_video(source):
         folder = Path(source).expanduser()
         return [(path.relative_to(folder).as_posix(), i / 30, partial(read, path, side))
-                for i, path in enumerate(pictures(source, recursive))]
+                for i, path in enumerate(image_paths(source, recursive))]
     from facekp.data.video import frames
 
     return ((f"frame {i}", time, partial(Photo, photo.pixels))  # type: ignore[return-value]  # a bar takes it too

@@ -21,14 +21,14 @@ from facekp.runs import faces_for, fitting, held_out, open_run, open_runs, weigh
 
 
 def report(
-    runs: list[str | Path], source: str | Path, all_faces: bool = False, picture: Path | None = None,
+    runs: list[str | Path], source: str | Path, all_faces: bool = False, figure: Path | None = None,
     device: str = "auto", flip_tta: bool = False, unit: str | None = None,
 ) -> str:
     """The metrics of the mean of ``runs`` in text; on their held-out faces, or on all faces of ``source``.
 
     ``unit`` names the two points whose distance NME divides by, with a comma between them; None: the scheme's eyes.
     """
-    plots.check_picture(picture)
+    plots.check_figure(figure)
     model, record = open_runs(runs, device, to_test=not all_faces)
     faces = faces_for(model, source)
     train, test = (faces, faces) if all_faces else held_out(faces, record)
@@ -48,10 +48,10 @@ def report(
     lines += [""] + [f"{name:28} {'-' if value is None else f'{value:6.3f} px{in_file(each.get(name))}'}"
                      for name, value in result["rmse_per_keypoint"].items()]
     lines += findings.after_training(result, test, model.pixel_offset) + learnt.unsure(confidence)
-    if picture:
+    if figure:
         worst = np.argsort(-np.nan_to_num(metrics.rmse(points, test.keypoints, axis=(1, 2))))[:32]
-        plots.save(plots.faces(test.select(worst), points[worst], count=32), picture)
-        lines.append(f"\nWrote {picture}: the faces with the largest errors.")
+        plots.save(plots.faces(test.select(worst), points[worst], count=32), figure)
+        lines.append(f"\nWrote {figure}: the faces with the largest errors.")
     return "\n".join(lines)
 
 
@@ -195,7 +195,7 @@ def calibration(
 
 
 def predict_to_csv(
-    runs: list[str | Path], source: str | Path, out: str | Path, picture: Path | None = None, device: str = "auto",
+    runs: list[str | Path], source: str | Path, out: str | Path, figure: Path | None = None, device: str = "auto",
     flip_tta: bool = False, coverage: float | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """Points for every face of a data set, as a table; what was written, in text, and notes.
@@ -203,7 +203,7 @@ def predict_to_csv(
     Of a folder the table says which file a line is of, and points are in that file's own pixels, whatever its size:
     as the folder's ``keypoints.csv`` has them. With ``coverage`` there is a radius for each point, in the same pixels.
     """
-    plots.check_picture(picture)
+    plots.check_figure(figure)
     model, _ = open_runs(runs, device)
     if coverage is not None:
         check_calibrated(model, coverage, flip_tta)
@@ -224,9 +224,9 @@ def predict_to_csv(
     with replacing(out) as temporary:
         table.to_csv(temporary, index=False, float_format="%.3f")
     said = f"Wrote {len(table)} line{'s' if len(table) > 1 else ''} to {out}"
-    if picture:
-        plots.save(plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2), picture)
-        said += f" and the picture {picture}"
+    if figure:
+        plots.save(plots.faces(faces, points, count=32, cell=3.0 if len(faces) == 1 else 1.2), figure)
+        said += f" and the figure {figure}"
     return said + ".", tuple(learnt.unsure(confidence))
 
 

@@ -45,7 +45,7 @@ def plots(
     trained = {n: r[0] for n, r in named.items() if "curve" in r[0]}
     if trained:
         p.save(p.curves(trained), out / "curves.png")
-    print(f"Wrote the pictures to {out}.")
+    print(f"Wrote the figures to {out}.")
 
 
 def submit_result(

@@ -101,7 +101,7 @@ class Job:
         return data.load(self.source, progress=True, pixel_offset=self.pixel_offset, colour=colour)
 
     def faces(self, everything: Faces | None = None) -> Faces:
-        """Those of them that the job takes; InputError if that is none."""
+        """Those of them that the job takes; InputError if there are none."""
         faces = self.everything() if everything is None else everything
         chosen = subset(faces, self.keypoints)
         if not len(chosen) and self.keypoints == "15" and faces.annotated.any():
@@ -277,20 +277,20 @@ def check(job: Job, count: int = 8) -> str:
     few = faces.select(faces.annotated.any(1)).select(slice(count))
     torch.manual_seed(job.config.seed)
     result = training.overfit(job.network(faces), few, job.config)
-    share = result["rmse"] / result["mean_face_rmse"]
-    verdict = ("It can learn: labels, head and loss fit together." if share < 0.3 else
+    fraction = result["rmse"] / result["mean_face_rmse"]
+    verdict = ("It can learn: labels, head and loss fit together." if fraction < 0.3 else
                "It does not learn them. Suspect the labels, the head, the loss, or a learning rate that is far off.")
     return (f"{job.model}, {len(result['losses'])} steps on {len(few)} faces: loss {result['losses'][0]:.3f} -> "
             f"{result['losses'][-1]:.4f}, RMSE {result['rmse']:.3f} px on these same faces (their mean face: "
             f"{result['mean_face_rmse']:.3f}).\n{verdict}")
 
 
-def find_lr(job: Job, picture: Path) -> str:
-    """The result of ``training.find_lr`` in text; draws ``picture``."""
-    plots.check_picture(picture)
+def find_lr(job: Job, figure: Path) -> str:
+    """The result of ``training.find_lr`` in text; draws ``figure``."""
+    plots.check_figure(figure)
     faces = job.faces()
     torch.manual_seed(job.config.seed)
     found = training.find_lr(job.network(faces), faces, job.config)
-    plots.save(plots.range_test(found), picture)
-    return (f"The loss falls up to a rate of {found['end']:.1e}; a good peak is a third of that, "
-            f"{found['suggestion']:.1e} (--lr). Wrote {picture}")
+    plots.save(plots.range_test(found), figure)
+    return (f"The loss falls up to a learning rate of {found['end']:.1e}; a good peak is a third of that, "
+            f"{found['suggestion']:.1e} (--lr). Wrote {figure}")

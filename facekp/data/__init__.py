@@ -85,7 +85,7 @@ def _load(source: str | Path, progress: bool) -> Faces:
         raise InputError(
             f"{path}: expected keypoints.csv in this folder, a line per image (file, then <name>_x and <name>_y for "
             f"each keypoint), or Kaggle's {', '.join(files[:-1])} or {files[-1]}; found "
-            f"{listed(sorted(p.name for p in path.iterdir()))}. For points in pictures that have none: facekp predict."
+            f"{listed(sorted(p.name for p in path.iterdir()))}. For points in images that have none: facekp predict."
         )
     return kaggle.read_training(path, progress=progress)
 
@@ -95,7 +95,7 @@ def _other_npz(path: Path) -> bool:
     try:
         return path.suffix == ".npz" and "keypoints.npy" not in zipfile.ZipFile(path).namelist()
     except (OSError, zipfile.BadZipFile):
-        return False  # whoever reads it says what is wrong
+        return False  # its reader says what is wrong
 
 
 def find_kaggle() -> Path | None:

@@ -2,7 +2,7 @@
 
 The rows of the four-point source (:func:`facekp.data.kaggle.sources`: 4765 of the 7049, all those from
 2284 on) use the column ``nose_tip`` for the *base* of the nose and ``mouth_center_bottom_lip`` for the
-*middle* of the mouth. Kaggle's labels show it: the mean nose tip lies at y = 57.3 in the complete rows
+*middle* of the mouth. Kaggle's labels show it: the mean nose tip is at y = 57.3 in the complete rows
 and at 65.3 from row 2284 on, the mean bottom lip at 82.6 and 77.3. A network with one output for both
 learns something between the two.
 
@@ -13,7 +13,7 @@ points from the source that means it::
     Faces, K = 15 -> split_conventions -> Faces, K = 17 -> train, predict -> (N, 17, 2)
     (N, 17, 2) and each face's source -> join_conventions -> (N, 15, 2)
 
-Split *before* ``Faces.dedupe``: some pictures stand in both sources, and the mean of two conventions is neither.
+Split *before* ``Faces.dedupe``: some images are in both sources, and the mean of two conventions is neither.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MEANT = {"nose_tip": "nose_base", "mouth_center_bottom_lip": "mouth_center"}
 """What the four-point source writes into a column: what it means by it."""
 
 TWO = Scheme("kaggle-two-conventions", (*KAGGLE.names, *MEANT.values()), KAGGLE.pairs, KAGGLE.lines, KAGGLE.eyes)
-"""Kaggle's 15 points, then ``nose_base`` and ``mouth_center``. Both lie on the midline: a flip leaves their names."""
+"""Kaggle's 15 points, then ``nose_base`` and ``mouth_center``. Both are on the midline: a flip leaves their names."""
 
 
 def of_kaggle(scheme: Scheme) -> bool:

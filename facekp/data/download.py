@@ -107,7 +107,7 @@ def _fetch(force: bool) -> Path:
         raise (_told(NO_RULES) if status == 403 else _told(OTHER, error=_line(e))) from None
     except requests.RequestException as e:
         raise _told(NO_NETWORK, error=type(e).__name__) from None
-    except ValueError as e:  # a kaggle.json that is no JSON, or has no key
+    except ValueError as e:  # a kaggle.json that is not JSON, or has no key
         if "redentials" in str(e):
             raise _told(NO_CREDENTIALS, found=f"{_line(e)}.") from None
         raise _told(OTHER, error=_line(e)) from None
@@ -116,7 +116,7 @@ def _fetch(force: bool) -> Path:
 
 
 def _told(text: str, **found: str) -> InputError:
-    """One of the texts above as an error; ``found``, which may hold anything, stands in its first line only."""
+    """One of the texts above as an error; ``found``, which may hold anything, is in its first line only."""
     first, _, steps = text.partition("\n")
     return InputError(first.format(**found), steps)
 

@@ -32,7 +32,7 @@ class Faces:
         keypoints: (N, K, 2) float32, (x, y) in pixels; (0, 0) is the *centre* of the top-left
             pixel. A point that is not annotated is (NaN, NaN).
         scheme: names and left/right pairs of the K points.
-        rows: (N,) int64, where each face stood in its source (0-based), so that a face can be
+        rows: (N,) int64, where each face was in its source (0-based), so that a face can be
             traced back after any selection. Default: 0 .. N-1.
         files: the N files that the faces were read from, or None where they come from elsewhere.
         occluded: (N, K) bool, points that are annotated but hidden; None where the source does not tell them apart.
@@ -132,7 +132,7 @@ class Faces:
     def folds(self, k: int, seed: int = 0, groups: np.ndarray | None = None) -> list[tuple["Faces", "Faces"]]:
         """``k`` pairs (train, held out); each face is held out exactly once.
 
-        Faces of one group never stand on both sides. Groups are the exact duplicates or, where
+        Faces of one group are never on both sides. Groups are the exact duplicates or, where
         the caller knows more, ``groups`` (N,): person numbers, say.
         """
         groups = self.duplicates() if groups is None else groups
@@ -164,7 +164,7 @@ class Faces:
         return self.select(fold == 0), self.select(fold == 1)
 
     def dedupe(self) -> "Faces":
-        """One face per distinct image, at the place of its first copy.
+        """One face per distinct image, in the position of its first copy.
 
         Copies carry labels that differ a little: each keypoint becomes the mean over the copies
         that have it.
@@ -251,7 +251,7 @@ class Faces:
 def _deal(groups: np.ndarray, sizes: np.ndarray, seed: int) -> np.ndarray:
     """(N,) int64: a part for each face, groups whole, part i near ``sizes[i]`` faces.
 
-    Groups are shuffled, then the larger ones are dealt first, each to the part that is emptiest
+    Groups are shuffled, then the larger ones are assigned first, each to the part that is emptiest
     for its size; the many groups of one face even out what is left.
     """
     names, group, counts = np.unique(groups, return_inverse=True, return_counts=True)

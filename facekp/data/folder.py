@@ -5,7 +5,7 @@
     folder/
       keypoints.csv    file, row, <name>_x, <name>_y, ...   one line per image; empty = not annotated
       images/          the files that keypoints.csv names
-      pairs.csv        left, right     names that change places in a mirror (optional: left_ear goes with right_ear)
+      pairs.csv        left, right     names that a horizontal flip swaps (optional: left_ear goes with right_ear)
       manifest.json    what wrote the folder, and a fingerprint of it (optional)
 
 :func:`extract` writes all of it and :func:`read_folder` reads it back bit for bit. A folder made by
@@ -21,11 +21,11 @@ import numpy as np
 from PIL import Image
 
 from facekp.data.faces import Faces
+from facekp.data.find_images import find_images
 from facekp.data.formats import table
 from facekp.data.formats.table import read_table, write_rows
 from facekp.data.image_files import ImageFiles
 from facekp.data.labels import Labels
-from facekp.data.pictures import find_images
 from facekp.data.schemes import scheme_of
 from facekp.errors import InputError
 from facekp.files import new_folder, read_json, write_json

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facekp.data.find_images import find_images
 from facekp.data.formats import read_labels, table
 from facekp.data.image_files import turn
 from facekp.data.labels import Labels
-from facekp.data.pictures import find_images
 from facekp.data.video import FRAME, save_frames
 from facekp.errors import InputError, listed
 from facekp.files import new_folder

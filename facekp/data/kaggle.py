@@ -137,7 +137,7 @@ def sources(faces: Faces) -> np.ndarray:
     """(N,) int64: which of the competition's two sources a row comes from, found from its labels alone.
 
     0 is the fifteen-point source, 1 the four-point source, which marks the nose tip and the bottom
-    lip at other places. A row belongs to the second exactly when it has at most four points: on
+    lip at other positions. A row belongs to the second exactly when it has at most four points: on
     Kaggle's labels that holds for all 4765 rows from 2284 on (4755 with four points, 10 with
     three) and for none of the 2284 rows before, which have five to fifteen. What to do about it:
     :mod:`facekp.data.conventions`.

@@ -1,4 +1,4 @@
-"""``Labels``: the points of faces whose images lie elsewhere, as a table or a labelling tool has them."""
+"""``Labels``: the points of faces whose images are elsewhere, as a table or a labelling tool has them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ import numpy as np
 
 from facekp.errors import InputError
 
-FARTHEST = 1e6  # pixels; no image is so large, and what lies outside one by so much is no point
+FARTHEST = 1e6  # pixels; no image is so large, and a position so far outside is not a point
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +84,7 @@ def gathered(faces: Iterable[Face], source: str | Path, pixel_offset: float = 0.
     """Faces from a reader as :class:`Labels`; points are in the order in which their names first occur.
 
     Raises:
-        InputError: there are none, or a number is infinite or too large to lie in an image.
+        InputError: there are none, or a number is infinite or too large for a position in an image.
     """
     found = list(faces)
     names = tuple(dict.fromkeys(name for face in found for name in face.points))

@@ -1,4 +1,4 @@
-"""Kaggle's files where they lie: a CSV, the zip that holds it, a zip of such zips, or a folder with any of them.
+"""Kaggle's files where they are: a CSV, the zip that holds it, a zip of such zips, or a folder with any of them.
 
 Nothing is unpacked to disk, and no zip gets more memory than its limit below, whatever it claims.
 """

@@ -103,7 +103,7 @@ def careful(row: Row, count: int) -> bytes:
     """The ``count`` pixels of one row, which may be quoted or have spaces to spare.
 
     Raises:
-        InputError: naming the row and the first thing in it that is no pixel.
+        InputError: naming the row and the first thing in it that is not a pixel.
     """
     text = row.pixels.strip()
     if len(text) > 1 and text[:1] == text[-1:] == b'"':
@@ -154,7 +154,7 @@ def _numbers(row: Row, columns: list[str]) -> list[float]:
 
 
 def number(cell: bytes) -> float:
-    """NaN for an empty cell; ValueError for what is no number, or too large for float32."""
+    """NaN for an empty cell; ValueError for what is not a number, or too large for float32."""
     cell = cell.strip(b' "')
     if not cell:
         return math.nan

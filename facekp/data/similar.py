@@ -1,4 +1,4 @@
-"""Pictures that resemble each other: frames of one video, mostly.
+"""Images that resemble each other: frames of one video, mostly.
 
 Exact copies are found by a hash. Two frames of one video differ in every pixel and show the same person in the same
 light; with one of them on each side of a split, a network that only remembers looks as if it had understood.
@@ -10,9 +10,9 @@ from facekp.errors import InputError
 
 
 def nearest(images: np.ndarray, among: np.ndarray, side: int = 24) -> np.ndarray:
-    """How like its most similar picture of ``among`` each image is: their correlation, 1 for the same picture.
+    """How like its most similar image of ``among`` each image is: their correlation, 1 for the same image.
 
-    Pictures are shrunk to ``side`` pixels and brought to mean 0 and length 1, so light and contrast do not count.
+    Images are shrunk to ``side`` pixels and brought to mean 0 and length 1, so light and contrast do not count.
 
     Args:
         images, among: (N, H, W) and (M, H, W) uint8.
@@ -42,15 +42,15 @@ def closest(images: np.ndarray, side: int = 16) -> tuple[np.ndarray, np.ndarray]
 
 
 def near_duplicates(images: np.ndarray, alike: float = 0.85, side: int = 24) -> np.ndarray:
-    """(N,) int64: a number per group of pictures that resemble each other.
+    """(N,) int64: a number per group of images that resemble each other.
 
-    Two pictures with a correlation (see :func:`nearest`) above ``alike`` are in one group, and so is whatever
-    resembles either: the connected components. No picture resembles one of another group. With
+    Two images with a correlation (see :func:`nearest`) above ``alike`` are in one group, and so is whatever
+    resembles either: the connected components. No image resembles one of another group. With
     ``faces.split(groups=near_duplicates(faces.images))`` no held-out face has a near-duplicate in the training set.
 
     Args:
         images: (N, H, W) uint8.
-        alike: the correlation above which two pictures belong together.
+        alike: the correlation above which two images belong together.
         side: height and width at which they are compared.
 
     Raises:
@@ -60,7 +60,7 @@ def near_duplicates(images: np.ndarray, alike: float = 0.85, side: int = 24) -> 
         raise InputError(f"Expected a correlation between 0 and 1 for 'alike'; found {alike}.")
     small = flat(images, side)
     together = small @ small.T > alike  # (N, N)
-    np.fill_diagonal(together, True)  # a picture of one grey has no correlation, not even with itself
+    np.fill_diagonal(together, True)  # an image of one grey has no correlation, not even with itself
     group = np.arange(len(images))
     while True:  # each takes the smallest number among its near-duplicates, until nothing changes
         smaller = np.where(together, group, len(images)).min(1)

@@ -1,4 +1,4 @@
-"""Small tables, read line by line: a file that is no table is refused before it fills the memory."""
+"""Small tables, read line by line: a file that is not a table is refused before it fills the memory."""
 
 import csv
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ def read_cells(text: TextIO, name: str, width: int | None = None, delimiter: str
         text: opened with ``newline=""``.
         name: the file's name for messages.
         width: how many cells a row has; None: as many as the first one, which is the header.
-        delimiter: what stands between two cells.
+        delimiter: what separates two cells.
 
     Raises:
         InputError: not CSV, not UTF-8, a line without end, or a row with more or fewer cells.

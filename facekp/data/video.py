@@ -18,7 +18,7 @@ def frames(path: str | Path) -> Iterator[tuple[float, Photo]]:
     """(seconds, photo) of each frame of a video, upright; what cannot be decoded at the end is left out.
 
     Raises:
-        InputError: PyAV is not installed, there is no such file, or it is no video.
+        InputError: PyAV is not installed, there is no such file, or it is not a video.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: expected a video; found no such file. Check the path.")
@@ -26,7 +26,7 @@ def frames(path: str | Path) -> Iterator[tuple[float, Photo]]:
         import av
     except ImportError:
         raise InputError('Reading videos needs PyAV, which is not installed: pip install "facekp[video]", or save the '
-                         "frames as pictures in a folder.") from None
+                         "frames as images in a folder.") from None
     count = 0
     try:
         with av.open(str(path)) as video:
@@ -36,7 +36,7 @@ def frames(path: str | Path) -> Iterator[tuple[float, Photo]]:
                 pixels = np.rot90(frame.to_ndarray(format="rgb24"), getattr(frame, "rotation", 0) // 90)
                 yield frame.time if frame.time is not None else count / 25, Photo(np.ascontiguousarray(pixels))
                 count += 1
-    except (av.FFmpegError, IndexError) as e:  # IndexError: there is sound, and no picture
+    except (av.FFmpegError, IndexError) as e:  # IndexError: there is sound, and no image
         if not count:
             raise InputError(f"{path}: expected a video; found something else ({e}). Convert it to MP4.") from None
 

@@ -30,7 +30,7 @@ def masked_mean(answer: Callable) -> str:
 
 
 def floor(answer: Callable) -> str:
-    """``floor(q, d)``: the smallest RMSE of one constant prediction for two places."""
+    """``floor(q, d)``: the smallest RMSE of one constant prediction for two positions."""
     rng = np.random.default_rng()
     for q, d in ((0.5, 8.0), *zip(rng.uniform(0.05, 0.95, 10), rng.uniform(0.5, 20, 10), strict=True)):
         labels = np.where(np.arange(10_000) < round(q * 10_000), d, 0.0)

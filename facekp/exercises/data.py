@@ -22,7 +22,7 @@ def made_up(keypoints: np.ndarray) -> Faces:
 
 
 def spread(answer: Callable[[Faces], str]) -> str:
-    """``answer(faces)`` names the keypoint whose place varies most."""
+    """``answer(faces)`` names the keypoint whose position varies most."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
         points = labels(rng)

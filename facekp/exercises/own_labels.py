@@ -17,7 +17,7 @@ def swap(answer: Any) -> str:
         right = np.array([names.index(n) for n in partner])
         found = np.asarray(answer(names))
         expect(found.shape == right.shape, f"expected {len(names)} positions; found the shape {found.shape}.")
-        expect(not (found == np.arange(len(names))).all(), "nothing changes places.")
+        expect(not (found == np.arange(len(names))).all(), "nothing is swapped.")
         unpaired = [i for i, n in enumerate(names) if n in ("head", "waist", "tail")]
         expect(list(found[unpaired]) == unpaired, "head, waist and tail have no side and stay where they are.")
         expect((found[found] == np.arange(len(names))).all(), "swapping twice has to change nothing.")

@@ -18,14 +18,14 @@ class LGCNHead:
     raw: a list ``[o1, o2]`` of maps (B, K, h, w): the local net's and the whole net's answer, both
     trained. The target is the fixed kernel of :func:`facekp.heatmaps.kernel_maps`, placed at the point.
 
-    Each point k of a face is weighted by ``0.1 + 0.5 * share of points in the image + [k in the image]``
+    Each point k of a face is weighted by ``0.1 + 0.5 * fraction of points in the image + [k in the image]``
     over 1.6: a point beyond the border (or of a half-hidden face) counts less. A point without annotation
-    counts as not in the image, and pays nothing itself.
+    counts as not in the image, and costs nothing itself.
 
     Attributes:
         stride: image pixels per heatmap pixel.
         sigmas: the Gaussians of the kernel, in heatmap pixels.
-        decoder: a name from ``heatmaps.DECODERS``. The kernel is no Gaussian, but after a blur of one
+        decoder: a name from ``heatmaps.DECODERS``. The kernel is not a Gaussian, but after a blur of one
             pixel its top is close to one: DARK is 0.014 px off on perfect maps, local_mean 0.08.
         decoder_options: keyword arguments of the decoder; dark's blur is otherwise 1.
         output_weights: of the losses on o1 and o2.
@@ -57,7 +57,7 @@ class LGCNHead:
         return heatmaps.kernel_maps(points, (h, w), self.sigmas) * mask[..., None, None], weight * mask
 
     def loss(self, raw: list[Tensor], keypoints: Tensor) -> Tensor:
-        """Weighted squared error of both outputs; 1.0 is what two empty maps would pay, as in ``heatmap_mse``."""
+        """Weighted squared error of both outputs; 1.0 is what two empty maps would cost, as in ``heatmap_mse``."""
         outputs = stack_list(raw)
         target, weight = self.encode(keypoints, tuple(outputs[-1].shape[-2:]))
         rows = heatmaps.kernel_rows(self.sigmas, target.device).to(target.dtype)

@@ -17,7 +17,7 @@ class PartHead(HeatmapHead):
     """Part detection, then heatmap regression (Bulat and Tzimiropoulos 2016).
 
     raw: a list ``[part logits]`` or ``[part logits, maps]``, each (B, K, h, w). The logits learn, pixel by
-    pixel, whether they lie in a disc around the point; the maps are trained like any heatmap. See
+    pixel, whether they are in a disc around the point; the maps are trained like any heatmap. See
     :mod:`facekp.models.parts` for the three stages of training.
 
     Attributes:

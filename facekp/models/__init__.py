@@ -41,7 +41,7 @@ def function_at(place: str) -> Callable[..., tuple[nn.Module, "Head"]]:
 
 
 MODELS: dict[str, Callable[..., tuple[nn.Module, "Head"]]] = {
-    # reference rows
+    # baselines
     "cnn3": partial(network, "reference.cnn3"),
     "fcn24": partial(network, "reference.fcn24"),
     # direct regression

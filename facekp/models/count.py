@@ -1,4 +1,4 @@
-"""How large is a network, and how much work is a face?"""
+"""How many parameters a network has, and how many MACs a face takes."""
 
 import torch
 from torch import Tensor, nn

@@ -1,6 +1,6 @@
 """FCN-8: Long, Shelhamer and Darrell, *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015.
 
-VGG-16 sees the whole face, but at its end the picture is 3 pixels wide. FCN-8 turns every layer into a
+VGG-16 sees the whole face, but its last feature map is 3 pixels wide. FCN-8 turns every layer into a
 convolution, so that the end is a coarse map, and brings it back in three steps, each time adding what
 an earlier and finer layer says::
 
@@ -10,10 +10,10 @@ an earlier and finer layer says::
 
 Deviations from the paper, and why:
     batch norm               the backbone is that of :mod:`facekp.models.vgg`; it learns from scratch.
-    no padding by 100        the paper pads the picture so that 7x7 fits on pool5, and crops later; here
-                             every layer keeps its size and the maps lie over the picture by themselves.
-    conv6 is 3x3             on a 3x3 picture a 7x7 kernel sees padding in most of its weights.
-    conv6 and conv7 have 1024 channels, not 4096: 5.8 M instead of 120 M weights.
+    no padding by 100        the paper pads the image so that 7x7 fits on pool5, and crops later; here
+                             every layer keeps its size and the maps are aligned with the image.
+    conv6 is 3x3             on a 3x3 map a 7x7 kernel sees padding in most of its weights.
+    conv6 and conv7 have 1024 channels, not 4096: 5.8 M instead of 120 M parameters.
     the last x8 is learnt    the paper keeps it bilinear; maps of points have to be sharper than
                              regions. All three start as bilinear interpolation.
     dropout of channels      the paper drops single numbers; next to each other on a map they say the same.

@@ -5,7 +5,7 @@ together at full resolution. A second hourglass sees the first one's heatmaps an
 
 Deviations from the paper, and why:
     stem without pooling    the paper goes from 256 to 64 pixels (stride 4); 96 / 4 = 24 pixels are too
-                            few to place a point. ``stem_pool=False`` keeps stride 2: 48x48 maps.
+                            few to localise a point. ``stem_pool=False`` keeps stride 2: 48x48 maps.
     one grey channel in     the data is grey (``in_channels=3`` gives the paper's stem).
     targets                 the authors' code (princeton-vl/pose-hg-train, ``img.lua``) draws its Gaussian around the
                             whole pixel that holds the point, in a 7x7 window, with a sigma of 1.75 (the paper says 1;
@@ -16,7 +16,7 @@ Deviations from the paper, and why:
                             head's ``decoder="quarter_offset"`` gives the paper's.
     missing joints          the authors train them towards empty maps; here they are masked out of the loss.
     from empty maps         the layers that draw the maps start at 0: most of a target is empty.
-    mean over the stacks    of their losses, not the sum: the rate need not know how many there are.
+    mean over the stacks    of their losses, not the sum: the learning rate does not depend on how many there are.
     compact size            ``hourglass-s``: one stack, 64 instead of 256 channels.
 
 With the paper's stem (``in_channels=3, stem_pool=True``) and K = 15 there are 3,426,191 / 6,569,630 / 12,856,508 /

@@ -20,11 +20,11 @@ Layers as in the authors' own port. Deviations, and why:
                              worth of whatever it is given, so each step would move a whole map. (lgcn-s,
                              640 faces, three of four epochs: 2.9 px with it, 5.8 without.)
     PyTorch's initialisation the port has a seventh of He's, again for SGD; main and the last layer start at 0.
-    targets between pixels   the port's label is one bright pixel, ours is shared out over the four around the point;
+    targets between pixels   the port's label is one bright pixel, ours is spread over the four around the point;
                              both then go through the kernel. Whole pixels alone would cost 0.29 px.
-    points beyond the border the port's map is empty, ours still shows the tail that reaches into the picture: it
+    points beyond the border the port's map is empty, ours still shows the tail that reaches into the image: it
                              says where the point went. The weight in the loss is lower in both.
-    loss                     the port's 0.05 times the sum becomes a fraction of what empty maps would pay, as for our
+    loss                     the port's 0.05 times the sum becomes a fraction of what empty maps would cost, as for our
                              other networks; points and outputs have the port's weights.
     shape fit                :mod:`facekp.models.shape` fits its faces to the decoded points, weighted by confidence;
                              the paper fits them to the maps, in MATLAB code that is not in the port.

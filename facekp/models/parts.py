@@ -1,9 +1,9 @@
 """Part heatmaps: Bulat and Tzimiropoulos, *Human Pose Estimation via Convolutional Part Heatmap Regression*, ECCV 2016.
 
-Two networks, one after the other. The *detector* says for every pixel whether it lies on a part: one
+Two networks, one after the other. The *detector* says for every pixel whether it is on a part: one
 map of probabilities per keypoint, trained on discs with cross entropy. The *regressor*, an hourglass, sees
 the image and these maps and draws the Gaussians. Where a part is hidden the detector's map stays dark;
-that darkness is information, and the regressor places the point from the other parts.
+that darkness is information, and the regressor infers the point from the other parts.
 
 Training has three stages, see :func:`set_stage`: the detector alone; the regressor on the finished
 detector; both together.
@@ -55,7 +55,7 @@ class Detector(nn.Module):
         stages = [resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4][:layers]
         self.layers = nn.Sequential(*stages)
         now = 4 if stem_pool else 2
-        for layer in stages[1:]:  # torchvision lets each of them halve the picture
+        for layer in stages[1:]:  # torchvision lets each of them halve the resolution
             if now < stride:
                 now *= 2
             else:

@@ -1,6 +1,6 @@
-"""Reference rows: what a network has to beat, and what others reached on the same data.
+"""Baselines: what a network has to beat, and what others reached on the same data.
 
-    mean face   no look at the picture at all
+    mean face   does not look at the image at all
     ridge       one linear map from all pixels, in closed form
     cnn3        Daniel Nouri's tutorial of 2014, which much of Kaggle started from
     fcn24       the small heatmap network of the FairyOnIce blog, 1.459 on the private board
@@ -8,14 +8,14 @@
 ``cnn3`` and ``fcn24`` are networks like any other, and are trained like any other (AdamW, our augmentation), so that
 the rows of a table differ in the network alone. Their authors trained them so:
 
-    cnn3   Nesterov momentum from 0.9 to 0.999, rate from 0.03 to 0.0001, flips, 3000 epochs
+    cnn3   Nesterov momentum from 0.9 to 0.999, learning rate from 0.03 to 0.0001, flips, 3000 epochs
     fcn24  RMSprop, batches of 32, 300 epochs; flips, shifts of 2 px, scales of 1 %
 
 ``recipe(name, original_recipe=True)`` and ``facekp train --original-recipe`` give these, with four differences:
 
     both   images are scaled as for every network, (x - 0.5) / 0.25; the authors divide by 255.
-    cnn3   the rates are divided by 48^2, since our loss counts pixels and his counts from -1 to 1. He stopped after 200
-           epochs without a better score on the held-out faces; here all epochs are trained.
+    cnn3   the learning rates are divided by 48^2, since our loss counts pixels and his counts from -1 to 1. He stopped
+           after 200 epochs without a better score on the held-out faces; here all epochs are trained.
     fcn24  RMSprop's memory is PyTorch's 0.99; Keras has 0.9.
     fcn24  one scale for x and y; the blog draws the two separately.
 
@@ -46,7 +46,7 @@ class LinearPixels(nn.Module):
 
 
 def mean_face(faces: Faces) -> KeypointModel:
-    """A model that answers every picture with the mean of each annotated keypoint."""
+    """A model that answers every image with the mean of each annotated keypoint."""
     target, mask, head = _targets(faces)
     mean = (target * mask).sum(0) / mask.sum(0).clamp_min(1)
     pixels = faces.images[0].size
@@ -103,7 +103,7 @@ def cnn3(num_keypoints: int, size: int = 96, channels: int = 32, hidden: int = 5
         size: image height and width in pixels; at least 16.
         channels: of the first convolution, doubled twice.
         hidden: units of the two hidden layers; his "net8" has 1000.
-        dropout: factor on his shares of 0.1, 0.2, 0.3 and 0.5.
+        dropout: factor on his rates of 0.1, 0.2, 0.3 and 0.5.
         in_channels: 1 for grey images, 3 for RGB.
     """
     check_size(size, least=16)
@@ -126,7 +126,7 @@ def fcn24(num_keypoints: int, size: int = 96, channels: int = 64, kernel: int = 
           in_channels: int = 1) -> tuple[nn.Module, HeatmapHead]:
     """The heatmap network of the FairyOnIce blog (*Achieving top 5 in Kaggle's facial keypoints detection using FCN*).
 
-    Two blocks of VGG's, then one convolution as large as its 24x24 picture: each place sees the whole
+    Two blocks of VGG's, then one convolution as large as its 24x24 input: each position sees the whole
     face. Its maps are at full size, its targets 10 high with sigma 5.
 
     Deviations: the decoder is ``local_mean``; the blog takes a weighted mean of the brightest n^2 pixels, wherever

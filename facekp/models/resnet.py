@@ -1,14 +1,15 @@
 """ResNet for direct regression: He et al., *Deep Residual Learning for Image Recognition*, CVPR 2016.
 
-torchvision's network, 96 -> 48 -> 24 -> 12 -> 6 -> 3 pixels wide; the mean over the last 3x3 places goes into one
-linear layer. ``blocks=`` changes how many residual blocks each of the four stages has: (2, 2, 2, 2) for 18.
+torchvision's network, 96 -> 48 -> 24 -> 12 -> 6 -> 3 pixels wide, then global average pooling over the last 3x3
+positions and one linear layer. ``blocks=`` changes how many residual blocks each of the four stages has:
+(2, 2, 2, 2) for 18.
 
 Deviations from the paper, and why:
     one grey channel in     the data is grey; a first layer for RGB (``in_channels=3``) would see three equal channels.
     2K outputs, no softmax  we ask for coordinates, not for a class.
-    stride on the 3x3       in the blocks of 50 and more layers torchvision halves in the second convolution;
+    stride on the 3x3       in the blocks of 50 and more layers torchvision downsamples in the second convolution;
                             the paper does so in the first, a 1x1, which never looks at three of four pixels.
-    last layer starts at 0  the first prediction is the middle of the image, not a random place.
+    last layer starts at 0  the first prediction is the middle of the image, not a random point.
 """
 
 import hashlib
@@ -42,7 +43,7 @@ def resnet(num_keypoints: int, size: int = 96, depth: int = 18, blocks: tuple[in
 
     Args:
         num_keypoints: K.
-        size: image height and width in pixels; any, since the last pooling averages over all places.
+        size: image height and width in pixels; any, since the last pooling averages over all positions.
         depth: 18, 34, 50, 101 or 152.
         blocks: residual blocks in each of the four stages; None for the depth's own.
         pretrained: start from ImageNet weights (downloaded by torchvision, about 45 MB for 18).
@@ -80,7 +81,7 @@ def resnet_backbone(depth: int, blocks: tuple[int, ...] | None = None,
 
 
 def imagenet(name: str) -> dict[str, Tensor]:
-    """torchvision's best ImageNet weights for its network ``name``: from its cache, or else downloaded.
+    """torchvision's best ImageNet weights for its network ``name``: from its cache, or downloaded.
 
     Raises:
         InputError: no network, a download that was cut off or is another file, or a damaged file in the cache.
@@ -99,7 +100,7 @@ def imagenet(name: str) -> dict[str, Tensor]:
 def check_kept(url: str) -> None:
     """Raise InputError if torch keeps the file of ``url``, and it is damaged: torch looks only while it downloads.
 
-    The first eight digits of its SHA-256 stand in its name: resnet18-f37072fd.pth.
+    The first eight digits of its SHA-256 are in its name: resnet18-f37072fd.pth.
     """
     kept = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
     if not kept.is_file():

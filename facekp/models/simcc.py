@@ -1,11 +1,11 @@
 """SimCC: Li et al., *SimCC: a Simple Coordinate Classification Perspective for Human Pose Estimation*, ECCV 2022.
 
 No heatmap has to be drawn, so nothing has to be upsampled: the last feature maps of a ResNet, one for each keypoint and
-only 6 pixels wide, are written as a row of numbers, and two linear layers, shared by all keypoints, make 192 logits for
+only 6 pixels wide, are flattened, and two linear layers, shared by all keypoints, make 192 logits for
 x and 192 for y of it. Each logit is half a pixel of the image.
 
 Deviations from the paper, and why:
-    three stages of ResNet   the paper's 256x192 images leave 8x6 places; four stages would leave 3x3 of 96x96.
+    three stages of ResNet   the paper's 256x192 images leave 8x6 positions; four stages would leave 3x3 of 96x96.
     one grey channel in      the data is grey (``in_channels=3`` takes RGB).
     decoder                  ``local_mean`` over the bins around the highest one instead of that bin alone.
     last layers start at 0   all bins are equally likely at first.

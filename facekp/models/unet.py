@@ -1,17 +1,17 @@
 """U-Net: Ronneberger, Fischer and Brox, *U-Net: Convolutional Networks for Biomedical Image Segmentation*, MICCAI 2015.
 
 Down four times, 96 -> 48 -> 24 -> 12 -> 6 pixels, doubling the channels each time, 64 -> 1024; then up four times.
-On the way up, each level gets the features that had its size on the way down, laid beside its own. So
+On the way up, each level's features are concatenated with those of its size on the way down. So
 the maps come out at the full size of the image, and a pixel of the map is a pixel of the face.
 
 Deviations from the paper, and why:
     same padding   the paper's convolutions lose a pixel on each side, so its maps are smaller than
-                   its pictures (572 -> 388) and skips have to be cropped.
+                   its inputs (572 -> 388) and skips have to be cropped.
     batch norm     after each convolution; the paper has none and warns that all hangs on the initial weights.
     K linear maps  we draw Gaussians, with squared error; the paper's softmax decides between classes.
     no dropout     the paper has it at the end of the way down; here augmentation and batch norm do its work.
     from empty     the last layer starts at 0: most of a target is empty.
-    compact size   ``unet-s``: 16 channels on the first level instead of 64, so a sixteenth of weights and work.
+    compact size   ``unet-s``: 16 channels on the first level instead of 64, so a sixteenth of the parameters and MACs.
 """
 
 import torch

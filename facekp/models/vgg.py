@@ -1,14 +1,14 @@
 """VGG-16 for direct regression: Simonyan and Zisserman, *Very Deep Convolutional Networks*, ICLR 2015.
 
-Thirteen 3x3 convolutions in five blocks; each block ends by halving the picture, 96 -> 48 -> 24 -> 12 -> 6 -> 3.
-What is left, 512 numbers at each of 3x3 places, is laid out in a row for two linear layers. Unlike
-ResNet's average over all places, the row still says *where* something was seen.
+Thirteen 3x3 convolutions in five blocks; each block ends by halving the resolution, 96 -> 48 -> 24 -> 12 -> 6 -> 3.
+What is left, 512 features at each of 3x3 positions, is flattened for two linear layers. Unlike ResNet's
+global average pooling, the flattened vector still says *where* something was seen.
 
 Deviations from the paper, and why:
     batch norm              after each convolution (torchvision's ``vgg16_bn``); without it, sixteen
                             layers from scratch hardly learn.
     one grey channel in     the data is grey; see :func:`facekp.models.resnet.grey_stem`.
-    one hidden layer of 512 the paper has two of 4096, for 7x7 places and 1000 classes: 120 M weights
+    one hidden layer of 512 the paper has two of 4096, for 7x7 positions and 1000 classes: 120 M parameters
                             that 2000 faces cannot fill.
     dropout before it, too  the paper drops only what its hidden layers put out.
     2K outputs, no softmax  we ask for coordinates; they start at 0, the middle of the image.

@@ -23,7 +23,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    """``FaceResult`` and ``predict_photo``, imported when they are asked for: pictures are read without PyTorch."""
+    """``FaceResult`` and ``predict_photo``, imported when they are asked for: images are read without PyTorch."""
     if name in ("FaceResult", "predict_photo"):
         from facekp.photo import face_result
 

@@ -12,7 +12,7 @@ network, which also finds tilted faces. *Photos of your own* compares all three.
 backgrounds (``tests/unit/photo/test_photo_detector.py`` measures it again) the eyes are :data:`BOX_EYES_APART` = 0.385
 of the box's side apart (one head like another within 0.03), the point between them is :data:`BOX_EYES_DOWN` = 0.396 of
 it below the upper edge. In the square that a network wants these are 0.380 and 0.391 (:mod:`facekp.images`). So the
-square's side is 0.385 / 0.380 = 1.01 of the box's, and its upper edge is moved so that the eyes come to lie right.
+square's side is 0.385 / 0.380 = 1.01 of the box's, and its upper edge is moved so that the eyes are where they belong.
 YuNet gives the eyes themselves, so the crop rule applies directly.
 """
 
@@ -72,7 +72,7 @@ def default_method() -> str:
 
 
 def as_trained(box: Box) -> Box:
-    """A box of the cascade -> the square in which the eyes lie as in the training faces."""
+    """A box of the cascade -> the square in which the eyes are as in the training faces."""
     side = box.width * BOX_EYES_APART / EYES_APART
     top = box.y + BOX_EYES_DOWN * box.width - EYES_DOWN * side
     return Box(box.x + (box.width - side) / 2, top, side, side)

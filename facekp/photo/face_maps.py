@@ -52,7 +52,7 @@ def create_network() -> StackedHourglass:
     bias = network.heads[0].bias
     assert isinstance(bias, Tensor)
     torch.nn.init.constant_(bias, 0.0)
-    bias.data[0] = -4.0  # a face at 2 % of all places, to begin with
+    bias.data[0] = -4.0  # a face at 2 % of all positions, to begin with
     return network
 
 

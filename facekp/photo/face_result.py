@@ -67,7 +67,7 @@ def predict_photo(
         A FaceResult for each box, in their order; none if no face was detected.
 
     Raises:
-        InputError: what is no photo, no box, or a box outside the photo; a coverage from a model without a calibration.
+        InputError: not a photo, not a box, or a box outside the photo; a coverage from a model without a calibration.
     """
     if coverage is not None:
         check_calibrated(model, coverage, flip_tta)

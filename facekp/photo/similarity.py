@@ -1,6 +1,6 @@
-"""A face turned and scaled so that its eyes are level, at a standard place; and the way back.
+"""A face turned and scaled so that its eyes are level, at standard positions; and the way back.
 
-A similarity keeps shapes: it turns, scales and shifts. The one that brings points nearest to given places, by least
+A similarity keeps shapes: it turns, scales and shifts. The one that brings points nearest to given positions, by least
 squares, has a closed form through a singular value decomposition (Umeyama 1991).
 """
 
@@ -38,7 +38,7 @@ class Similarity:
 
     @property
     def degrees(self) -> float:
-        """How far it turns; positive is clockwise in a picture, whose y goes down."""
+        """How far it turns; positive is clockwise in an image, whose y goes down."""
         return float(np.degrees(np.arctan2(self.turn[1, 0], self.turn[0, 0])))
 
 
@@ -49,17 +49,17 @@ def umeyama(points: np.ndarray, places: np.ndarray) -> Similarity:
         points, places: (K, 2), two or more; a pair with a NaN in it is left out.
 
     Raises:
-        InputError: fewer than two pairs, or all points in one place.
+        InputError: fewer than two pairs, or all points in one position.
     """
     points, places = np.asarray(points, np.float64), np.asarray(places, np.float64)
     both = np.isfinite(points).all(-1) & np.isfinite(places).all(-1)
     if both.sum() < 2:
-        raise InputError(f"Expected at least two points with a place for each; found {both.sum()}.")
+        raise InputError(f"Expected at least two points with a position for each; found {both.sum()}.")
     p, q = points[both], places[both]
     p0, q0 = p - p.mean(0), q - q.mean(0)
     variance = (p0**2).sum() / len(p)
     if variance < 1e-12:
-        raise InputError("Expected points in different places; found all of them in one.")
+        raise InputError("Expected points at different positions; found all of them at one.")
     u, d, vt = np.linalg.svd(q0.T @ p0 / len(p))
     mirrored = np.linalg.det(u) * np.linalg.det(vt) < 0  # which no turn can make good
     sign = np.array([1.0, -1.0 if mirrored else 1.0])
@@ -91,11 +91,11 @@ def align(
         scheme: names the eyes.
 
     Returns:
-        The picture, (size, size) uint8 grey, and the similarity that takes points of the photo to it; its
+        The image, (size, size) uint8 grey, and the similarity that takes points of the photo to it; its
         ``inverse()`` takes points that were found in it back to the photo.
 
     Raises:
-        InputError: see :func:`umeyama`; the scheme has no eyes; the face lies outside the photo.
+        InputError: see :func:`umeyama`; the scheme has no eyes; the face is outside the photo.
     """
     if places is None:
         if scheme.eyes is None:
@@ -120,11 +120,11 @@ def warp(pixels: np.ndarray, move: Similarity, size: int) -> np.ndarray:
     x, y = middle - side / 2
     box = Box(x, y, side, side)
     straight = crop(pixels, box, wide)
-    # Back from the result: to the photo, and on to the straight crop. Pillow counts both from the pictures' edges.
+    # Back from the result: to the photo, and on to the straight crop. Pillow counts both from the images' edges.
     corners = np.array([[-0.5, -0.5], [0.5, -0.5], [-0.5, 0.5]])
     origin, along, down = (to_crop(move.inverse()(p), box, wide) for p in corners)
     (a, d), (b, e), (c, f) = along - origin, down - origin, origin + 0.5
-    # As floats: on bytes Pillow drops what is behind the point, which darkens the picture by half a grey value.
+    # As floats: on bytes Pillow drops what is behind the point, which darkens the image by half a grey value.
     turned = Image.fromarray(straight.astype(np.float32)).transform(
         (size, size), Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.BILINEAR)
     return np.rint(np.asarray(turned)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Faces in a video that do not tremble from frame to frame.
+"""Faces in a video that do not jitter from frame to frame.
 
 A network sees each frame for itself, so its points move a little even where the face does not. The one-euro filter
 (Casiez, Roussel and Vogel 2012) is a low-pass filter whose cutoff frequency rises with speed: strong smoothing at rest,

@@ -1,11 +1,11 @@
-"""Faces that the library draws itself: small 3-D heads, photographed, with exact keypoints.
+"""Faces that the library renders itself: small 3-D heads, photographed, with exact keypoints.
 
 The book, its tests and the demo run on them where there are no files of Kaggle's; and since the
 labels are the projections of named points of the surface, they are right to a hundredth of a pixel.
 
-``people`` says who stands before the camera, ``head`` and ``hair`` what surface that is, ``render``
+``people`` says who is in front of the camera, ``head`` and ``hair`` what surface that is, ``render``
 which point of it each pixel shows, ``paint`` and ``light`` how bright that point is, ``scene`` what
-else is in the picture, ``camera`` what a camera makes of it all; ``group`` puts several people into one photo.
+else is in the image, ``camera`` what a camera makes of it all; ``group`` puts several people into one photo.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from facekp.synthetic.render import SIZE, keypoints
 # of which 2140 are complete; the others carry four points (4755 exactly those four).
 FIRST_SOURCE = 2284 / 7049
 COMPLETE = 2140 / 2284
-DUPLICATES = 0.08  # share of rows that show the picture of an earlier one (556 of Kaggle's 7049)
-BAD_LABELS = 0.004  # share of rows with left and right mixed up (readers of Kaggle's file list 80 doubtful rows)
-LABEL_NOISE = 0.3  # pixels; two people who annotate the same picture differ about as much
+DUPLICATES = 0.08  # fraction of rows that repeat the image of an earlier one (556 of Kaggle's 7049)
+BAD_LABELS = 0.004  # fraction of rows with left and right mixed up (readers of Kaggle's file list 80 doubtful rows)
+LABEL_NOISE = 0.3  # pixels; two people who annotate the same image differ about as much
 COPY_NOISE = 0.5  # pixels, between the labels of two copies
 
 SAMPLE_SIZE, SAMPLE_SEED = 320, 0
@@ -54,7 +54,7 @@ def generate(
         kaggle_shaped: give them the shape of Kaggle's training set. About 32 % of the rows (the first
             ones) have 15 points, 6 % of these with a few missing. The rest have four points, of another
             convention: "nose tip" is the *base* of the nose, "bottom lip" the *middle* of the mouth.
-            About 8 % of the rows repeat an earlier picture, in 0.4 % left and right are mixed up, and all
+            About 8 % of the rows repeat an earlier image, in 0.4 % left and right are mixed up, and all
             labels are a little noisy.
         progress: show a bar.
         ingredients: what to leave out, or how far heads turn. The same seed shows the same people.
@@ -86,16 +86,16 @@ def generate(
 
 
 def cached(n: int, seed: int = 1) -> Faces:
-    """:func:`generate`, drawn once and kept in the user's cache folder (480 faces take about 10 s on two cores).
+    """:func:`generate`, rendered once and kept in the user's cache folder (480 faces take about 10 s on two cores).
 
-    The file's name holds a hash of the renderer's source, so that another version of it draws anew. A cache that cannot
-    be written is no error: the faces are drawn each time.
+    The file's name holds a hash of the renderer's source, so another version of it renders anew. A cache that cannot be
+    written is not an error: the faces are then rendered each time.
     """
     source = b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py")))
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = home / "facekp" / f"synthetic-{n}-{seed}-{hashlib.sha256(source).hexdigest()[:12]}.npz"
     if path.is_file():
-        with suppress(InputError):  # damaged: drawn anew
+        with suppress(InputError):  # damaged: rendered again
             return Faces.load(path)
     faces = generate(n, seed)
     with suppress(OSError):
@@ -117,7 +117,7 @@ def _like_kaggle(images: np.ndarray, points: np.ndarray, rng: np.random.Generato
     labels = points[:, :k].copy()
     # The second source's other meaning of two names.
     labels[first:, KAGGLE.index("nose_tip", "mouth_center_bottom_lip")] = points[first:, k:]
-    # A copy of an earlier picture of the same source.
+    # A copy of an earlier image of the same source.
     alone = np.ones(n, bool)
     for row in np.flatnonzero(rng.random(n) < DUPLICATES):
         start = 0 if row < first else first
@@ -142,7 +142,7 @@ def _like_kaggle(images: np.ndarray, points: np.ndarray, rng: np.random.Generato
 
 
 def sample() -> Faces:
-    """The small sample of drawn, Kaggle-shaped faces that comes with the library (data/sample)."""
+    """The small sample of synthetic, Kaggle-shaped faces that comes with the library (data/sample)."""
     import pandas as pd  # as below: only the tables of the sample need it
 
     here = Path(__file__).resolve()

@@ -12,12 +12,12 @@ from facekp.synthetic.scene import background, before, glasses, shoulders
 def photograph(h: Head, rng: np.random.Generator, faults: bool = True) -> np.ndarray:
     """(96, 96) uint8: the head before a background; without ``faults`` the camera is a perfect one."""
     pixels = rasterise(h)
-    picture = shoulders(h, rng, background(rng))
-    picture.ravel()[pixels.where] = shade(h, pixels)
-    depth = np.full(picture.shape, -np.inf, np.float32)
+    image = shoulders(h, rng, background(rng))
+    image.ravel()[pixels.where] = shade(h, pixels)
+    depth = np.full(image.shape, -np.inf, np.float32)
     depth.ravel()[pixels.where] = pixels.depth
-    picture = before(h, rng, glasses(h, picture, depth))
-    small = expose(picture.reshape(SIZE, SCALE, SIZE, SCALE).mean((1, 3)), rng)
+    image = before(h, rng, glasses(h, image, depth))
+    small = expose(image.reshape(SIZE, SCALE, SIZE, SCALE).mean((1, 3)), rng)
     if faults:
         small = spoil(small, rng)
     return np.round(small.clip(0, 1) * 255).astype(np.uint8)
@@ -32,7 +32,7 @@ def expose(small: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def spoil(small: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A frame of an old video, or a photo: blurred, coarse, compressed, noisy."""
-    if rng.random() < 0.45:  # the video's face was smaller than this picture, and its colours pale
+    if rng.random() < 0.45:  # the video's face was smaller than this image, and its colours pale
         small = coarse(small, int(rng.uniform(28, 70)))
         small = small.mean() + (small - small.mean()) * rng.uniform(0.6, 1.0)
         if rng.random() < 0.5:  # sharpened, with a halo along each edge
@@ -47,31 +47,31 @@ def spoil(small: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return small + min(0.025, rng.exponential(0.007)) * rng.standard_normal(small.shape)
 
 
-def coarse(picture: np.ndarray, pixels: int) -> np.ndarray:
-    """The picture as it comes back from ``pixels`` x ``pixels``."""
-    small = Image.fromarray(picture.astype(np.float32)).resize((pixels, pixels), Image.Resampling.BOX)
+def coarse(image: np.ndarray, pixels: int) -> np.ndarray:
+    """The image as it comes back from ``pixels`` x ``pixels``."""
+    small = Image.fromarray(image.astype(np.float32)).resize((pixels, pixels), Image.Resampling.BOX)
     return np.asarray(small.resize((SIZE, SIZE), Image.Resampling.BICUBIC)).astype(np.float64)
 
 
-def compress(picture: np.ndarray, loss: float) -> np.ndarray:
+def compress(image: np.ndarray, loss: float) -> np.ndarray:
     """What JPEG does to grey values: blocks of 8 x 8, as waves, each rounded to a multiple of a number that
     grows with its frequency."""
     k = np.arange(8)
-    waves = np.cos(np.pi * (k + 0.5) * k[:, None] / 8) * np.where(k, 0.5, 8**-0.5)[:, None]  # (frequency, place)
-    blocks = picture.reshape(SIZE // 8, 8, SIZE // 8, 8).swapaxes(1, 2)
+    waves = np.cos(np.pi * (k + 0.5) * k[:, None] / 8) * np.where(k, 0.5, 8**-0.5)[:, None]  # (frequency, position)
+    blocks = image.reshape(SIZE // 8, 8, SIZE // 8, 8).swapaxes(1, 2)
     heights = waves @ blocks @ waves.T
     unit = max(loss, 1e-4) * (1 + k + k[:, None])
     heights = np.round(heights / unit) * unit
     return (waves.T @ heights @ waves).swapaxes(1, 2).reshape(SIZE, SIZE)
 
 
-def blur(picture: np.ndarray, sigma: float) -> np.ndarray:
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian blur; the edges are repeated."""
     if sigma < 0.2:
-        return picture
+        return image
     bell = np.exp(-0.5 * (np.arange(-5, 6) / sigma) ** 2)
     bell /= bell.sum()
     for axis in (0, 1):
-        padded = np.pad(picture, [(5, 5) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
-        picture = sum(w * np.take(padded, range(i, i + SIZE), axis) for i, w in enumerate(bell))
-    return picture
+        padded = np.pad(image, [(5, 5) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
+        image = sum(w * np.take(padded, range(i, i + SIZE), axis) for i, w in enumerate(bell))
+    return image

@@ -1,7 +1,7 @@
 """A larger scene of several synthetic people: a photo in which the faces have yet to be found.
 
-The people stand side by side as in a video call, each before a background of their own, with the whole head in
-the picture. Their keypoints are as exact as those of single faces.
+The people stand side by side as in a video call, each in front of a background of their own, with the whole head in
+the image. Their keypoints are as exact as those of single faces.
 """
 
 from dataclasses import replace
@@ -21,17 +21,17 @@ USUAL = 37.3  # the distance between the eyes in a face that is cut out as Kaggl
 def group(
     rows: int, columns: int, seed: int = 0, eyes: float = 20.0, enlarge: int = 4
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``rows`` x ``columns`` synthetic people in one picture.
+    """``rows`` x ``columns`` synthetic people in one image.
 
     Args:
         rows, columns: how many stand one above the other and side by side.
         seed: another seed, other people.
         eyes: about how far apart their eyes are, in pixels of the 96 x 96 that each is drawn in. Up to 22 the whole
-            head is in the picture.
+            head is in the image.
         enlarge: each of these pixels becomes this many, either way.
 
     Returns:
-        The picture, (96 * enlarge * rows, 96 * enlarge * columns) uint8, and the points
+        The image, (96 * enlarge * rows, 96 * enlarge * columns) uint8, and the points
         (rows * columns, 15, 2) float64 in its pixels, row by row.
 
     Raises:
@@ -41,7 +41,7 @@ def group(
         raise InputError(f"Expected rows, columns, eyes and enlarge of 1 or more and a seed of 0 or more; found "
                          f"{rows}, {columns}, {eyes}, {enlarge} and {seed}.")
     side = SIZE * enlarge
-    picture, points = np.empty((rows * side, columns * side), np.uint8), []
+    image, points = np.empty((rows * side, columns * side), np.uint8), []
     for i in range(rows * columns):
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2, i)))
         h = random_head(rng)
@@ -49,7 +49,7 @@ def group(
                     eyes_at=(SIZE / 2 + rng.uniform(-8, 8), SIZE / 2 + rng.uniform(-6, 2)))
         tile = Image.fromarray(photograph(h, rng, faults=False)).resize((side, side), Image.Resampling.BICUBIC)
         y, x = (side * n for n in divmod(i, columns))
-        picture[y : y + side, x : x + side] = np.asarray(tile)
+        image[y : y + side, x : x + side] = np.asarray(tile)
         on_tile = np.stack([keypoints(h)[name] for name in KAGGLE.names])
         points.append((on_tile + 0.5) * enlarge - 0.5 + (x, y))
-    return picture, np.stack(points)
+    return image, np.stack(points)

@@ -1,7 +1,7 @@
 """A head: some sixty numbers, and the surface they describe.
 
 The unit is the distance between the eyes. The origin is the middle of the head at eye level;
-x grows to the right of the picture (the subject's left), y downwards, z towards the camera.
+x grows to the right of the image (the subject's left), y downwards, z towards the camera.
 
 The skin is one surface with two coordinates: the angle ``theta`` around the vertical axis (0 = nose,
 +-pi/2 = ears) and the height ``y``. Features are placed by ``u = across(theta)``, which is nearly x
@@ -16,7 +16,7 @@ import numpy as np
 from facekp.keypoints import KAGGLE
 
 OUTER = 1.3  # an eye reaches this much farther outwards than inwards; annotators stop short of its very end
-# Where annotators put a point, compared with the place that its name says: down (+) or up, in eye distances.
+# Where annotators put a point, compared with the position that its name says: down (+) or up, in eye distances.
 # Found with networks trained on synthetic faces, on the half of the photographs that ``transfer`` does not report on.
 MARKS = {"eye_center": -0.013, "outer_corner": -0.02, "eyebrow_inner_end": -0.025, "eyebrow_outer_end": -0.035,
          "nose_tip": 0.03, "mouth_center_top_lip": 0.01, "mouth_center_bottom_lip": 0.04}
@@ -98,13 +98,13 @@ class Head:
     tint: float = 0.05
     # --- something before the face: "", "microphone", "hand", "lock" (of hair) or "caption"
     before: str = ""
-    # --- camera (degrees, pixels of the 96 x 96 picture) and light
+    # --- camera (degrees, pixels of the 96 x 96 image) and light
     yaw: float = 0.0
     pitch: float = 0.0
     roll: float = 0.0
     distance: float = 15.0
     eyes_at: tuple[float, float] = (47.5, 37.0)  # where the middle between the eyes comes to lie
-    eye_distance: float = 36.7  # between the eyes, in the picture
+    eye_distance: float = 36.7  # between the eyes, in the image
     light: tuple[float, float, float] = (0.2, -0.6, 0.8)
     ambient: float = 0.45
     wrap: float = 0.2  # softness of the light

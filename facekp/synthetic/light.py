@@ -45,11 +45,11 @@ def reached(p: Pixels, lamp: np.ndarray, soft: float) -> np.ndarray:
     a, b, depth = axes @ p.blocks
     i, j = ((c + half - 0.5).astype(np.int64).clip(0, n - 2) for c in (a, b))
     front = np.full(n * n, -np.inf, np.float32)
-    for offset in (0, 1, n, n + 1):  # as in the picture: no holes
+    for offset in (0, 1, n, n + 1):  # as in the image: no holes
         np.maximum.at(front, j * n + i + offset, depth)
 
     a, b, depth = axes @ p.place
-    # The surface itself gets deeper beside the point: that is no shadow. Nor is what it does within one square.
+    # The surface itself gets deeper beside the point: that is not a shadow. Nor is what it does within one square.
     normal = axes @ p.normal.T * CELL
     facing = normal[2].clip(0.3, 1)
     slack = 0.03 + 1.5 * CELL * np.sqrt(1 - facing**2) / normal[2].clip(0.1, 1)

@@ -7,7 +7,7 @@ from facekp.synthetic.head import OUTER, Head, across, brow, bump, lids, lips, s
 from facekp.synthetic.render import SKIN, Pixels
 from facekp.synthetic.texture import look_up, mottles, strands
 
-EDGE = 0.02  # softness of painted edges, in eye distances (about one pixel of the large picture)
+EDGE = 0.02  # softness of painted edges, in eye distances (about one pixel of the large image)
 
 
 def albedo(h: Head, p: Pixels) -> tuple[np.ndarray, np.ndarray]:

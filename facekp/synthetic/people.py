@@ -1,4 +1,4 @@
-"""Who stands before the camera: a random :class:`Head`, with or without some of its ingredients."""
+"""Who is in front of the camera: a random :class:`Head`, with or without some of its ingredients."""
 
 from dataclasses import dataclass, replace
 

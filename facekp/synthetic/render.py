@@ -1,11 +1,11 @@
-"""The camera: where each point of a :class:`Head` comes to lie, and which point each pixel shows.
+"""The camera: where each point of a :class:`Head` is projected, and which point each pixel shows.
 
 1. :func:`rasterise`: the surface as a dense grid of points, turned, projected, z-buffered. The result
    says for each pixel *which point of the surface* it shows.
 2. ``paint.albedo``: what colour that point has (skin, eyes, lips, hair); ``light.shade``: how light falls on it.
-3. ``camera.photograph``: what stands behind and before, averaging down to 96 x 96, blur, noise, contrast.
+3. ``camera.photograph``: what is behind and in front, averaging down to 96 x 96, blur, noise, contrast.
 
-Everything is drawn at twice the size; 2 x 2 pixels are averaged at the end.
+Everything is rendered at twice the size; 2 x 2 pixels are averaged at the end.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from facekp.synthetic.hair import hair_shell
 from facekp.synthetic.head import Head, landmarks, surface
 
 SIZE = 96
-SCALE = 2  # drawn this much larger, then averaged down
+SCALE = 2  # rendered this much larger, then averaged down
 SKIN, HAIR = 1, 2
 
 COLUMNS, ROWS = 420, 280  # points of the surface, round the head and down
@@ -41,7 +41,7 @@ Y = _y(np.arange(ROWS)).astype(np.float32)[:, None]  # (ROWS, 1)
 
 
 def rotation(h: Head) -> np.ndarray:
-    """(3, 3): yaw about y, then pitch about x, then roll in the picture. Positive yaw turns the nose to the right."""
+    """(3, 3): yaw about y, then pitch about x, then roll in the image. Positive yaw turns the nose to the right."""
     (cy, cp, cr), (sy, sp, sr) = (f(np.radians([h.yaw, h.pitch, h.roll])) for f in (np.cos, np.sin))
     yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
@@ -50,8 +50,8 @@ def rotation(h: Head) -> np.ndarray:
 
 
 def project(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Points of the head (three arrays of one shape) -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
-    return picture_of(h, turn(h, x, y, z))
+    """Points of the head (three arrays of one shape) -> (3, ...): x, y in the 96 x 96 image and depth, in pixels."""
+    return to_image(h, turn(h, x, y, z))
 
 
 def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -59,8 +59,8 @@ def turn(h: Head, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     return np.stack([float(a) * x + float(b) * y + float(c) * z for a, b, c in rotation(h)])
 
 
-def picture_of(h: Head, turned: np.ndarray) -> np.ndarray:
-    """Turned points -> (3, ...): x, y in the 96 x 96 picture and depth, in pixels."""
+def to_image(h: Head, turned: np.ndarray) -> np.ndarray:
+    """Turned points -> (3, ...): x, y in the 96 x 96 image and depth, in pixels."""
     names = landmarks(h)
     eyes = np.array([names["left_eye_center"], names["right_eye_center"]])
     eyes = turn(h, *surface(h, eyes[:, 0], eyes[:, 1]))
@@ -73,7 +73,7 @@ def picture_of(h: Head, turned: np.ndarray) -> np.ndarray:
 
 
 def keypoints(h: Head) -> dict[str, np.ndarray]:
-    """Name -> (2,) float64, where each landmark lies in the 96 x 96 picture."""
+    """Name -> (2,) float64, where each landmark is in the 96 x 96 image."""
     named = landmarks(h)
     theta, y = np.array(list(named.values())).T
     where = project(h, *surface(h, theta, y))[:2].T
@@ -85,16 +85,16 @@ def keypoints(h: Head) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Pixels:
-    """What each of the P covered pixels of the large picture shows.
+    """What each of the P covered pixels of the large image shows.
 
     Attributes:
-        where: (P,) int64, flat index into the (S, S) picture.
+        where: (P,) int64, flat index into the (S, S) image.
         material: (P,) int8, SKIN or HAIR.
         theta, y: (P,) float32, the point of the surface at the *centre* of the pixel.
         normal: (P, 3) float32 of unit length, after the turn of the head.
-        place: (3, P) float32, where the point lies after the turn, in eye distances.
+        place: (3, P) float32, where the point is after the turn, in eye distances.
         depth: (P,) float32, the same point's depth in pixels, as ``project`` gives it.
-        blocks: (3, M) float32, points of skin and hair that stand in the light's way, after the turn.
+        blocks: (3, M) float32, points of skin and hair that block the light, after the turn.
     """
 
     where: np.ndarray
@@ -117,17 +117,17 @@ def rasterise(h: Head) -> Pixels:
         mesh.append(shell)
         seen = np.concatenate([seen, skin + np.flatnonzero(mask)])
     turned = np.concatenate([turn(h, *m).reshape(3, -1) for m in mesh], axis=1)
-    # (3, M): place of each point in the large picture, depth in its pixels too.
-    place = (picture_of(h, turned) + np.float32(0.5)) * SCALE - np.float32(0.5)
+    # (3, M): position of each point in the large image, depth in its pixels too.
+    place = (to_image(h, turned) + np.float32(0.5)) * SCALE - np.float32(0.5)
     where, point = _nearest(place, seen, size)
 
-    # How the picture moves when one goes one step along theta (or y) on the surface.
+    # How the image moves when one goes one step along theta (or y) on the surface.
     j, i = np.divmod(point % skin, COLUMNS)
     first = point - j * COLUMNS - i
     left, right = place[:, first + j * COLUMNS + np.stack([i - 1, i + 1]).clip(0, COLUMNS - 1)].swapaxes(0, 1)
     above, below = place[:, first + np.stack([j - 1, j + 1]).clip(0, ROWS - 1) * COLUMNS + i].swapaxes(0, 1)
     along_theta, along_y = (right - left) / 2, (below - above) / 2
-    # The pixel's centre lies beside the point: one Newton step on the surface gets there.
+    # The pixel's centre is beside the point: one Newton step on the surface gets there.
     dx, dy = where % size - place[0, point], where // size - place[1, point]
     det = along_theta[0] * along_y[1] - along_y[0] * along_theta[1]
     det[np.abs(det) < 0.02] = np.inf  # seen edge-on: stay at the point

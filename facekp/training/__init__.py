@@ -13,7 +13,7 @@
     pace.py          how many epochs in a minute? with how many threads?
     tensorboard.py   TensorBoard
 
-Folds, diagnostics and pace stand beside the loop; they are imported when asked for.
+Folds, diagnostics and pace are beside the loop; they are imported when asked for.
 """
 
 from importlib import import_module
@@ -40,7 +40,7 @@ BESIDE = {"Ensemble": "folds", "fit_folds": "folds", "find_lr": "diagnostics", "
 
 
 def __getattr__(name: str) -> object:
-    """What stands beside the loop, imported when it is asked for."""
+    """What is beside the loop, imported when it is asked for."""
     if name not in BESIDE:
         raise AttributeError(f"module 'facekp.training' has no attribute '{name}'")
     return getattr(import_module(f"facekp.training.{BESIDE[name]}"), name)

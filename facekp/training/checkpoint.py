@@ -58,7 +58,7 @@ class Checkpointer:
     def step(self, run: Run) -> None:
         """After a step of a long epoch: a resume file if the last one is old. (Several write between epochs.)
 
-        Not if something is no number any more: the last good weights must not be written over.
+        Not if something is no longer a number: the last good weights must not be written over.
         """
         if self.folder is None or run.distributed.size > 1 or time.monotonic() - self.saved < self.every:
             return
@@ -112,7 +112,7 @@ class Checkpointer:
         return f"Interrupted {where}; saved in {self.file}. The same command with --resume (resume=True) goes on."
 
     def rescue(self, model: KeypointModel) -> str:
-        """After a loss that is no number: write the last saved weights as a model of their own; says where they are."""
+        """After a loss that is not a number: write the last saved weights as a separate model; says where it is."""
         if self.folder is None or not self.file.is_file():
             return "No earlier state was saved."
         try:
@@ -156,12 +156,12 @@ def finished(folder: Path) -> bool:
 
 
 def or_precision(dtype: torch.dtype) -> str:
-    """What else to try after a loss that is no number."""
+    """What else to try after a loss that is not a number."""
     return ", or 32 bits (--set precision=fp32): float16 ends at 65504" if dtype == torch.float16 else ""
 
 
 def check_losses(run: Run, checkpointer: Checkpointer, learning_rate: Callable[[int], float]) -> float:
-    """The mean loss of a finished epoch; FloatingPointError, with all that is known, if one was no number.
+    """The mean loss of a finished epoch; FloatingPointError, with all that is known, if one was not a number.
 
     Args:
         run: with ``losses`` complete.
@@ -184,7 +184,7 @@ def read(path: Path) -> dict:
     """``identity``, a dictionary, and ``state``, as :meth:`facekp.training.state.Run.state` has it; all on the CPU.
 
     Raises:
-        InputError: this is no resume file, or a damaged one.
+        InputError: this is not a resume file, or a damaged one.
     """
     try:
         check_zip(path)
@@ -215,7 +215,7 @@ def check_zip(path: Path) -> None:
 
 
 def check_values(state: dict) -> None:
-    """Raise ValueError unless the values of a state are of the kinds that a training saves.
+    """Raise ValueError unless the values of a state are of the kinds that a training run saves.
 
     What must fit the training that goes on (shapes, names) is for :meth:`facekp.training.state.Run.load_state`.
     """
@@ -230,4 +230,4 @@ def check_values(state: dict) -> None:
     if not all(kinds):
         raise ValueError("values that no training saves")
     if not all(v.isfinite().all() for part in ("model", "ema") for v in state[part].values()):
-        raise ValueError("weights that are no finite numbers")
+        raise ValueError("weights that are not finite numbers")

@@ -30,11 +30,11 @@ class TrainConfig:
         batch_size: faces per step, over all processes together.
         optimizer: "adamw" (Loshchilov and Hutter 2019), "adam", "sgd" (with Nesterov's momentum), "rmsprop".
         lr: peak learning rate.
-        final_lr: rate that takes the place of 0 in the schedule: "cosine", "linear" and "onecycle" end there.
+        final_lr: learning rate instead of 0 in the schedule: "cosine", "linear" and "onecycle" end there.
         weight_decay: of the weight matrices; biases and batch-norm parameters have none.
         momentum: of "sgd" and "rmsprop"; it moves evenly to ``final_momentum`` where that is given.
-        schedule: the rate over the steps; see :mod:`facekp.training.optim`.
-        warmup: fraction of all steps in which the rate climbs to its peak.
+        schedule: the learning rate over the steps; see :mod:`facekp.training.optim`.
+        warmup: fraction of all steps in which the learning rate climbs to its peak.
         ema: decay of the exponential moving average of the weights. The average is what is
             evaluated and kept; 0 turns it off.
         clip: largest norm of the whole gradient.
@@ -84,9 +84,9 @@ class TrainConfig:
             raise InputError(
                 f"Expected at least 1 epoch and batches of at least 2; found {self.epochs} and {self.batch_size}."
             )
-        shares = {"warmup": self.warmup, "ema": self.ema, "momentum": self.momentum,
+        fractions = {"warmup": self.warmup, "ema": self.ema, "momentum": self.momentum,
                   "final_momentum": self.final_momentum or 0}
-        for name, value in shares.items():
+        for name, value in fractions.items():
             if not 0 <= value < 1:
                 raise InputError(f"Expected {name} from 0 to below 1; found {value}.")
         if not 0 <= self.final_lr <= self.lr:
@@ -145,7 +145,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The number type of the forward pass; see ``TrainConfig.precision``."""
+    """The precision of the forward pass; see ``TrainConfig.precision``."""
     if name == "auto":
         if device.type != "cuda":
             return torch.float32

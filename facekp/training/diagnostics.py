@@ -23,8 +23,8 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
             progress: bool = True) -> dict:
     """Train on a few faces only, always the same, without augmentation: the error must go to almost nothing.
 
-    If it does not, the mistake lies in the labels, the head, the loss or the rate, and no amount of data will mend
-    it. (If it does, nothing is said about faces the network has not seen.)
+    If it does not, the error is in the labels, the head, the loss or the learning rate, and no amount of data will fix
+    it. (If it does, that says nothing about faces the network has not seen.)
 
     Args:
         model: a fresh model; it is trained.
@@ -56,10 +56,10 @@ def overfit(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
 
 def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = None, low: float = 1e-5, high: float = 1.0,
             steps: int = 100, progress: bool = True) -> dict:
-    """The learning-rate range test (Smith 2017): the rate grows with every step until the loss explodes.
+    """The learning-rate range test (Smith 2017): the learning rate grows with every step until the loss explodes.
 
-    Where the loss stops falling, the rate is too much. A third of that is a good peak for a schedule with warm-up: a
-    rule of thumb, to be read off the curve rather than to the digit.
+    Where the loss stops falling, the learning rate is too high. A third of that is a good peak for a schedule with
+    warm-up: a rule of thumb, to be read off the curve rather than to the digit.
 
     Args:
         model: fresh; a copy is trained, the model stays as it is.
@@ -74,7 +74,7 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
         smoothed loss; ``end``, the rate at which its first long descent ended; ``suggestion``, a third of that.
 
     Raises:
-        InputError: faces that do not fit the model, or a loss that was no number before the third step.
+        InputError: faces that do not fit the model, or a loss that was not a number before the third step.
     """
     check_fit(model, faces)
     config = replace(config or TrainConfig(), epochs=1, warmup=0.0, schedule="constant", ema=0.0)
@@ -105,8 +105,8 @@ def find_lr(model: KeypointModel, faces: Faces, config: TrainConfig | None = Non
 def end_of_descent(smooth: np.ndarray) -> int:
     """The step with the lowest loss before the curve turns: before it first rises by 2 % over its best so far.
 
-    Rises in the first half of the fall do not count: as long as the rate is too small to matter, batches alone move
-    the loss.
+    Rises in the first half of the fall do not count: as long as the learning rate is too small to matter, batches alone
+    move the loss.
 
     Args:
         smooth: (n,) the smoothed loss.

@@ -1,4 +1,4 @@
-"""Several processes, one model: each works on its share of every batch, then they average their gradients.
+"""Several processes, one model: each works on its part of every batch, then they average their gradients.
 
     torchrun --nproc-per-node 4 -m facekp train data/faces runs/four
 
@@ -36,7 +36,7 @@ class Distributed:
         return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
     def weight(self, keypoints: Tensor) -> Tensor | float:
-        """What this process's loss counts, as its share (B, K, 2) of a batch has more or fewer annotated points.
+        """What this process's loss counts, as its part (B, K, 2) of a batch has more or fewer annotated points.
 
         The wrapper takes the plain mean of the gradients; with this factor it is the mean over all points.
         """

@@ -34,7 +34,7 @@ class MeanHead:
 
 
 class Ensemble(KeypointModel):
-    """Several models that look at the same picture; the answer is the mean of theirs.
+    """Several models that look at the same image; the answer is the mean of theirs.
 
     It can be used wherever one model can: ``predict``, ``evaluate``, the submission.
 

@@ -10,7 +10,7 @@ from facekp.predict import as_tensor
 
 
 class Loader:
-    """All images and keypoints lie on the device: 9 kB a face, 65 MB for all 7049. A batch is an index.
+    """All images and keypoints are on the device: 9 kB a face, 65 MB for all 7049. A batch is an index.
 
     Args:
         faces: all that is trained on.

@@ -1,7 +1,7 @@
 """The loop. Read it from the bottom up: ``fit`` runs epochs, ``train_epoch`` runs steps, ``train_step`` is
 a dozen lines.
 
-The images lie on the device as bytes from the beginning, so a step does nothing but index,
+The images are on the device as bytes from the beginning, so a step does nothing but index,
 augment, forward, backward; and nothing in it waits for the device.
 
 The same seed gives the same curve, bit for bit, on the same CPU with the same number of threads. On a GPU it does
@@ -114,7 +114,7 @@ def train_epoch(run: Run, loader: Loader, config: TrainConfig,
     if run.order is None:
         run.order, run.done = torch.stack(shuffled_batches(len(loader), config.batch_size, run.shuffle)), 0
         run.stop = run.distributed.any(run.stop)
-    mine = run.order[run.done :, run.distributed.rank :: run.distributed.size]  # of each batch, this process's share
+    mine = run.order[run.done :, run.distributed.rank :: run.distributed.size]  # of each batch, this process's part
     for images, points in loader.batches(mine):
         if run.stop and (run.distributed.size == 1 or run.done == 0):
             raise Interrupted
@@ -248,7 +248,7 @@ def train_epochs(
                 checkpointer.save(run)
                 raise Interrupted(checkpointer.how_to_go_on(run)) from None
             line = watch(run, val, mean_face, config, checkpointer)
-            bar.set_postfix_str(TOLD.format(**line))
+            bar.set_postfix_str(POSTFIX.format(**line))
             checkpointer.epoch(run)
             if on_epoch and run.distributed.is_main:
                 on_epoch(line)
@@ -256,7 +256,8 @@ def train_epochs(
                 callback(line, run.ema.model)
 
 
-TOLD = "loss {loss:.3f}, val RMSE {val_rmse:.2f} px (mean face {mean_face_rmse:.2f}), {images_per_second:.0f} images/s"
+POSTFIX = ("loss {loss:.3f}, val RMSE {val_rmse:.2f} px (mean face {mean_face_rmse:.2f}), "
+           "{images_per_second:.0f} images/s")
 
 
 def watch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, checkpointer: Checkpointer) -> dict:

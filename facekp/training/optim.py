@@ -72,7 +72,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 def learning_rate(done: int, steps: int, config: TrainConfig) -> float:
-    """The rate of the step after ``done`` of ``steps`` steps: up in the warm-up, then as the schedule says.
+    """The learning rate of the step after ``done`` of ``steps`` steps: up in the warm-up, then as the schedule says.
 
     "onecycle" climbs on its own, and has no other warm-up.
     """

@@ -1,10 +1,10 @@
 """How each network likes to be trained, where that differs from ``TrainConfig``'s defaults.
 
 Peak learning rates of AdamW for batches of 32. That of ``parts-s`` was found by trying several, in short runs on a CPU.
-Those of ``resnet50`` and ``vgg16`` are second choices: at 1e-3, the rate of its smaller relatives, ``resnet50`` put a
-few faces off by half the image; at 5e-4 ``vgg16`` stayed at the mean face for its first five epochs. The others are
-customary values that were not tuned. They are a starting point, and a comparison of networks at these rates is not a
-comparison of tuned networks.
+Those of ``resnet50`` and ``vgg16`` are second choices: at 1e-3, the learning rate of its smaller relatives,
+``resnet50`` put a few faces off by half the image; at 5e-4 ``vgg16`` stayed at the mean face for its first five epochs.
+The others are customary values that were not tuned. They are a starting point, and a comparison of networks at these
+learning rates is not a comparison of tuned networks.
 
 ``ORIGINAL`` holds the recipes that the networks were first trained with.
 """
@@ -104,7 +104,7 @@ def check_known(settings: dict, config: type) -> None:
     """Raise InputError unless every key is a field of the dataclass ``config``."""
     known = [f.name for f in fields(config)]
     if config is TrainConfig and (gone := sorted(set(settings) & set(GONE))):
-        raise InputError(f"Training no longer has the setting {gone[0]}: networks run as they are, and all images lie "
+        raise InputError(f"Training no longer has the setting {gone[0]}: networks run as they are, and all images are "
                          "on the device. Leave it out.")
     unknown = sorted(set(settings) - set(known))
     if unknown:

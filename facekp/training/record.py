@@ -15,14 +15,14 @@ from facekp.files import read_json
 from facekp.models import KeypointModel
 
 WHOLE, NUMBER, TEXT = "a whole number, not below 0", "a number", "a text"
-SHARE = "a number between 0 and 1"
+FRACTION = "a number between 0 and 1"
 NUMBERS, TABLE, TABLES = "a list of numbers", "an object", "a list of objects"
 MISSING = object()
 KINDS = {
     "name": TEXT, "seed": WHOLE, "parameters": WHOLE, "tested_on": TEXT, "face_rmse": NUMBERS,
     "rmse_of_folds": NUMBERS, "folds": WHOLE, "curve": TABLES,
     "config": TABLE, "model": TABLE, "model.head": TABLE, "model.pixel_offset": NUMBER,
-    "split": TABLE, "split.keypoints": TEXT, "split.held_out": SHARE, "split.seed": WHOLE, "data": TABLE,
+    "split": TABLE, "split.keypoints": TEXT, "split.held_out": FRACTION, "split.seed": WHOLE, "data": TABLE,
     "data.train": TABLE, "data.val": TABLE, "data.train.fingerprint": TEXT, "data.val.fingerprint": TEXT,
     "metrics": TABLE, "metrics.rmse": NUMBER, "metrics.mean_face_rmse": NUMBER, "metrics.nme_inter_ocular": NUMBER,
 }
@@ -64,7 +64,7 @@ def is_of(kind: str, value: object) -> bool:
         return isinstance(value, str if kind == TEXT else dict)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e30:  # NaN is not less either
         return False
-    return {WHOLE: isinstance(value, int) and value >= 0, SHARE: 0 < value < 1, NUMBER: True}[kind]
+    return {WHOLE: isinstance(value, int) and value >= 0, FRACTION: 0 < value < 1, NUMBER: True}[kind]
 
 
 def environment() -> dict:

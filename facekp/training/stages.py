@@ -24,7 +24,7 @@ def fit_stages(
 ) -> dict:
     """Train a network in stages, as Bulat and Tzimiropoulos 2016 train theirs: detector, regressor, both together.
 
-    The last stage is the run in ``folder``; the others lie in it, ``stage-1-detector`` and so on. Stages that are
+    The last stage is the run in ``folder``; the others are in it, ``stage-1-detector`` and so on. Stages that are
     finished are kept, and a begun one goes on, so an interrupted call can be repeated.
 
     Args:

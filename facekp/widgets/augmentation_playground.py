@@ -1,4 +1,4 @@
-"""One face and one view of it: the image moves, and the points with it."""
+"""One face and one augmented sample of it: the image moves, and the points with it."""
 
 from dataclasses import asdict
 from typing import Any
@@ -19,7 +19,7 @@ def augmentation_playground(faces: Faces, limits: Augment | None = None) -> Any:
 
     Args:
         faces: at least one; a few are enough, all of them go to the page.
-        limits: what a random view may do; default ``Augment()``, as in a training run.
+        limits: what a random sample may do; default ``Augment()``, as in a training run.
 
     Raises:
         InputError: no face, or anywidget is not installed.

@@ -123,7 +123,7 @@ class Session:
             i = place[name]
             points = self.labels.get(name, self.points[i] if self.points is not None else None)
             width, height = self.files.sizes[i].tolist()
-            image = picture(read(self.paths[name], SHOWN))
+            image = data_url(read(self.paths[name], SHOWN))
             faces.append({"file": name, "width": width, "height": height, "image": image,
                           "points": [None] * len(self.names) if points is None else
                           [None if np.isnan(p).any() else [round(float(v), 2) for v in p] for p in points]})
@@ -150,7 +150,7 @@ class Session:
                 writer.writerow([name, *("" if np.isnan(v) else f"{v:.2f}" for v in points.ravel())])
 
 
-def picture(photo: Photo) -> str:
+def data_url(photo: Photo) -> str:
     """The photo as a data URL, at most ``SHOWN`` pixels a side; small ones without loss."""
     image = Image.fromarray(photo.pixels)
     image.thumbnail((SHOWN, SHOWN))

@@ -15,7 +15,7 @@ PATCH = 25  # grey value of the disc that covers it
 def regression_and_heatmap(record: Mapping[str, Any], faces: Faces) -> Any:
     """A regression and a heatmap network side by side, and a slider that rotates, blurs or covers the face.
 
-    Chapter: Heatmaps. The pictures are made in the page, as :mod:`facekp.augment` makes them; the points are those of
+    Chapter: Heatmaps. The images are made in the page, as :mod:`facekp.augment` makes them; the points are those of
     the record of ``book/experiments/two_heads.py``.
 
     Args:

@@ -36,7 +36,7 @@ def training_replay(runs: Mapping[str, Mapping], faces: Faces) -> Any:
 
 
 def sentence(line: dict, epochs: int) -> str:
-    """Where the training stands, from a line of its curve."""
+    """The progress of the training run, from a line of its curve."""
     left = line["seconds"] / line["epoch"] * (epochs - line["epoch"])
     rest = "done" if line["epoch"] >= epochs else f"about {duration(left)} left"
     error = f"held-out faces {line['val_rmse']:.2f} px (mean face {line['mean_face_rmse']:.2f} px)"
@@ -61,8 +61,8 @@ def in_notebook() -> bool:
 class Monitor:
     """Called after every epoch of a training run; see :func:`facekp.widgets.monitor`."""
 
-    def __init__(self, faces: Faces, epochs: int, share: float = 0.02) -> None:
-        self.faces, self.epochs, self.share = faces, epochs, share
+    def __init__(self, faces: Faces, epochs: int, fraction: float = 0.02) -> None:
+        self.faces, self.epochs, self.fraction = faces, epochs, fraction
         self.curve: list[dict] = []
         self.points: list[list | None] = []  # of each epoch; None where the budget was spent
         self.spent = 0.0  # seconds in this class
@@ -82,10 +82,10 @@ class Monitor:
         self.spent += time.perf_counter() - began
 
     def affordable(self) -> bool:
-        """The first and the last epoch always; in between while the time spent is within the share."""
+        """The first and the last epoch always; in between while the time spent is within the budget."""
         if len(self.curve) == 1 or self.curve[-1]["epoch"] >= self.epochs:
             return True
-        return self.spent <= self.share * (self.curve[-1]["seconds"] - self.curve[0]["seconds"])
+        return self.spent <= self.fraction * (self.curve[-1]["seconds"] - self.curve[0]["seconds"])
 
     def predicted(self, model: KeypointModel) -> list:
         """The model's points of the faces."""
@@ -105,7 +105,7 @@ class Monitor:
         self.widget.live = {"runs": [run]}
 
 
-def monitor(faces: Faces, epochs: int, count: int = 6, share: float = 0.02) -> Monitor:
+def monitor(faces: Faces, epochs: int, count: int = 6, fraction: float = 0.02) -> Monitor:
     """Curves and faces that follow ``fit`` while it runs, and can be scrubbed through afterwards::
 
         fit(model, train, val, config, callback=monitor(val, config.epochs))
@@ -118,16 +118,16 @@ def monitor(faces: Faces, epochs: int, count: int = 6, share: float = 0.02) -> M
         faces: whose predictions to show, ``val`` say.
         epochs: of the training run: ``config.epochs``.
         count: how many faces.
-        share: of the training time that predicting may take.
+        fraction: of the training time that predicting may take.
 
     Raises:
         InputError: a number that makes no sense, no face, or (in a notebook) no anywidget.
     """
-    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1 or count < 1 or not 0 < share <= 1:
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or epochs < 1 or count < 1 or not 0 < fraction <= 1:
         raise InputError("Expected the number of epochs (config.epochs) and of faces, and a fraction of the time "
-                         f"between 0 and 1; found {epochs!r}, {count!r} and {share!r}.")
+                         f"between 0 and 1; found {epochs!r}, {count!r} and {fraction!r}.")
     if not len(faces):
         raise InputError("Expected at least one face to show; found none.")
     if in_notebook():
         widget_class()
-    return Monitor(faces.select(slice(count)), epochs, share)
+    return Monitor(faces.select(slice(count)), epochs, fraction)

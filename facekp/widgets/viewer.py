@@ -19,7 +19,7 @@ from facekp.runs import fitting
 from facekp.widgets.augmentation_playground import faces_data
 from facekp.widgets.front import plain, widget
 
-COLUMNS = 5  # heatmaps side by side in one picture
+COLUMNS = 5  # heatmaps side by side in one image
 
 
 def viewer(models: dict[str, KeypointModel] | KeypointModel, faces: Faces) -> Any:
@@ -43,7 +43,7 @@ def viewer(models: dict[str, KeypointModel] | KeypointModel, faces: Faces) -> An
 
 
 def network_data(name: str, model: KeypointModel, faces: Faces) -> dict[str, Any]:
-    """One network's points (N, 2K) in pixels, confidence (N, K), RMSE of each face, and heatmaps as PNG pictures."""
+    """One network's points (N, 2K) in pixels, confidence (N, K), RMSE of each face, and heatmaps as PNG images."""
     points, confidence = predict(model, faces)
     errors = metrics.rmse(points, faces.keypoints, axis=(1, 2))
     maps = heatmaps(model, faces)

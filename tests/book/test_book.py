@@ -42,7 +42,7 @@ class TestNotebook:
         outputs = [o for c in cells for o in c.outputs]
         assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
 
-    def test_every_picture_has_an_alternative_text(self, path):
+    def test_every_figure_has_an_alternative_text(self, path):
         for cell in code_cells(path):
             if any("image/png" in o.get("data", {}) for o in cell.outputs):
                 alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")

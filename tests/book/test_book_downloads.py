@@ -86,8 +86,8 @@ class TestSlides:
         made = slides.slides(nbformat.read(ROOT / "book" / f"{name}.ipynb", as_version=4))
         text = "\n".join(map(slides.section, made))
         assert not re.search(r":::|\{cite|\{numref|\]\(", re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL))
-        pictures = re.findall(r"<img alt=\"([^\"]*)\"|<figure role=\"img\" aria-label=\"([^\"]*)\"", text)
-        assert len(pictures) >= 5 and all(len(html.unescape(a or b)) > 40 for a, b in pictures)
+        figures = re.findall(r"<img alt=\"([^\"]*)\"|<figure role=\"img\" aria-label=\"([^\"]*)\"", text)
+        assert len(figures) >= 5 and all(len(html.unescape(a or b)) > 40 for a, b in figures)
         assert text.count("\\(") == text.count("\\)") > 10 and text.count("\\[") == text.count("\\]") >= 2
         assert all(slide.shown for slide in made)
 

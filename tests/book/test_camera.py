@@ -95,11 +95,11 @@ def test_without_a_camera_or_without_a_kernel_the_page_says_so():
         assert not page.get_by_role("button", name="Start the camera").is_visible()
 
 
-def test_bytes_that_are_no_picture_and_a_photo_without_a_face_are_told():
+def test_bytes_that_are_not_an_image_and_a_photo_without_a_face_are_reported():
     widget = camera(load_pretrained("hourglass-s-synthetic"))
     assert len(widget.faces) == 2 and base64.b64decode(widget.data["png"])[:4] == b"\x89PNG"
     drawn = widget.data["png"]
-    for buffers in ([b"no picture"], []):
+    for buffers in ([b"not an image"], []):
         widget._handle_custom_msg({"kind": "photo"}, buffers)
         assert "could not be used" in widget.data["words"] and widget.data["png"] == drawn
     file = io.BytesIO()

@@ -17,9 +17,9 @@ RECORD = Path(__file__).parents[2] / "book" / "results" / "detectors.json"
 
 def test_a_person_pasted_leaves_the_background_around_them():
     rng = np.random.default_rng(0)
-    who, picture = person(rng), np.full((300, 300), 0.5, np.float32)
-    paste(picture, who, 150, 160, 80)
-    assert (picture[:20] == 0.5).all() and np.abs(picture[140:180, 130:170] - 0.5).max() > 0.05
+    who, image = person(rng), np.full((300, 300), 0.5, np.float32)
+    paste(image, who, 150, 160, 80)
+    assert (image[:20] == 0.5).all() and np.abs(image[140:180, 130:170] - 0.5).max() > 0.05
     assert who.cover.min() == 0 and who.cover.max() == 1 and (who.grey[who.cover == 0] == 0).all()
 
 
@@ -43,7 +43,7 @@ def test_training_crops_name_their_faces():
     assert cut(images[0], rng).cover.shape == (72, 72) and no_face(images, rng, backgrounds).side in (24, 48)
 
 
-def test_each_face_counts_once_and_what_is_no_face_is_a_false_alarm():
+def test_each_face_counts_once_and_what_is_not_a_face_is_a_false_alarm():
     true = [Box(0, 0, 40, 40), Box(100, 0, 40, 40)]
     hits, wrong, overlaps = compare([Box(2, 0, 40, 40), Box(0, 2, 40, 40), Box(300, 0, 40, 40)], true)
     assert hits == [0] and wrong == 2 and overlaps == [pytest.approx(38 / 42)]

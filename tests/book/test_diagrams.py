@@ -121,7 +121,7 @@ def test_the_diagrams_show_what_makes_each_network_itself():
     assert f"256 x {48 // 2**4} x {48 // 2**4}" in texts("hourglass")
     assert f"fixed kernel {side} x {side}" in texts("lgcn") and "a pixel sees 141 x 141" in texts("lgcn")
     assert f"{first} numbers" in texts("vgg16") and f"{scores} x 3 x 3" in texts("fcn8")
-    assert f"{64 * 2**4} x {96 // 2**4} x {96 // 2**4}" in texts("unet") and "double, 512 + 512," in texts("unet")
+    assert f"{64 * 2**4} x {96 // 2**4} x {96 // 2**4}" in texts("unet") and "upsample, 512 + 512," in texts("unet")
     assert "2048 x 24 x 24" in texts("parts") and "16 x 96 x 96" in texts("parts")
     assert "2048 x 3 x 3" in texts("resnet") and "conv 24x24" in texts("reference")
 

@@ -62,7 +62,7 @@ def test_bars_arrows_and_letters_in_a_function_but_not_in_its_code(tool):
     assert made(tool, text, "function") == expected
 
 
-def test_a_propertys_first_line_is_no_type(tool):
+def test_a_propertys_first_line_is_not_a_type(tool):
     napoleon = pytest.importorskip("sphinx.ext.napoleon")
     lines = "(N, K) bool: which keypoints are there.".splitlines()
     tool.docstring(None, "property", "name", None, None, lines)

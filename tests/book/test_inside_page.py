@@ -186,15 +186,15 @@ def test_a_cell_is_chosen_by_mouse_and_keys_and_says_what_it_sees(tab):
 
 
 def test_the_gradient_takes_the_place_of_the_face(tab):
-    picture = "canvas => canvas.toDataURL()"
+    drawing = "canvas => canvas.toDataURL()"
     face = tab.get_by_role("application").first
     box = face.bounding_box()
     face.click(position={"x": box["width"] * 0.34, "y": box["height"] * 0.38})  # the eye
     captions(tab)
-    before = face.evaluate(picture)
+    before = face.evaluate(drawing)
     tab.get_by_role("button", name="Gradient").click()
     found = re.fullmatch(r"Sees 96 × 96 .* Half of the gradient is within (\d+) px\.", captions(tab)[0])
-    assert found and 5 < int(found[1]) < 40 and face.evaluate(picture) != before
+    assert found and 5 < int(found[1]) < 40 and face.evaluate(drawing) != before
     tab.get_by_role("button", name="Gradient").click()
     captions(tab)
 

@@ -130,7 +130,7 @@ def photo(path, pixels):
 
 
 def put_photo(tab, path):
-    tab.get_by_role("button", name="Drawn face 1").click()
+    tab.get_by_role("button", name="Synthetic face 1").click()
     tab.get_by_label("Your photo").set_input_files(path)
     until(tab, "state.source.kind === 'photo' && !state.searching")
     still(tab)
@@ -154,9 +154,9 @@ def test_points_and_confidence_are_those_of_pytorch(running, name):
     assert ("research" in running.locator("#terms").inner_text()) == (name == "hourglass-s")
 
 
-def test_the_drawn_faces_arrive_as_they_were_drawn_and_are_found(running):
+def test_the_synthetic_faces_arrive_as_they_were_rendered_and_are_found(running):
     images, truth = tool().drawn_faces()
-    for i, button in enumerate(running.get_by_role("group", name="Drawn faces").get_by_role("button").all()):
+    for i, button in enumerate(running.get_by_role("group", name="Synthetic faces").get_by_role("button").all()):
         button.click()
         still(running)
         assert np.array_equal(running.evaluate("[...answer.seen]"), images[i].ravel())
@@ -167,7 +167,7 @@ def test_the_drawn_faces_arrive_as_they_were_drawn_and_are_found(running):
 
 
 def test_the_shown_heatmap_and_confidence_are_of_the_chosen_point(running):
-    running.get_by_role("button", name="Drawn face 1").click()
+    running.get_by_role("button", name="Synthetic face 1").click()
     still(running)
     running.get_by_label("mouth left corner", exact=True).check()
     still(running)
@@ -178,7 +178,7 @@ def test_the_shown_heatmap_and_confidence_are_of_the_chosen_point(running):
     assert np.abs(2 * np.array([x, y]) + 0.5 - point).max() < 2
 
 
-# ---- the picture ---------------------------------------------------------------------------------
+# ---- the image ---------------------------------------------------------------------------------
 
 
 def blobs(width, height, places, sigma):
@@ -202,14 +202,14 @@ def centroid(image, near, radius):
     {"x": 150.0, "y": 90.0, "side": 96, "turn": -1.2, "mirror": True},
     {"x": 149.0, "y": 101.0, "side": 60, "turn": 3.0, "mirror": True},
 ])
-def test_picture_and_points_stay_together(running, tmp_path, frame):
+def test_image_and_points_stay_together(running, tmp_path, frame):
     """A blob drawn at a known place of a photo is in the frame where the pixel rule says."""
     place = np.array([151.3, 97.8])
     put_photo(running, photo(tmp_path / "blob.png", blobs(300, 200, [place], 6.0)))
     seen = np.reshape(running.evaluate("frame => [...crop(state.source, frame)]", frame), (96, 96))
     expected = running.evaluate("([frame, x, y]) => toFrame(frame, x, y)", [frame, *place])
     assert np.abs(centroid(seen, expected, 18) - expected).max() < 0.1
-    back = running.evaluate("([frame, p]) => toPicture(frame, ...p)", [frame, expected])
+    back = running.evaluate("([frame, p]) => toImage(frame, ...p)", [frame, expected])
     np.testing.assert_allclose(back, place, atol=1e-9)
     scale = 96 / frame["side"]  # by hand: from the frame's middle, mirrored, turned clockwise, scaled
     u, v = (place - [frame["x"], frame["y"]]) * [-1 if frame["mirror"] else 1, 1] * scale
@@ -238,9 +238,9 @@ def test_a_face_in_a_larger_photo_is_looked_for_and_found(running, tmp_path):
     put_photo(running, photo(tmp_path / "party.png", scene))
     truth = (faces.keypoints[0] + 0.5) * 270 / 96 - 0.5 + [300, 130]
     found = np.array(running.evaluate("CARD.keypoints.map((_, k) => "
-                                      "toPicture(state.frame, answer.points[2 * k], answer.points[2 * k + 1]))"))
+                                      "toImage(state.frame, answer.points[2 * k], answer.points[2 * k + 1]))"))
     assert np.sqrt(((found - truth) ** 2).mean()) < 2 * 270 / 96
-    assert running.locator("#error").inner_text() == "-"  # of a photo nobody knows the truth
+    assert running.locator("#error").inner_text() == "-"  # the truth of a photo is unknown
 
 
 def test_blur_is_a_gaussian_and_does_not_move_anything(running):
@@ -256,18 +256,18 @@ def test_the_frame_is_fitted_to_the_points_exactly_where_that_is_possible(runnin
         fitted = running.evaluate("""(frame) => {
             const there = [];
             for (let i = 0; i < CARD.mean_face.length; i += 2)
-                there.push(...toPicture(frame, CARD.mean_face[i], CARD.mean_face[i + 1]));
+                there.push(...toImage(frame, CARD.mean_face[i], CARD.mean_face[i + 1]));
             return fitted(there, CARD.mean_face, CARD.keypoints.map((_, k) => 1 + k % 3), frame.mirror);
         }""", frame)
         assert fitted.pop("mirror") is mirror
         assert fitted == pytest.approx({k: frame[k] for k in ("x", "y", "side", "turn")})
 
 
-def test_a_file_that_is_no_picture_is_refused_in_a_sentence(running, tmp_path):
+def test_a_file_that_is_not_an_image_is_refused_in_a_sentence(running, tmp_path):
     (tmp_path / "letter.png").write_text("Dear Sir")
-    running.get_by_role("button", name="Drawn face 2").click()
+    running.get_by_role("button", name="Synthetic face 2").click()
     running.get_by_label("Your photo").set_input_files(tmp_path / "letter.png")
-    until(running, "at('told').textContent.includes('letter.png is no picture')")
+    until(running, "at('status').textContent.includes('letter.png is not an image')")
     assert running.evaluate("state.source.kind") == "drawn"
 
 
@@ -275,7 +275,7 @@ def test_a_file_that_is_no_picture_is_refused_in_a_sentence(running, tmp_path):
 
 
 def test_what_to_watch_happens(running):
-    running.get_by_role("button", name="Drawn face 1").click()
+    running.get_by_role("button", name="Synthetic face 1").click()
     still(running)
 
     def numbers():
@@ -324,8 +324,8 @@ def test_presets_show_what_the_text_says(running):
     assert running.evaluate("state.frame.turn") == before
 
 
-def test_keys_and_the_mouse_move_the_picture(running):
-    running.get_by_role("button", name="Drawn face 1").click()
+def test_keys_and_the_mouse_move_the_image(running):
+    running.get_by_role("button", name="Synthetic face 1").click()
     still(running)
     before = np.reshape(running.evaluate("[...answer.points]"), (-1, 2))
     view = running.get_by_role("application")
@@ -370,16 +370,16 @@ def test_the_keyboard_alone_is_enough_and_everything_has_a_name(browser, address
     tab.context.close()
 
 
-def test_the_camera_runs_and_is_switched_off_with_the_next_picture(browser, address):
+def test_the_camera_runs_and_is_switched_off_with_the_next_image(browser, address):
     tab = opened(browser, address)
     start(tab)
     tab.get_by_role("button", name="Camera").click()
     tab.get_by_role("button", name="Camera", pressed=True).wait_for()
     until(tab, "state.source.kind === 'camera' && answer")
-    until(tab, "at('told').textContent.startsWith('No face was found')")
+    until(tab, "at('status').textContent.startsWith('No face was found')")
     track = tab.evaluate_handle("state.camera.stream.getTracks()[0]")
     assert track.evaluate("t => t.readyState") == "live" and tab.get_by_role("button", name="Follow").is_visible()
-    tab.get_by_role("button", name="Drawn face 3").click()
+    tab.get_by_role("button", name="Synthetic face 3").click()
     until(tab, "state.source.kind === 'drawn'")
     assert track.evaluate("t => t.readyState") == "ended" and tab.get_by_role("button", name="Follow").is_hidden()
     assert tab.problems == []
@@ -443,9 +443,9 @@ def test_it_runs_from_a_disk_too(browser, page):
     tab.context.close()
 
 
-def test_without_javascript_there_is_a_picture_and_a_word(browser, address):
+def test_without_javascript_there_is_an_image_and_a_word(browser, address):
     tab = opened(browser, address, java_script_enabled=False)
-    assert tab.get_by_text("A still picture").is_visible() and not tab.locator("#start").is_visible()
+    assert tab.get_by_text("A still image").is_visible() and not tab.locator("#start").is_visible()
     assert tab.locator("#before img").evaluate("i => i.naturalWidth") == 960
     tab.context.close()
 
@@ -493,12 +493,12 @@ def test_without_npm_the_runtime_comes_from_a_cdn(page, tmp_path, monkeypatch):
     assert files.keys() == live.RUNTIME_FILES.keys() and files["ort-wasm-simd-threaded.wasm"][:4] == b"\0asm"
 
 
-def test_without_npm_and_network_the_still_picture_says_why(browser, tmp_path, monkeypatch, capsys):
+def test_without_npm_and_network_the_still_image_says_why(browser, tmp_path, monkeypatch, capsys):
     live = tool()
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(live.urllib.request, "urlopen", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
     card = live.write(tmp_path / "live", tmp_path / "cache")
-    assert card["runtime"] is None and "still picture only" in capsys.readouterr().err
+    assert card["runtime"] is None and "only its still image" in capsys.readouterr().err
     tab = opened(browser, (tmp_path / "live" / "index.html").as_uri())
     assert "could not be fetched" in tab.get_by_role("status").inner_text()
     assert tab.locator("#before img").is_visible() and not tab.locator("#start").is_visible() and tab.problems == []

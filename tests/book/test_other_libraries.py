@@ -75,7 +75,7 @@ def test_without_the_other_libraries_the_message_says_how_to_get_them(monkeypatc
 
 
 def test_methods_are_compared_on_the_faces_that_all_of_them_found(faces, monkeypatch):
-    """A method that knows the truth but for a fixed offset, and misses one face; and a shipped network."""
+    """A method that knows the truth except for a fixed offset, and misses one face; and a shipped network."""
     truth = {image.tobytes(): points for image, points in zip(faces.images, truth_of(faces), strict=True)}
     truth[faces.images[3].tobytes()] = methods.NOTHING
     knows = methods.Method("knows", lambda image: truth[image.tobytes()] + [2, -1], "s", "l", "d", "none")

@@ -104,7 +104,7 @@ seeds = [0]
     assert len(load_ensemble(tmp_path / "work" / "folds-as-it-s").models) == 4
     with pytest.raises(InputError, match="seeds 0 to 3"):
         run = plan_module.read_plan(tmp_path / "plan.toml")[1][0]
-        plan_module.dealt(faces, plan_module.replace(run, seed=7), 0.1)
+        plan_module.split_faces(faces, plan_module.replace(run, seed=7), 0.1)
 
 
 def test_copies_on_both_sides_really_are():
@@ -112,7 +112,7 @@ def test_copies_on_both_sides_really_are():
     doubled = Faces(np.concatenate([faces.images] * 2), np.concatenate([faces.keypoints] * 2), faces.scheme)
     for mistake, shared in ((None, False), ("duplicates on both sides", True)):
         run = plan_module.Run("x", 0, {"mistake": mistake} if mistake else {})
-        learn, test = plan_module.dealt(doubled, run, 0.25)
+        learn, test = plan_module.split_faces(doubled, run, 0.25)
         both = {i.tobytes() for i in learn.images} & {i.tobytes() for i in test.images}
         assert bool(both) == shared
 
@@ -139,7 +139,7 @@ def test_lookalikes_can_be_kept_on_one_side():
     doubled = Faces(np.concatenate([faces.images, (faces.images * 0.9).astype(np.uint8)]),
                     np.concatenate([faces.keypoints] * 2), faces.scheme)
     for group_by, shared in (("duplicates", True), ("near-duplicates", False)):
-        learn, test = plan_module.dealt(doubled, plan_module.Run("x", 0, {"group_by": group_by}), 0.2)
+        learn, test = plan_module.split_faces(doubled, plan_module.Run("x", 0, {"group_by": group_by}), 0.2)
         assert bool(nearest(test.images, learn.images).max() > 0.99) is shared
 
 
@@ -230,7 +230,7 @@ def test_the_shipped_plans_can_be_read():
         assert plan_module.read_plan(path)[1]
 
 
-def test_a_folder_that_holds_other_files_is_no_folder_of_records(tmp_path):
+def test_a_folder_that_holds_other_files_is_not_a_folder_of_records(tmp_path):
     with pytest.raises(InputError, match="found none"):
         results.records(tmp_path)
     (tmp_path / "a").mkdir()

@@ -37,7 +37,7 @@ def claimed(text: str) -> list[str]:
 
 
 def unbacked(notebook, told: set[str]) -> list[str]:
-    """Numbers in words that, rounded as they are, no cell prints, as a number or as a share of a hundred."""
+    """Numbers in words that, rounded as they are, no cell prints, as a number or as a percentage."""
     known = printed(notebook)
     return [number for cell in notebook.cells if cell.cell_type == "markdown" for number in claimed(cell.source)
             if number not in told

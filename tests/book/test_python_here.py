@@ -18,7 +18,7 @@ from chromium import chromium, opened
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "book" / "tools"))
 
-import mended  # noqa: E402
+import html_fixes  # noqa: E402
 
 pytestmark = pytest.mark.xdist_group("python-here")  # one worker, of 9 MB
 
@@ -55,7 +55,7 @@ def folder(tool, tmp_path_factory):
     here = {"folder": "", "files": files, "before": "\n".join(map(tool.before, tool.CELLS)), "offer": "Loads Python."}
     cells = [CELL.format(source=html.escape(cells_of(chapter)[cell]), name=f"{chapter} {cell}")
              for chapter, wanted in tool.CELLS.items() for cell in wanted]
-    (out / "index.html").write_text(mended.guarded(PAGE.format(here=json.dumps(here), cells="".join(cells))))
+    (out / "index.html").write_text(html_fixes.guarded(PAGE.format(here=json.dumps(here), cells="".join(cells))))
     (out / "cells.js").write_text((tool.SOURCE / "cells.js").read_text())
     (out / "book.css").write_text((ROOT / "book" / "_static" / "book.css").read_text())
     return out
@@ -198,7 +198,7 @@ def test_without_the_files_the_page_says_so(browser, tool, tmp_path, monkeypatch
     here = {"folder": "", "before": ""} | tool.written(tmp_path)
     assert "do not run in the pages" in capsys.readouterr().err
     cell = CELL.format(source="1 + 1", name="one")
-    (tmp_path / "index.html").write_text(mended.guarded(PAGE.format(here=json.dumps(here), cells=cell)))
+    (tmp_path / "index.html").write_text(html_fixes.guarded(PAGE.format(here=json.dumps(here), cells=cell)))
     (tmp_path / "cells.js").write_text((tool.SOURCE / "cells.js").read_text())
     (tmp_path / "book.css").write_text("")
     tab = opened(browser, (tmp_path / "index.html").as_uri())

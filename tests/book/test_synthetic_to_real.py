@@ -1,4 +1,4 @@
-"""Drawn faces against photographs: what learns from what, which half reports, records that are kept."""
+"""Synthetic faces against photographs: what learns from what, which half reports, records that are kept."""
 
 import json
 from dataclasses import replace
@@ -64,19 +64,19 @@ def test_photographs_are_halved_and_learnt_from_on_one_side_only(quick, photogra
     tests = transfer.test_sets(photographs)
     looked_at, reported = tests["looked_at"], tests["reported"]
     assert len(looked_at) == len(reported) == 20 and not set(looked_at.rows) & set(reported.rows)
-    train, watch = transfer.lesson(Trial("photographs", faces=5, seed=1), looked_at)
+    train, watch = transfer.train_faces(Trial("photographs", faces=5, seed=1), looked_at)
     assert len(train) == 5 and not set(train.rows) & set(watch.rows)
     assert {*train.rows, *watch.rows} <= set(looked_at.rows)
-    every, watch = transfer.lesson(Trial("photographs", faces=0), looked_at)
+    every, watch = transfer.train_faces(Trial("photographs", faces=0), looked_at)
     assert len(every) + len(watch) == 20
     with pytest.raises(InputError, match="at least 22 photographs"):
-        transfer.lesson(Trial("photographs", faces=20), looked_at)
+        transfer.train_faces(Trial("photographs", faces=20), looked_at)
 
 
 def test_synthetic_lessons_differ_by_seed_and_not_by_the_rest(quick, photographs):
-    a, b, c = (transfer.lesson(Trial(faces=3, seed=s), photographs)[0] for s in (0, 0, 1))
+    a, b, c = (transfer.train_faces(Trial(faces=3, seed=s), photographs)[0] for s in (0, 0, 1))
     assert np.array_equal(a.images, b.images) and not np.array_equal(a.images, c.images)
-    plain, _ = transfer.lesson(Trial(faces=3, ingredients=Ingredients(camera=False)), photographs)
+    plain, _ = transfer.train_faces(Trial(faces=3, ingredients=Ingredients(camera=False)), photographs)
     assert plain.images.shape == a.images.shape
 
 
@@ -88,7 +88,7 @@ def test_an_offset_is_taken_from_the_other_half(photographs, monkeypatch):
         return known[images.tobytes()] + np.float32([2.0, -1.0]), None
 
     monkeypatch.setattr(transfer, "predict", off_by)
-    out = transfer.judge(create_model("hourglass-s"), tests, np.zeros((15, 2), np.float32))
+    out = transfer.evaluate(create_model("hourglass-s"), tests, np.zeros((15, 2), np.float32))
     assert out["reported"]["rmse"] == pytest.approx(np.sqrt(2.5), abs=1e-4)
     assert out["reported"]["rmse_offset_removed"] == pytest.approx(0, abs=1e-4)
     assert out["looked_at"]["offset_per_keypoint"]["nose_tip"] == [2.0, -1.0]

@@ -1,4 +1,4 @@
-"""The demo, the recipes, the pictures and what a notebook shows."""
+"""The demo, the recipes, the figures and what a notebook shows."""
 
 import inspect
 import json
@@ -22,7 +22,7 @@ from facekp.training import TrainConfig
 from facekp.training.recipes import RECIPES, recipe
 
 
-def test_the_demo_leaves_a_picture_and_its_record(tmp_path, capsys, monkeypatch):
+def test_the_demo_leaves_a_figure_and_its_record(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(demo_command, "create_model", lambda name: create_model(name, channels=16, depth=2))
     record = demo_command.run(tmp_path / "demo.png", seconds=1, count=40)
     assert json.loads((tmp_path / "demo.json").read_text())["metrics"] == record["metrics"]
@@ -40,7 +40,7 @@ def test_recipes_name_networks_that_exist_and_changes_go_first():
         recipe("resnet18", rate=1)
 
 
-def test_every_picture_is_a_closed_figure_with_the_right_panels():
+def test_every_plot_is_a_closed_figure_with_the_right_panels():
     faces = blob_faces(10)
     away = faces.keypoints + 2
     curve = [{"epoch": i, "val_rmse": 5.0 / i, "mean_face_rmse": 4.0} for i in (1, 2, 3)]
@@ -67,7 +67,7 @@ def test_epochs_are_whole_numbers_on_the_axis_of_a_short_run():
     assert all(tick == round(tick) for tick in figure.axes[0].get_xticks())
 
 
-def test_many_curves_can_be_told_apart():
+def test_many_curves_can_be_distinguished():
     curve = [{"epoch": i, "val_rmse": 5.0 / i, "mean_face_rmse": 4.0} for i in (1, 2, 3)]
     figure = plots.curves({f"network {i}": {"curve": curve} for i in range(14)})
     axis = figure.axes[0]

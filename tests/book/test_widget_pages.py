@@ -65,7 +65,7 @@ def until(tab, condition: str) -> None:
     raise AssertionError(f"After two minutes still not: {condition}")
 
 
-PICTURE = """async (place) => {
+CANVASES = """async (place) => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
     await new Promise((done) => setTimeout(done, 50));
     return [...place.querySelectorAll("canvas")].map((c) => c.toDataURL()).join();
@@ -98,17 +98,17 @@ def test_it_runs_fits_the_page_and_can_be_named_and_pressed(browser, module, siz
 
 
 @pytest.mark.parametrize("module", WIDGETS)
-def test_every_control_changes_the_picture(browser, module):
+def test_every_control_changes_the_drawing(browser, module):
     tab, place, _ = opened(browser, module)
     sliders = place.get_by_role("slider")
     assert sliders.count()
     for i in range(sliders.count()):
-        before = place.evaluate(PICTURE)
+        before = place.evaluate(CANVASES)
         sliders.nth(i).focus()
         tab.keyboard.press("Home")
-        lowest = place.evaluate(PICTURE)
+        lowest = place.evaluate(CANVASES)
         tab.keyboard.press("End")
-        assert len({before, lowest, place.evaluate(PICTURE)}) > 1, sliders.nth(i).get_attribute("id")
+        assert len({before, lowest, place.evaluate(CANVASES)}) > 1, sliders.nth(i).get_attribute("id")
     tab.context.close()
 
 
@@ -118,24 +118,24 @@ def test_the_true_point_of_the_lab_moves_with_pointer_touch_and_keys(browser):
     box, rows = whole.bounding_box(), place.locator("tbody")
     x, y = box["x"] + box["width"] / 4, box["y"] + box["height"] / 2
     tab.mouse.click(x, y)
-    place.evaluate(PICTURE)
+    place.evaluate(CANVASES)
     dark = place.locator("tr", has_text="dark").locator("td")
     assert abs(float(dark.nth(0).inner_text()) - 23.5) < 0.5 and float(dark.nth(2).inner_text()) < 0.1
     whole.focus()
     for key in ("ArrowRight", "Shift+ArrowDown"):
         before = rows.inner_text()
         tab.keyboard.press(key)
-        place.evaluate(PICTURE)
+        place.evaluate(CANVASES)
         assert rows.inner_text() != before, key
     before, finger = rows.inner_text(), tab.context.new_cdp_session(tab)
     for kind, points in (("Start", [{"x": x, "y": y}]), ("Move", [{"x": x + 60, "y": y - 30}]), ("End", [])):
         finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
-    place.evaluate(PICTURE)
+    place.evaluate(CANVASES)
     moved = float(dark.nth(0).inner_text())
     assert rows.inner_text() != before and abs(moved - (23.5 + 60 * 96 / box["width"])) < 1
     until(tab, "document.querySelector('.fk-said').textContent.includes('True point at')")
     place.get_by_role("button", name="Reset").click()
-    place.evaluate(PICTURE)
+    place.evaluate(CANVASES)
     assert place.locator("tr", has_text="argmax").first.locator("td").nth(2).inner_text() == "1.50"
     tab.context.close()
 
@@ -143,20 +143,20 @@ def test_the_true_point_of_the_lab_moves_with_pointer_touch_and_keys(browser):
 def test_a_random_augmentation_can_be_taken_back_and_the_image_dragged(browser):
     tab, place, _ = opened(browser, "augmentation_playground")
     place.get_by_role("button", name="Reset").click()
-    plain = place.evaluate(PICTURE)
+    plain = place.evaluate(CANVASES)
     place.get_by_role("button", name="Random").click()
-    assert place.evaluate(PICTURE) != plain
+    assert place.evaluate(CANVASES) != plain
     place.get_by_role("button", name="Reset").click()
-    assert place.evaluate(PICTURE) == plain
+    assert place.evaluate(CANVASES) == plain
     box = place.get_by_role("application").bounding_box()
     tab.mouse.move(box["x"] + 100, box["y"] + 100)
     tab.mouse.down()
     tab.mouse.move(box["x"] + 100 + box["width"] * 10 / 96, box["y"] + 100, steps=3)
     tab.mouse.up()
-    place.evaluate(PICTURE)
+    place.evaluate(CANVASES)
     assert place.locator(".fk-slider", has_text="shift right").locator("output").inner_text() == "10.0 px"
     place.get_by_label("flip").select_option("forgotten")
-    place.evaluate(PICTURE)
+    place.evaluate(CANVASES)
     assert "off by 0.0" not in place.locator(".fk-hint").first.inner_text()
     tab.context.close()
 
@@ -164,12 +164,12 @@ def test_a_random_augmentation_can_be_taken_back_and_the_image_dragged(browser):
 def test_the_viewer_sorts_overlays_heatmaps_and_lists_errors(browser):
     tab, place, _ = opened(browser, "viewer")
     worst = [float(text.split("RMSE ")[1].split()[0]) for text in place.locator(".fk-card p").all_inner_texts()]
-    plain = place.evaluate(PICTURE)
+    plain = place.evaluate(CANVASES)
     place.get_by_label("heatmap").select_option("nose tip")
-    assert place.evaluate(PICTURE) != plain
+    assert place.evaluate(CANVASES) != plain
     place.get_by_role("slider").focus()
     tab.keyboard.press("End")
-    place.evaluate(PICTURE)
+    place.evaluate(CANVASES)
     best = [float(text.split("RMSE ")[1].split()[0]) for text in place.locator(".fk-card p").all_inner_texts()]
     assert sum(best) < sum(worst)
     place.locator("summary").click()
@@ -192,7 +192,7 @@ def test_rotation_hurts_both_networks(browser):
     tab, place, _ = opened(browser, "regression_and_heatmap")
 
     def errors():
-        place.evaluate(PICTURE)
+        place.evaluate(CANVASES)
         return [float(text.split("RMSE ")[1].split()[0]) for text in place.locator(".fk-card p").all_inner_texts()]
 
     upright = errors()
@@ -205,7 +205,7 @@ def test_rotation_hurts_both_networks(browser):
 
 
 @pytest.mark.parametrize("module", WIDGETS)
-def test_without_javascript_there_is_a_picture_with_a_text(browser, module):
+def test_without_javascript_there_is_an_image_with_a_text(browser, module):
     page, mark = WIDGETS[module]
     if mark not in (HTML / page).read_text():
         pytest.skip(f"{page} was built without the widget: make html")
@@ -228,15 +228,15 @@ def test_firefox_runs_them_too(width):
                 const place = document.querySelector(`.widget-place[data-module="${args[0]}"]`);
                 place.scrollIntoView();
                 place.querySelector(".widget-start")?.click();
-                const picture = () => [...place.querySelectorAll("canvas")].map((c) => c.toDataURL()).join();
+                const drawing = () => [...place.querySelectorAll("canvas")].map((c) => c.toDataURL()).join();
                 const wait = () => new Promise((done) => setTimeout(done, 100));
                 for (let i = 0; i < 300 && !place.dataset.ready; i++) await wait();
                 await wait();
-                const before = picture(), slider = place.querySelector("input[type=range]");
+                const before = drawing(), slider = place.querySelector("input[type=range]");
                 slider.value = slider.value === slider.max ? slider.min : slider.max;
                 slider.dispatchEvent(new Event("input", { bubbles: true }));
-                for (let i = 0; i < 20 && picture() === before; i++) await wait();
-                return [Boolean(place.dataset.ready), picture() !== before,
+                for (let i = 0; i < 20 && drawing() === before; i++) await wait();
+                return [Boolean(place.dataset.ready), drawing() !== before,
                     document.documentElement.scrollWidth - document.documentElement.clientWidth];
             """, module)
             assert changed == [True, True, 0], module

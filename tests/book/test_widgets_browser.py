@@ -118,7 +118,7 @@ def cell(page, name: str):
     return output
 
 
-def picture(output) -> str:
+def drawing(output) -> str:
     """What the widget's canvases hold, once they are drawn."""
     return output.evaluate("""async (widget) => {
         for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
@@ -128,12 +128,12 @@ def picture(output) -> str:
 
 
 @pytest.mark.parametrize("name", ["lab", "playground", "viewer"])
-def test_a_slider_changes_the_picture_and_no_key_moves_the_notebook(page, name):
+def test_a_slider_changes_the_drawing_and_no_key_moves_the_notebook(page, name):
     output = cell(page, name)
-    before, active = picture(output), page.locator(".jp-mod-active.jp-CodeCell").count()
+    before, active = drawing(output), page.locator(".jp-mod-active.jp-CodeCell").count()
     output.get_by_role("slider").first.focus()
     page.keyboard.press("End")
-    assert picture(output) != before
+    assert drawing(output) != before
     assert page.locator(".jp-mod-active.jp-CodeCell").count() == active
     assert not page.get_by_text("Javascript Error").count()
 
@@ -143,24 +143,24 @@ def test_keys_move_the_true_point_of_the_lab(page):
     before = output.locator("tbody").inner_text()
     output.get_by_role("application").first.focus()
     page.keyboard.press("Shift+ArrowDown")
-    picture(output)
+    drawing(output)
     assert output.locator("tbody").inner_text() != before
 
 
 def test_a_random_augmentation_can_be_taken_back(page):
     output = cell(page, "playground")
     output.get_by_role("button", name="Reset").click()
-    plain = picture(output)
+    plain = drawing(output)
     output.get_by_role("button", name="Random").click()
-    assert picture(output) != plain
+    assert drawing(output) != plain
     output.get_by_role("button", name="Reset").click()
-    assert picture(output) == plain
+    assert drawing(output) == plain
 
 
 def test_the_monitor_ends_with_the_last_epoch_and_can_be_scrubbed_through(page):
     output = cell(page, "monitor")
     output.get_by_text("epoch 4 of 4, done").wait_for()
-    last = picture(output)
+    last = drawing(output)
     output.get_by_role("slider").focus()
     page.keyboard.press("Home")
-    assert picture(output) != last
+    assert drawing(output) != last

@@ -9,7 +9,7 @@ from facekp.models import create_model
 
 FIVE = Scheme("five", ("a", "b", "c", "d", "e"), (("a", "b"),))
 
-# name: options for a small network; steps and learning rate with which it learns eight faces by heart.
+# name: options for a small network; steps and learning rate with which it overfits eight faces.
 # (Sizes up to 32 leave a ResNet a single place, and are out: batch norm's variance over eight numbers, in training,
 # is not the one that it keeps for later.)
 SMALL = {

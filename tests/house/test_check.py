@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_parsed_may_be_anything(tmp_path, monkeypatch):
 # ---- what is chosen ------------------------------------------------------------------------------
 
 
-def test_a_file_that_nobody_knows_runs_everything(monkeypatch):
+def test_an_unknown_file_runs_everything(monkeypatch):
     monkeypatch.setattr(check, "BUDGET", 0)
     for unknown in ("pyproject.toml", "facekp/weights/lgcn-s.json", "new/thing.txt", "facekp/nobody_imports_it.py"):
         choice = chosen("facekp/losses.py", unknown)

@@ -29,7 +29,7 @@ def test_a_workflow_calls_targets_and_files_that_exist(path):
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
 def test_actions_are_pinned_and_jobs_have_few_rights_and_a_time_limit(path):
-    """Each action by its commit, which nobody can move, with its version behind it, which Dependabot reads."""
+    """Each action by its commit, which cannot be moved, with its version behind it, which Dependabot reads."""
     text = path.read_text()
     used = re.findall(r"uses: (.*)", text)
     assert used and all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in used)

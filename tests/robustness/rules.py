@@ -76,7 +76,7 @@ def code_of(path: Path) -> str:
 
 
 def of_policy(html: str) -> list[str]:
-    """What is missing in, or wrong with, the Content-Security-Policy of a page that shall talk to nobody."""
+    """What is missing in, or wrong with, the Content-Security-Policy of a page that must not send anything."""
     found = re.findall(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)
     if len(found) != 1:
         return [f"{len(found)} policies"]

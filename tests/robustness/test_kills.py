@@ -60,7 +60,7 @@ def contents(folder: Path) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """How a command goes when nobody kills it: how long, in how many steps on the disk, with which end."""
+    """How a command runs when it is not killed: how long, in how many steps on the disk, with which end."""
 
     seconds: float
     events: int
@@ -128,7 +128,7 @@ def again(server, name: str, folder: Path, end: dict) -> None:
 
 
 @pytest.mark.tried("extract, generate, train, run_plan", "kill -9 at a random moment, then the same command again",
-                   "the undisturbed end, byte for byte but for times; nothing half-written is left")
+                   "the undisturbed end, byte for byte except for times; nothing half-written is left")
 @pytest.mark.exhaustive("name")
 @pytest.mark.parametrize("moment", range(MOMENTS))
 @pytest.mark.parametrize("name", COMMANDS)
@@ -144,7 +144,7 @@ def test_killed_at_a_random_moment(server, undisturbed, tmp_path, name, moment):
 
 @pytest.mark.tried("extract, generate, train, run_plan",
                    "kill -9 right before each thing done on the disk (create, open, rename, remove)",
-                   "the undisturbed end, byte for byte but for times; nothing half-written is left")
+                   "the undisturbed end, byte for byte except for times; nothing half-written is left")
 @pytest.mark.exhaustive("name")
 @pytest.mark.parametrize(("name", "step"), [(name, i) for name, count in STEPS.items() for i in range(count)])
 def test_killed_before_each_step_on_the_disk(server, undisturbed, tmp_path, name, step):

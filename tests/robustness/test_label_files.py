@@ -111,7 +111,7 @@ def test_no_image_outside_the_folder_is_copied(name, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_of_another_kind_is_told_by_its_content_not_by_its_name(tmp_path):
+def test_a_file_of_another_kind_is_recognised_by_its_content_not_by_its_name(tmp_path):
     path = label_files.coco(Set(tmp_path, 2), tmp_path).rename(tmp_path / "labels.txt")
     assert formats.read_labels(path)[1] == "COCO keypoints"
     with pytest.raises(InputError, match="facekp import"):

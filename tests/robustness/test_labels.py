@@ -211,7 +211,7 @@ def test_damaged_pairs(extracted, content):
     assert faces is None or same(faces, FACES)
 
 
-@pytest.mark.tried("keypoints.csv", "names of images that lead outside, are no files, too long or odd",
+@pytest.mark.tried("keypoints.csv", "names of images that lead outside, are not files, too long or odd",
                    "refused in one line that names the row")
 @pytest.mark.parametrize("name", [
     "../out.png", "images/../../out.png", "/etc/hostname", "..\\out.png", "C:\\out.png", "//host/share/a.png",

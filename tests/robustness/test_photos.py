@@ -1,4 +1,4 @@
-"""Photos in every condition: a picture, or one clear message; never another error, and never all of the memory."""
+"""Photos in every condition: an image, or one clear message; never another error, and never all of the memory."""
 
 import functools
 import io
@@ -30,7 +30,7 @@ NEAR = st.floats(-200, 200)
 
 
 @functools.cache
-def picture(kind: str) -> bytes:
+def image_bytes(kind: str) -> bytes:
     """A small file of each kind."""
     pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)
     image, out, options = Image.fromarray(pixels), io.BytesIO(), {}
@@ -64,18 +64,18 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.tried("a photo", "bits flipped, bytes lost, doubled, set, the end cut off; 17 kinds of file",
-                   "a picture, or one message; the file stays as it is")
+                   "an image, or one message; the file stays as it is")
 @cases(2000)
 @given(kind=st.sampled_from(KINDS), edits=EDITS)
 def test_damaged(place, kind, edits):
     path = place / "a.jpg"
-    path.write_bytes(damaged(picture(kind), edits))
+    path.write_bytes(damaged(image_bytes(kind), edits))
     found = refused_or(lambda: photo.read(path))
     assert isinstance(found, Refused) or is_photo(found)
-    assert path.read_bytes() == damaged(picture(kind), edits)
+    assert path.read_bytes() == damaged(image_bytes(kind), edits)
 
 
-@pytest.mark.tried("a photo", "an EXIF entry of random bytes", "a picture, or one message")
+@pytest.mark.tried("a photo", "an EXIF entry of random bytes", "an image, or one message")
 @cases(400)
 @given(entry=st.binary(max_size=80), orientation=st.integers(0, 65535), kind=st.integers(0, 13),
        count=st.integers(0, 9))
@@ -95,7 +95,7 @@ def test_damaged_in_a_folder(place, kind, edits):
     data = place / "data"
     data.mkdir(exist_ok=True)
     (data / "keypoints.csv").write_text("file,a_x,a_y\na.png,3,4\n")
-    (data / "a.png").write_bytes(damaged(picture(kind), edits))
+    (data / "a.png").write_bytes(damaged(image_bytes(kind), edits))
     found = refused_or(lambda: folder.read_folder(data, size=16))
     assert found.images.shape == (1, 16, 16) if not isinstance(found, Refused) else "keypoints.csv, row 1: " in found
 
@@ -129,7 +129,7 @@ def run(place):
 
 
 @pytest.mark.tried("facekp predict", "photos of odd shapes: 1 x 1, 1 x 5000, 20,000 wide, the smallest that is taken",
-                   "points and a picture of them, or one message and no file")
+                   "points and a figure of them, or one message and no file")
 @pytest.mark.exhaustive("box")
 @pytest.mark.parametrize("box", [None, "0,0,40,40", "-20,-20,48,48"])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (8, 8), (8, 7000), (30, 20_000), (7000, 9)])
@@ -175,7 +175,7 @@ def gif(width: int, height: int) -> bytes:
 
 
 def webp(width: int, height: int) -> bytes:
-    small = picture("webp frames")
+    small = image_bytes("webp frames")
     return small[:24] + struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3] + small[30:]
 
 
@@ -234,7 +234,7 @@ def opened(place):
 
 
 @pytest.mark.tried("a photo", "headers that claim billions of pixels, entries that unpack to hundreds of megabytes",
-                   "one message, or the picture; less than 800 MB of memory")
+                   "one message, or the image; less than 800 MB of memory")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is measured in /proc")
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs(opened, name):
@@ -247,7 +247,7 @@ def test_bombs(opened, name):
 
 @pytest.mark.tried("a photo", "a path that is a text, a program, a folder, a pipe, or no file", "one message")
 @pytest.mark.parametrize("kind", ["text", "program", "folder", "pipe", "nothing", "eps"])
-def test_what_is_no_picture(tmp_path, kind):
+def test_what_is_not_an_image(tmp_path, kind):
     import os
 
     path = tmp_path / "a.jpg"

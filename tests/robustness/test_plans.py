@@ -208,7 +208,7 @@ def test_wrong_entries(entry, value, tmp_path):
             or (value == -1 and kinds.KINDS[entry] == kinds.NUMBER)
 
 
-@pytest.mark.tried("the book's records", "a name that leads elsewhere or is none", "one line")
+@pytest.mark.tried("the book's records", "a name that leads elsewhere or does not exist", "one line")
 @pytest.mark.parametrize("name", ["", ".", "nothing", "x" * 300, "a\0b", "../../pyproject", "x/" * 3000])
 def test_no_such_record(name):
     with pytest.raises(InputError, match="no record"):

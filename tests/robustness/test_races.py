@@ -15,7 +15,7 @@ from facekp import files as locks
 from facekp.errors import InputError
 from facekp.files import new_folder, replacing
 
-# ---- one folder, two trainings ----------------------------------------------------------------------
+# ---- one folder, two runs ----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_only_what_the_dead_left_is_cleared(tmp_path, kind):
 
 
 @pytest.mark.tried("files and folders that are being written", "a file system without locks",
-                   "everything is written; nothing is cleared that may belong to somebody")
+                   "everything is written; nothing is cleared that may belong to another process")
 def test_without_locks_nothing_is_cleared_or_refused(tmp_path, monkeypatch):
     left = tmp_path / ".out.abcdefg1.partial"
     left.write_text("x")

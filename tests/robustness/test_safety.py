@@ -100,7 +100,7 @@ LOOSER = {
     "scripts in the page": lambda html: html.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'"),
     "eval": lambda html: html.replace("'wasm-unsafe-eval'", "'unsafe-eval'"),
     "scripts from elsewhere": lambda html: html.replace("script-src 'self'", "script-src 'self' https://cdn.invalid"),
-    "pictures from elsewhere": lambda html: html.replace("img-src 'self'", "img-src https:"),
+    "images from elsewhere": lambda html: html.replace("img-src 'self'", "img-src https:"),
     "forms": lambda html: html.replace("; form-action 'none'", ""),
     "another base": lambda html: html.replace("; base-uri 'none'", ""),
     "a script before it": lambda html: html.replace("<meta charset", "<script src='a.js'></script><meta charset"),
@@ -192,6 +192,6 @@ def heard(browser, folder: Path, way: str, policy: bool) -> bool:
 @pytest.mark.tried("the live page", "its files tampered with, to send something away in ten ways",
                    "nothing arrives; without the policy it would")
 @pytest.mark.parametrize("way", TAMPERED)
-def test_a_tampered_page_reaches_nobody(browser, tmp_path, way):
+def test_a_tampered_page_reaches_no_other_host(browser, tmp_path, way):
     assert not heard(browser, tmp_path / "strict", way, policy=True)
     assert heard(browser, tmp_path / "loose", way, policy=False)

@@ -185,7 +185,7 @@ def command(*arguments) -> int:
                    "exit code 2, one line, nothing written")
 @pytest.mark.parametrize("name", ["predict", "evaluate"])
 @pytest.mark.parametrize("what", FILES)
-def test_files_that_are_no_weights(tmp_path, capsys, name, what):
+def test_files_that_are_not_weights(tmp_path, capsys, name, what):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "model.safetensors").write_bytes(FILES[what])
     began = time.process_time()

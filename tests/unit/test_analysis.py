@@ -89,7 +89,7 @@ def test_without_copies_there_is_no_noise_to_measure():
     assert noise["groups"] == 0 and noise["rmse"] is None
 
 
-def test_two_sources_that_mark_other_places_are_no_noise():
+def test_two_sources_that_mark_other_positions_are_not_noise():
     points = np.full((2, 15, 2), 20, np.float32)
     four = KAGGLE.index("left_eye_center", "right_eye_center", "nose_tip", "mouth_center_bottom_lip")
     points[1, np.setdiff1d(np.arange(15), four)] = np.nan
@@ -117,7 +117,7 @@ def test_the_worst_are_the_worst(n, seed):
     assert rest.size == 0 or errors[rest].max() <= errors[found].min()
 
 
-def test_a_moved_picture_costs_nothing_if_the_network_moves_along_and_all_of_it_if_not():
+def test_a_moved_image_costs_nothing_if_the_network_moves_along_and_all_of_it_if_not():
     faces = blob_faces(6)
 
     answers = []

@@ -77,7 +77,7 @@ def test_missing_points_stay_missing_on_the_other_side_of_a_flip():
     assert moved[:, right].isnan().all() and not moved[:, left].isnan().any()
 
 
-def test_a_point_that_leaves_the_picture_is_missing_not_clipped():
+def test_a_point_that_leaves_the_image_is_missing_not_clipped():
     points = torch.full((64, 15, 2), 94.0)
     _, moved = augment(
         torch.rand(64, 1, 96, 96), points, SWAP, Augment(**(NONE | {"shift": 10.0})), torch.Generator().manual_seed(0)
@@ -105,7 +105,7 @@ def test_one_seed_one_result():
 
 
 def test_an_elastic_warp_moves_points_with_their_pixels():
-    """Each pixel of the picture holds its own place; so the warped picture says where what it shows came from."""
+    """Each pixel of the image holds its own place; so the warped image says where what it shows came from."""
     generator = torch.Generator().manual_seed(1)
     config = Augment(**(NONE | {"flip": 0.5, "rotation": 20.0, "scale": 0.1, "elastic": 4.0}))
     y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")

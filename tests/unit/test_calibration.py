@@ -57,7 +57,7 @@ def test_an_uncertain_point_gets_a_larger_radius_and_an_impossible_one_a_finite_
                                [1, 2, 4, 1 / LEAST, 1], rtol=1e-6)
 
 
-def test_points_that_nobody_annotated_do_not_count():
+def test_points_without_annotation_do_not_count():
     errors = np.array([[1.0, np.nan]] * 5 + [[3.0, 2.0]] * 20)
     found = from_errors(errors, np.ones_like(errors), ("a", "b"))
     assert [len(s) for s in found.scores] == [25, 20] and found.limits(0.9).tolist() == [3, 2]

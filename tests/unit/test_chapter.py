@@ -74,7 +74,7 @@ def test_the_eight_faces_are_always_the_same_and_exact():
     assert errors.shape == (1, 8) and (errors.to_numpy() > 0).all()
 
 
-def test_cached_faces_are_drawn_once_and_drawn_anew_where_the_file_is_damaged(tmp_path, monkeypatch):
+def test_cached_faces_are_rendered_once_and_again_where_the_file_is_damaged(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     drawn = cached(3)
     file, = (tmp_path / "facekp").iterdir()

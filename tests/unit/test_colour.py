@@ -68,7 +68,7 @@ def test_a_run_on_colour_images_is_evaluated_and_predicts(work):
     points, _ = predict(model, red)
     assert np.allclose(photo.predict_photo(model, red.images[0])[0].points, points[0], atol=1e-3)
     blue = red.images[..., ::-1]
-    assert np.abs(predict(model, np.ascontiguousarray(blue))[0] - points).max() > 1e-3  # the channels are told apart
+    assert np.abs(predict(model, np.ascontiguousarray(blue))[0] - points).max() > 1e-3  # the channels are distinguished
     flipped, _ = predict(model, red, flip_tta=True)
     assert np.isfinite(flipped).all()
 
@@ -156,7 +156,7 @@ def test_an_exported_rgb_network_gives_the_same_points(tmp_path):
     assert np.allclose(found, predict(model, images)[0], atol=1e-3)
 
 
-def test_a_grey_png_in_a_folder_is_no_colour(tmp_path):
+def test_a_grey_png_in_a_folder_is_not_colour(tmp_path):
     extract(blob_faces(3), tmp_path / "faces")
     assert not in_colour(tmp_path / "faces")
     file = min((tmp_path / "faces" / "images").iterdir())

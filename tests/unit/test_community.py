@@ -53,7 +53,7 @@ BROKEN = {
     "one point moved": lambda r: r["predicted"].__setitem__(0, "9" + r["predicted"][0]),
     "a face left out": lambda r: r["predicted"].pop(),
     "a point left out": lambda r: r["predicted"].__setitem__(3, r["predicted"][3].rsplit(" ", 2)[0]),
-    "a point that is no number": lambda r: r["predicted"].__setitem__(3, r["predicted"][3].replace(" ", " x ", 1)),
+    "a point that is not a number": lambda r: r["predicted"].__setitem__(3, r["predicted"][3].replace(" ", " x ", 1)),
     "NaN": lambda r: r["predicted"].__setitem__(3, "nan " + r["predicted"][3].split(" ", 1)[1]),
     "no points": lambda r: r.pop("predicted"),
     "other faces": lambda r: r.update(board="synthetic:200:7"),
@@ -88,7 +88,7 @@ def test_points_of_another_shape_or_infinite_ones_make_no_record():
 
 @pytest.fixture
 def blank(monkeypatch):
-    """Test faces without a picture, so that nothing has to be rendered."""
+    """Test faces without an image, so that nothing has to be rendered."""
     truth = community.board_truth().astype(np.float32)
     faces = Faces(np.zeros((len(truth), 96, 96), np.uint8), truth)
     monkeypatch.setattr(community, "board_faces", lambda: faces)

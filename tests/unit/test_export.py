@@ -102,8 +102,8 @@ def test_weights_exported_by_the_command_give_the_points_of_pytorch_on_200_faces
     same_points(load_pretrained("hourglass-s-synthetic"), opened(with_maps[0]), load("sample").images[:200])
 
 
-class Picture(nn.Module):
-    """A network whose maps are its picture, upright and mirrored: what a file then holds is the decoder."""
+class ImageAsMaps(nn.Module):
+    """A network whose maps are its image, upright and mirrored: what a file then holds is the decoder."""
 
     def __init__(self):
         super().__init__()
@@ -117,7 +117,7 @@ class Picture(nn.Module):
 @pytest.mark.parametrize("decoder", heatmaps.DECODERS)
 def test_every_decoder_is_the_same_inside_the_file(decoder, session):
     head = HeatmapHead(stride=1, decoder=decoder, decoder_options={"blur": 1.0} if decoder == "dark" else {})
-    model = KeypointModel(Picture(), head, Scheme("two", ("a", "b")), "picture", 48, {})
+    model = KeypointModel(ImageAsMaps(), head, Scheme("two", ("a", "b")), "image", 48, {})
     g = torch.Generator().manual_seed(0)
     peaks = heatmaps.gaussian(torch.rand(20, 1, 2, generator=g) * 40 + 4, (48, 48), 1.5)
     noise = 0.02 * torch.rand(peaks.shape, generator=g)
@@ -126,7 +126,7 @@ def test_every_decoder_is_the_same_inside_the_file(decoder, session):
     points, confidence = session(model).run(None, {"images": images})
     np.testing.assert_allclose(points, expected, atol=1e-3)
     np.testing.assert_allclose(confidence, sure, atol=1e-5)
-    assert np.ptp(points, axis=0).min() > 5  # the peaks are all over the picture; the centroid is drawn to its middle
+    assert np.ptp(points, axis=0).min() > 5  # the peaks are all over the image; the centroid is pulled to its middle
 
 
 def test_one_network_of_every_kind_is_exported():
@@ -155,7 +155,7 @@ def any_number_of_faces(model, file):
     for batch in (1, 5):
         points, confidence = file.run(None, {"images": images[:batch]})
         assert points.shape == (batch, 5, 2)
-        # In an untrained network two peaks may be equal but for a rounding.
+        # In an untrained network two peaks may be equal except for rounding.
         assert (np.abs(points - expected[:batch]).max(axis=-1) < 1e-3).mean() >= 0.8
         np.testing.assert_allclose(confidence, sure[:batch], atol=1e-4)
 

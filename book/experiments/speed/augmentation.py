@@ -35,13 +35,13 @@ def error_of_a_warp(warped: Tensor, moved: Tensor, points: Tensor) -> float:
     """Largest distance in pixels between where a point went and where its pixel went.
 
     Args:
-        warped: (B, 2, H, W), a picture whose every pixel held its own place (x, y), after the warp.
+        warped: (B, 2, H, W), an image whose every pixel held its own position (x, y), after the warp.
         moved, points: (B, K, 2), the points after and before it.
     """
     H, W = warped.shape[-2:]
     places = to_unit(moved, (H, W))[:, :, None]
     shown = torch.nn.functional.grid_sample(warped, places, align_corners=False)[..., 0].mT
-    # Only where all four neighbours were inside the old picture: beyond its border nothing is known.
+    # Only where all four neighbours were inside the old image: beyond its border nothing is known.
     edge = torch.tensor([W - 3, H - 3], device=moved.device)
     inside = ((moved > 2) & (moved < edge) & (shown > 2) & (shown < edge)).all(-1)
     return (shown - points)[inside].abs().max().item()

@@ -50,7 +50,7 @@ def reader(path: str | Path) -> dict:
     """Reading training.csv: the usual way (pandas, and np.fromstring for each row), and ours.
 
     Returns:
-        ``file_mb``, ``rows``, ``cores``; for each of ``usual``, ``usual_uint8`` (np.fromstring told the
+        ``file_mb``, ``rows``, ``cores``; for each of ``usual``, ``usual_uint8`` (np.fromstring given the
         type, as few do) and ``cold`` (ours) a dictionary of ``seconds`` (imports not counted), ``cpu_seconds`` and
         ``peak_mb`` (the process's, imports and arrays included); ``cold_ratio``, how many times faster than
         ``usual``; ``same``, whether all gave the same images and keypoints.

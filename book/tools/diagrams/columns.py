@@ -24,7 +24,7 @@ class Stage(NamedTuple):
 def draw(sheet: Sheet, stage: Stage, x: float, y: float) -> Box:
     """What comes out of a stage, with its middle at (x, y)."""
     if stage.kind == "input":
-        return sheet.picture(x, y)
+        return sheet.image(x, y)
     if stage.kind in ("answer", "discs"):
         return sheet.maps(stage.shape, x, y, stage.kind == "discs")
     return sheet.solid(stage.kind, stage.shape, x, y)

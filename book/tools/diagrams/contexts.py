@@ -26,11 +26,11 @@ def parts() -> str:
     sheet.arrow(Point(down[0].right.x + 5, down[0].y), Point(220, down[0].y), Point(220, mark.y - 26),
                 Point(mark.x, mark.y - 26), Point(mark.x, mark.top.y - 1), skip=True)
     y += stack(sheet, detector) + 14
-    y = sheet.names(sheet.key(y, "carried past", beside="side by side"), "parts")
+    y = sheet.names(sheet.key(y, "skip connection", beside="concatenation"), "parts")
     return sheet.svg("The part network: detector and regressor", tell(t, f"""Two columns. The left one, the detector,
-        goes down: the face, [>], through a ResNet whose last stages do not halve,
+        goes down: the face, [>], through a ResNet whose last stages do not downsample,
         {joined(s.shape for s in detector[2:-2])}, to scores of [detector.score], enlarged to parts of [detector.up]
-        that are trained on discs. The right one, the regressor, comes up: face and parts side by side, [> regressor],
+        that are trained on discs. The right one, the regressor, comes up: face and parts concatenated, [> regressor],
         through [regressor.0] and [> regressor.8] and an hourglass that puts out [regressor.8] to [regressor.15],
         enlarged to the maps, [regressor], trained on Gaussians."""), y)
 
@@ -49,7 +49,7 @@ def detector_stages(t: Trace) -> list[Stage]:
 def regressor_stages(t: Trace) -> list[Stage]:
     """Of the part network's second half: a stem, an hourglass, maps."""
     deepest = t.out[nested(t, "regressor.8")[-1] + ".inner"]
-    return [Stage("features", t.into["regressor"], "face + parts, side by side"),
+    return [Stage("features", t.into["regressor"], "face + parts, concatenated"),
             Stage("features", t.out["regressor.0"], words(t.part("regressor.0"))),
             Stage("features", t.into["regressor.8"], residuals(t.part("regressor"))),
             Stage("features", t.out["regressor.8"], f"hourglass down to\n{label(deepest)}"),
@@ -59,7 +59,7 @@ def regressor_stages(t: Trace) -> list[Stage]:
 
 
 def lgcn() -> str:
-    """Local net, fixed kernel, global net; nothing is halved."""
+    """Local net, fixed kernel, global net; nothing is downsampled."""
     t, sheet = trace("lgcn"), Sheet(scale=0.42)
     width = heatmaps.kernel_rows().shape[1]
     local, context = (convolutions(t.part(part)) for part in ("local", "context"))
@@ -84,11 +84,11 @@ def lgcn() -> str:
     first, last = column(sheet, stages, RIGHT, mark.bottom.y + 24)
     sheet.arrow(mark.bottom, Point(RIGHT, first.top.y - 3))
     y = sum_of_both(sheet, o1, last, t.out[""], f"o2, trained, the answer\na pixel sees {far} x {far}")
-    y = sheet.names(sheet.key(y, "carried past", "sum", "side by side"), "lgcn")
+    y = sheet.names(sheet.key(y, "skip connection", "sum", "concatenation"), "lgcn")
     return sheet.svg("The local-global context network", tell(t, f"""From top to bottom: the face, [>]; the local net
         of {words(t.part("local"))}, [local], in which a pixel sees {near} x {near}. Two 1x1 convolutions make two
         sets of maps, main and side, [main] each. Both go through the same fixed {width} x {width} kernel. The first
-        is then o1, which is trained. Both side by side, {t.into['context'][0]} channels, go through the global net of
+        is then o1, which is trained. Both concatenated, {t.into['context'][0]} channels, go through the global net of
         {words(t.part("context"))}, [context], and a 1x1 convolution to a correction, [correction]. The sum of o1 and
         the correction is o2, [], the answer, trained as well, in which a pixel sees {far} x {far}."""), y)
 
@@ -124,36 +124,36 @@ def reference() -> str:
     """The two small networks of others, side by side."""
     t, maps, sheet = trace("cnn3"), trace("fcn24"), Sheet(scale=0.6)
     left, right = cnn3_stages(t), fcn24_stages(maps)
-    y = sheet.heading("Reference networks", "What others began with: coordinates, and maps.")
+    y = sheet.heading("Baseline networks", "What others began with: coordinates, and maps.")
     sheet.text(LEFT, y + 12, "cnn3", "head")
     sheet.text(RIGHT, y + 12, "fcn24", "head")
     gap = 24 + (stack(sheet, left) - stack(sheet, right)) / (len(right) - 1)
     column(sheet, left, LEFT, y + 26)
     column(sheet, right, RIGHT, y + 26, gap=gap)
     y = sheet.names(sheet.key(y + 26 + stack(sheet, left) + 14), "reference")
-    small = tell(t, "cnn3: three convolutions, each followed by a halving, [2], [6] and [10]; then [12] in a row, two "
+    small = tell(t, "cnn3: three convolutions, each followed by pooling, [2], [6] and [10]; then [12], flattened, two "
                     "hidden layers of [13] and [16], and [18].")
     large = tell(maps, f"fcn24: two blocks, [4] and [9]; a {kind(maps.part('11'))}, [11]; a 1x1 convolution, [13]; and "
-                       "an enlargement to maps of [15].")
-    return sheet.svg("The reference networks cnn3 and fcn24", f"""Two columns, both from the face,
+                       "upsampling to maps of [15].")
+    return sheet.svg("The baseline networks cnn3 and fcn24", f"""Two columns, both from the face,
         {label(t.into[""])}, downwards. {small} {large}""", y)
 
 
 def cnn3_stages(t: Trace) -> list[Stage]:
-    """Three convolutions, then rows of numbers."""
+    """Three convolutions, then linear layers."""
     stages = [Stage("input", t.into[""], "the face")]
-    stages += [Stage("features", t.out[pool], f"{words(t.part(conv))}, halve")
+    stages += [Stage("features", t.out[pool], f"{words(t.part(conv))}, pool")
              for conv, pool in (("0", "2"), ("4", "6"), ("8", "10"))]
-    stages += [Stage("numbers", t.out["12"], "all places, laid in a row")]
+    stages += [Stage("numbers", t.out["12"], "flattened")]
     stages += [Stage("numbers", t.out[part], "linear, ReLU") for part in ("13", "16")]
     stages += [Stage("numbers", t.out["18"], "linear")]
     return stages
 
 
 def fcn24_stages(t: Trace) -> list[Stage]:
-    """Two blocks, a convolution as large as its picture, maps."""
+    """Two blocks, a convolution as large as its input, maps."""
     stages = [Stage("input", t.into[""], "the face")]
-    stages += [Stage("features", t.out[pool], f"{words(*map(t.part, convs))}, halve")
+    stages += [Stage("features", t.out[pool], f"{words(*map(t.part, convs))}, pool")
                for convs, pool in ((("0", "2"), "4"), (("5", "7"), "9"))]
     stages += [Stage("features", t.out[part], words(t.part(part))) for part in ("11", "13")]
     stages += [Stage("answer", t.out["15"], larger(t.part("15")))]

@@ -8,8 +8,8 @@ shape and no numbers, and hooks note what goes into and comes out of every part 
 its diagram changes with it.
 
 The visual language, the same in all of them: time runs along the arrows; a solid is a stack of maps, as high as the
-maps are wide and the longer the more channels; a square with a face is a picture; squares with spots are maps of
-keypoints; a striped bar is a row of numbers; a dashed line carries something past the layers between. The files are
+maps are wide and the longer the more channels; a square with a face is an image; squares with spots are maps of
+keypoints; a striped bar is a vector; a dashed line is a skip connection. The files are
 shown as <img>, out of reach of the page's style, so each brings its own pale card, readable on a white page and a
 black one.
 """

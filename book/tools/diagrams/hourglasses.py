@@ -12,23 +12,24 @@ def hourglass() -> str:
     scales = nested(t, "hourglasses.0.0")
     low = [f"{part}.before" for part in scales]
     left = [Stage("features", t.out["stem"], f"{words(t.part('stem.0'))},\n{residuals(t.part('stem'))}")]
-    left += [Stage("features", t.out[part], "halve, residual") for part in low]
-    right = [Stage("features", t.out[part], "residual, double, add") for part in scales]
+    left += [Stage("features", t.out[part], "pool, residual") for part in low]
+    right = [Stage("features", t.out[part], "residual, upsample, add") for part in scales]
     right += [Stage("features", t.out[f"{scales[-1]}.inner"])]
     levels = [Level(Stage("input", t.into[""], "the face"), Stage("answer", t.out["heads.0"],
                     f"residual, {words(t.part('hourglasses.0.2'), t.part('heads.0'))}"))]
     levels += [Level(a, b, "plus", "residual") for a, b in zip(left[:-1], right[:-1], strict=True)]
     levels += [Level(left[-1], right[-1], "", "residual")]
     y = sheet.heading("Hourglass", "See every scale, and add up what was seen.")
-    y = sheet.names(sheet.key(valley(sheet, levels, y), "carried across", "sum"), "hourglass")
+    y = sheet.names(sheet.key(valley(sheet, levels, y), "skip connection", "sum"), "hourglass")
     return sheet.svg("One hourglass, scale by scale", tell(t, f"""Two columns. The left one goes down: the face, [>],
-        the stem's [stem], then halved {len(low)} times, {joined(t.out[part] for part in low)}. The right one comes up
-        through the same sizes. On each scale a residual block carries the left features across, where they are added
-        to what comes up from below. From the last sum, [hourglasses.0.0], come the maps, [heads.0]."""), y)
+        the stem's [stem], then downsampled {len(low)} times, {joined(t.out[part] for part in low)}. The right one comes
+        up through the same sizes. On each scale a skip connection with a residual block carries the left features
+        across, where they are added to what comes up from below. From the last sum, [hourglasses.0.0], come the maps,
+        [heads.0]."""), y)
 
 
 def stacks() -> str:
-    """Two hourglasses, and what the first hands to the second."""
+    """Two hourglasses, and what the first passes to the second."""
     t, sheet = trace("hourglass-2"), Sheet()
     y = sheet.heading("Stacked hourglass", "Ask again: the second sees the first one's answer.")
     stages = [Stage("input", t.into[""], "the face"), Stage("features", t.out["stem"], "stem")]
@@ -45,7 +46,7 @@ def stacks() -> str:
     sheet.arrow(Point(stem.left.x - 5, stem.y), Point(40, stem.y), Point(40, mark.y), Point(mark.left.x - 1, mark.y),
                 skip=True)
     y, _ = one_stack(sheet, t, 1, mark.bottom.y, "second answer, trained")
-    y = sheet.names(sheet.key(y + 14, "carried past", "sum"), "hourglass-stacks")
+    y = sheet.names(sheet.key(y + 14, "skip connection", "sum"), "hourglass-stacks")
     return sheet.svg("Two stacked hourglasses and the feedback between them", tell(t, """From top to bottom: the face,
         [>], and the stem's [stem]. The first hourglass makes features, [hourglasses.0], and from them maps,
         [heads.0], which are trained. Both go through a 1x1 convolution, [feed_features.0] and [feed_maps.0], and are

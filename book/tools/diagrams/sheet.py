@@ -7,19 +7,19 @@ from functools import partial
 from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from traced import DRAWN, FAMILIES, SIZE, Shape, options, weights
+from traced import DRAWN, FAMILIES, SIZE, Shape, options, parameters
 
 WIDTH, MARGIN = 440, 20
 CARD, INK, SOFT, SKIP = "#F7F8FA", "#1F2933", "#4B5563", "#8E3B76"
 # Fronts, tops, sides and edges of solids: Okabe and Ito's hues, lighter and darker.
 PAINT = {
-    "picture": ("#D5D9DF", "#E8EBEF", "#B4BBC5", "#4B5563"),
+    "image": ("#D5D9DF", "#E8EBEF", "#B4BBC5", "#4B5563"),
     "features": ("#B5D5EC", "#D9EAF6", "#86B9DE", "#005A8E"),
     "maps": ("#FBCDA6", "#FDE6D2", "#F0AA72", "#A94A00"),
     "numbers": ("#B8E2D3", "#DCF1EA", "#85CBB3", "#00674A"),
     "fixed": ("#F6E3A1", "#FBF1CF", "#E4C762", "#7A6000"),
 }
-MEANING = {"picture": "picture", "features": "features", "maps": "keypoint maps", "numbers": "row of numbers",
+MEANING = {"image": "image", "features": "features", "maps": "keypoint maps", "numbers": "vector",
            "fixed": "not learnt"}
 STYLE = f"""text{{font-family:Helvetica,Arial,"Liberation Sans",sans-serif;font-size:13.5px;fill:{SOFT}}}
 .head{{font-size:18px;font-weight:bold;fill:{INK}}}
@@ -48,7 +48,7 @@ def tag(name: str, inside: str = "", **attributes: object) -> str:
 
 
 class Point(NamedTuple):
-    """A place on the sheet."""
+    """A position on the sheet."""
 
     x: float
     y: float
@@ -91,11 +91,11 @@ def length(channels: int) -> float:
 
 @dataclass
 class Sheet:
-    """Elements of a picture, from the bottom layer to the top.
+    """Elements of a diagram, from the bottom layer to the top.
 
     Attributes:
         scale: units of drawing per pixel of a map.
-        longest: no row of numbers is drawn longer.
+        longest: no vector is drawn longer.
         used: the kinds of paint that were used, for the key.
     """
 
@@ -120,7 +120,7 @@ class Sheet:
         self.add("text", escape(text), x=x, y=y, class_=style, text_anchor=None if anchor == "start" else anchor)
 
     def caption(self, box: Box, shape: str, note: str = "") -> Point:
-        """A shape and a note under what was drawn; gives the place from where an arrow may go on."""
+        """A shape and a note under what was drawn; gives the point from which an arrow may go on."""
         y = box.bottom.y + 17
         self.text(box.x, y, shape, "shape")
         for line in note.split("\n") if note else []:
@@ -142,12 +142,12 @@ class Sheet:
 
     # -- lines
 
-    def arrow(self, *places: Point, skip: bool = False, tip: bool = True) -> None:
-        """A line through some places, with a tip at its end; dashed if it skips layers."""
-        (x0, y0), (x1, y1) = places[-2:]
+    def arrow(self, *points: Point, skip: bool = False, tip: bool = True) -> None:
+        """A line through some points, with a tip at its end; dashed if it skips layers."""
+        (x0, y0), (x1, y1) = points[-2:]
         angle, colour = math.atan2(y1 - y0, x1 - x0), SKIP if skip else INK
-        end = Point(x1 - 6 * math.cos(angle), y1 - 6 * math.sin(angle)) if tip else places[-1]
-        path = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in (*places[:-1], end))
+        end = Point(x1 - 6 * math.cos(angle), y1 - 6 * math.sin(angle)) if tip else points[-1]
+        path = "M" + "L".join(f"{number(x)} {number(y)}" for x, y in (*points[:-1], end))
         self.add("path", d=path, fill="none", stroke=colour, stroke_width=1.7, stroke_linejoin="round",
                  stroke_dasharray="5 4" if skip else None)
         if tip:
@@ -162,7 +162,7 @@ class Sheet:
     # -- things
 
     def solid(self, kind: str, shape: Shape, x: float, y: float) -> Box:
-        """A stack of maps (channels, h, w) with its middle at (x, y): a row of numbers if it has one axis only."""
+        """A stack of maps (channels, h, w) with its middle at (x, y): a vector if it has one axis only."""
         if len(shape) == 1:
             return self.bar(shape[0], x, y)
         front, top, side, edge = self.paint(kind)
@@ -175,7 +175,7 @@ class Sheet:
         return Box(x, y, w + d, h + d)
 
     def bar(self, numbers: int, x: float, y: float) -> Box:
-        """A row of numbers, striped."""
+        """A vector, striped."""
         front, _, side, edge = self.paint("numbers")
         w, h = min(length(numbers), self.longest), 9
         self.add("rect", x=x - w / 2, y=y - h / 2, width=w, height=h, fill=front, stroke=edge)
@@ -188,9 +188,9 @@ class Sheet:
                 self.add("path", d=f"M{number(x0)} {number(y0)}L{number(x1)} {number(y1)}", stroke=edge)
         return Box(x, y, w, h)
 
-    def picture(self, x: float, y: float, side: float = 0, points: bool = False, turn: float = 0) -> Box:
+    def image(self, x: float, y: float, side: float = 0, points: bool = False, turn: float = 0) -> Box:
         """The face, and on it, if wanted, the fifteen points; turned by some degrees."""
-        front, _, _, edge = self.paint("picture")
+        front, _, _, edge = self.paint("image")
         side = side or SIZE * self.scale
         face = tag("rect", width=200, height=200, fill=front, stroke=edge, stroke_width=200 / side)
         face += tag("path", d=FACE, fill="none", stroke=edge, stroke_width=280 / side, stroke_linecap="round")
@@ -231,7 +231,7 @@ class Sheet:
         return Box(x, y, 18, 18)
 
     def beside(self, x: float, y: float) -> Box:
-        """Channels laid side by side."""
+        """Concatenated channels."""
         for left, fill in ((-10, "#E9C7DD"), (0, PAINT["features"][0])):
             self.add("rect", x=x + left, y=y - 8, width=10, height=16, fill=fill, stroke=SKIP, stroke_width=1.5)
         return Box(x, y, 20, 16)
@@ -267,13 +267,13 @@ class Sheet:
         self.arrow(Point(x - 2, y), Point(x + 19, y), skip=True)
 
     def names(self, y: float, family: str) -> float:
-        """What the library calls these networks, their weights and what sets them apart; gives the next free y."""
+        """What the library calls these networks, their parameters and what sets them apart; gives the next free y."""
         self.rule(y)
         y += 4
         for name in FAMILIES[family]:
             y += 19
             self.text(MARGIN, y, name, "code", "start")
-            self.text(228, y, f"{weights(name) / 1e6:.2f} M weights", anchor="end")
+            self.text(228, y, f"{parameters(name) / 1e6:.2f} M params", anchor="end")
             apart = [options(name)] * bool(options(name)) + ["as\N{NO-BREAK SPACE}drawn"] * (name in DRAWN)
             for i, line in enumerate(textwrap.wrap(", ".join(apart), 24, break_on_hyphens=False)):
                 y += 16 * bool(i)
@@ -281,7 +281,7 @@ class Sheet:
         return y + 16
 
     def svg(self, title: str, description: str, height: float) -> str:
-        """The whole picture as a file's text."""
+        """The whole diagram as a file's text."""
         card = tag("rect", x=0.5, y=0.5, width=WIDTH - 1, height=height - 1, rx=12, fill=CARD, stroke="#C9CFD8")
         about = f'<title id="t">{escape(title)}</title>\n<desc id="d">{escape(" ".join(description.split()))}</desc>'
         body = "\n".join((about, f"<style>{STYLE}</style>", card, *self.elements))

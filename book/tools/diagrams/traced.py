@@ -99,8 +99,8 @@ def nested(t: Trace, part: str) -> list[str]:
 
 
 def larger(layer: nn.ConvTranspose2d) -> str:
-    """What a transposed convolution does: "enlarge x2"."""
-    return f"enlarge x{layer.stride[0]}"
+    """What a transposed convolution does: "upsample x2"."""
+    return f"upsample x{layer.stride[0]}"
 
 
 def sees(layers: Iterable[nn.Conv2d], more: int = 0) -> int:
@@ -108,8 +108,8 @@ def sees(layers: Iterable[nn.Conv2d], more: int = 0) -> int:
     return 1 + more + sum((layer.kernel_size[0] - 1) * layer.dilation[0] for layer in layers)
 
 
-def weights(name: str) -> int:
-    """How many weights a network has; counted without making them."""
+def parameters(name: str) -> int:
+    """How many parameters a network has; counted without making them."""
     with torch.device("meta"):
         return count.parameters(create_model(name, size=SIZE))
 

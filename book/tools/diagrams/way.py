@@ -16,7 +16,7 @@ from facekp.predict import to_float
 
 @cache
 def way() -> dict[str, Shape]:
-    """Shapes on the way of a few drawn faces from the data to the points, without the number of faces."""
+    """Shapes on the way of a few synthetic faces from the data to the points, without the number of faces."""
     faces, _ = load("sample").split(held_out=0.2)
     few = faces.select(slice(4))
     model, generator = create_model("hourglass-s", size=SIZE).eval(), torch.Generator().manual_seed(0)
@@ -51,7 +51,7 @@ def pipeline() -> str:
     sheet.text(38, ends[0].bottom.y + 24, "outer lines: true keypoints", anchor="start")
     return sheet.svg("The way of the data, from training.csv to an error in pixels", f"""From top to bottom:
         training.csv becomes Faces, images of {batch("N", "faces.images")} and keypoints of
-        {batch("N", "faces.keypoints")}. They are split. At the left the training faces are augmented, picture and
+        {batch("N", "faces.keypoints")}. They are split. At the left the training faces are augmented, image and
         points together; at the right the held-out ones stay as they are. Both go, as batches of
         {batch("B", "images")}, through the network, which puts out raw numbers, {batch("B", "numbers")}, or maps,
         such as {batch("B", "maps")}. At the left the head's loss compares raw with the true keypoints, and its
@@ -69,11 +69,11 @@ def step(sheet: Sheet, start: Point, end: Point, name: str = "") -> None:
 def from_file(sheet: Sheet, y: float) -> tuple[list[Box], list[Point]]:
     """The file, the faces, the two sides of the split; gives the views of them, and where the words under those end."""
     values = f"in each line {2 * K} coordinates, {math.prod(way()['faces.images'])} grey values"
-    source = sheet.operation(MIDDLE, y + 22, "training.csv", WIDE, "picture", values)
-    faces = sheet.operation(MIDDLE, source.y + 78, f"Faces: images {batch('N', 'faces.images')}", WIDE, "picture",
+    source = sheet.operation(MIDDLE, y + 22, "training.csv", WIDE, "image", values)
+    faces = sheet.operation(MIDDLE, source.y + 78, f"Faces: images {batch('N', 'faces.images')}", WIDE, "image",
                             f"keypoints {batch('N', 'faces.keypoints')}, NaN where missing")
     step(sheet, source.bottom, faces.top, "load")
-    sides = [sheet.operation(x, faces.y + 72, name, 160, "picture")
+    sides = [sheet.operation(x, faces.y + 72, name, 160, "image")
              for x, name in ((TRAIN, "train"), (HELD, "held out"))]
     for side, name in zip(sides, ("", "split"), strict=True):
         step(sheet, Point(side.x, faces.bottom.y), side.top, name)
@@ -84,7 +84,7 @@ def from_file(sheet: Sheet, y: float) -> tuple[list[Box], list[Point]]:
 
 def view(sheet: Sheet, side: Box, name: str, turn: float) -> Box:
     """A face as the network sees it; gives the room it takes, turned."""
-    face = sheet.picture(side.x, side.bottom.y + 78, points=True, turn=turn)
+    face = sheet.image(side.x, side.bottom.y + 78, points=True, turn=turn)
     box = Box(face.x, face.y, face.w + 22, face.h + 12)
     step(sheet, side.bottom, box.top, name)
     return box
@@ -135,7 +135,7 @@ def heads() -> str:
     sheet.bar(s["numbers"][0], LEFT, y + 58)
     sheet.maps(s["maps"], RIGHT, y + 58)
     given = [sheet.caption(Box(x, y + 58, 0, 46), label(shape), note) for x, shape, note in (
-        (LEFT, s["numbers"], "raw: -1 and 1 are\nthe picture's edges"),
+        (LEFT, s["numbers"], "raw: -1 and 1 are\nthe image's edges"),
         (RIGHT, s["maps"], "raw: a map for each\nkeypoint"))]
     ends = [answer(sheet, *rest) for rest in (
         (given[0], f"from -1 .. 1 to pixels:\n(raw + 1) * {number(half)} - 0.5", "confidence: none"),
@@ -143,11 +143,12 @@ def heads() -> str:
     y = max(ends) + 12
     sheet.rule(y)
     sheet.text(MIDDLE, y + 28, "in training", "head")
-    y = max(lesson(sheet, LEFT, y + 40, "", numbers.loss_name, "points against points"),
-            lesson(sheet, RIGHT, y + 40, f"Gaussian, sigma {number(maps.sigma)}", maps.loss_name, "maps against maps"))
+    y = max(loss_path(sheet, LEFT, y + 40, "", numbers.loss_name, "points against points"),
+            loss_path(sheet, RIGHT, y + 40, f"Gaussian, sigma {number(maps.sigma)}", maps.loss_name,
+                      "maps against maps"))
     return sheet.svg("The coordinate head and the heatmap head", f"""Two columns. Above, how raw becomes points. The
-        coordinate head reads {label(s["numbers"])}, where -1 and 1 are the picture's edges, scales them to pixels,
-        and has no confidence. The heatmap head reads {label(s["maps"])} maps, takes the place of the peak of each by
+        coordinate head reads {label(s["numbers"])}, where -1 and 1 are the image's edges, scales them to pixels,
+        and has no confidence. The heatmap head reads {label(s["maps"])} maps, takes the position of the peak of each by
         {maps.decoder}, scales it by the stride of {stride} to pixels, and gives the peak as confidence. Both give
         {label(s["found"])} points. Below, training: the coordinate head compares its points with the true ones; the
         heatmap head first draws a Gaussian of sigma {number(maps.sigma)} for each true point, {label(s["maps"])}, and
@@ -158,14 +159,14 @@ def answer(sheet: Sheet, start: Point, decode: str, confidence: str) -> float:
     """From raw to points, downwards; gives the next free y."""
     box = sheet.operation(start.x, start.y + 54, "decode", 176, note=decode)
     sheet.arrow(start, Point(box.x, box.top.y - 1))
-    face = sheet.picture(box.x, box.bottom.y + 58, points=True)
+    face = sheet.image(box.x, box.bottom.y + 58, points=True)
     sheet.arrow(box.bottom, Point(box.x, face.top.y - 3))
     return sheet.caption(face, label(way()["found"]), f"pixels\n{confidence}").y
 
 
-def lesson(sheet: Sheet, x: float, y: float, target: str, loss: str, what: str) -> float:
+def loss_path(sheet: Sheet, x: float, y: float, target: str, loss: str, what: str) -> float:
     """From true points to the loss, downwards; gives the next free y."""
-    face = sheet.picture(x, y + 24, 48, points=True)
+    face = sheet.image(x, y + 24, 48, points=True)
     last = sheet.caption(face, label(way()["keypoints"]), "true points")
     low = Point(x, last.y + 150)
     if target:

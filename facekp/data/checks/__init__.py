@@ -3,9 +3,9 @@
 :func:`check` asks every question below of a data set and gives the answers as :class:`Finding`; the sentences are
 written by the commands. A question is one function; all work on arrays alone:
 
-    labels      a place that stands for "missing", fractions, another scale, points outside the file, points of no face,
-                names of one side without the other
-    pictures    files named twice, turned images, nearly black ones, images unlike all others, copies that disagree
+    labels      a position that stands for "missing", fractions, another scale, points outside the file, points that no
+                face has, names of one side without the other
+    images      files named twice, turned images, nearly black ones, images unlike all others, copies that disagree
     shapes      exchanged sides, exchanged axes, a point out of place, a face that is elsewhere than the others
 """
 
@@ -64,7 +64,7 @@ def check(faces: Faces, pixel_offset: float = 0.0) -> list[Finding]:
         pixel_offset: what was taken off the labels when they were read, see :func:`facekp.data.load`: places are
             named as the labels have them.
     """
-    from facekp.data.checks import labels, pictures, shapes
+    from facekp.data.checks import images, labels, shapes
 
     if not len(faces) or not faces.annotated.any():
         return []
@@ -73,15 +73,15 @@ def check(faces: Faces, pixel_offset: float = 0.0) -> list[Finding]:
     found += placeholders
     whole_set = labels.fractions(faces, points) or labels.upper_left(faces, points)
     if whole_set:  # nothing else can be said of such labels
-        return sorted(found + whole_set + pictures.faint(faces), key=lambda f: not f.certain)
-    turned, points = pictures.turned(faces, points)
+        return sorted(found + whole_set + images.faint(faces), key=lambda f: not f.certain)
+    turned, points = images.turned(faces, points)
     found += labels.outside(faces, points) + turned
     left = replace(faces, keypoints=points.astype(np.float32))
     left = split_conventions(left) if of_kaggle(faces.scheme) else left
-    found += pictures.faint(faces) + pictures.twice(left)
+    found += images.faint(faces) + images.twice(left)
     if len(faces) > 1:
         near, alike = closest(faces.images)
-        found += pictures.contradicting(left, near, alike) + pictures.unlike(alike)
+        found += images.contradicting(left, near, alike) + images.unlike(alike)
     found += shapes.axes(left) + shapes.shape_findings(left)
     return sorted(found, key=lambda f: not f.certain)
 

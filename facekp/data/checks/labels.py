@@ -30,33 +30,33 @@ def one_side(faces: Faces) -> list[Finding]:
 
 
 def placeholders(faces: Faces, pixel_offset: float = 0.0) -> tuple[list[Finding], np.ndarray]:
-    """Places that stand for "not annotated": a point at (0, 0) or (-1, -1), or in several faces at exactly the same
-    place outside the file. Outside, that is certain.
+    """Positions that stand for "not annotated": a point at (0, 0) or (-1, -1), or in several faces at exactly the same
+    position outside the file. Outside, that is certain.
 
     Returns:
-        A finding per place, and the points (N, K, 2) without them.
+        A finding per position, and the points (N, K, 2) without them.
     """
     points = faces.keypoints.astype(np.float64)
     label = np.round(faces.in_files(points) + pixel_offset, 2)  # the grid's float32 keeps that many digits
     seen = np.isfinite(label[..., 0])
     beyond = seen & out_of(faces, label - pixel_offset)
-    places, count = np.unique(label[beyond], axis=0, return_counts=True)
-    candidates = [(0.0, 0.0), (-1.0, -1.0), *map(tuple, places[count >= 3])]
+    positions, count = np.unique(label[beyond], axis=0, return_counts=True)
+    candidates = [(0.0, 0.0), (-1.0, -1.0), *map(tuple, positions[count >= 3])]
     findings = []
-    for place in dict.fromkeys(candidates):
-        here = seen & (label == place).all(-1)  # (N, K)
+    for position in dict.fromkeys(candidates):
+        here = seen & (label == position).all(-1)  # (N, K)
         if not here.any():
             continue
         which, rows = here.any(0), np.flatnonzero(here.any(1))
         findings.append(Finding("placeholder", rows, np.full(len(rows), 3.0), certain=bool((here & beyond).sum() > 2),
-                                about={"place": place, "points": [faces.scheme.names[k] for k in np.flatnonzero(which)],
-                                       "annotated": int(seen[:, which].any(1).sum())}))
+                                about={"position": position, "annotated": int(seen[:, which].any(1).sum()),
+                                       "points": [faces.scheme.names[k] for k in np.flatnonzero(which)]}))
         points[here] = np.nan
     return findings, points
 
 
 def fractions(faces: Faces, points: np.ndarray) -> list[Finding]:
-    """Whether all points lie within the first pixel, or in [-1, 1]: fractions of width and height, not pixels."""
+    """Whether all points are within the first pixel, or in [-1, 1]: fractions of width and height, not pixels."""
     label = faces.in_files(points)
     if not np.isfinite(label).any() or np.nanmax(np.abs(label)) > 1.5 or sizes(faces).min() < 8:
         return []

@@ -15,14 +15,14 @@ LEAST = 8  # faces; fewer say nothing about what is usual
 
 
 def axes(faces: Faces) -> list[Finding]:
-    """Whether left and right points lie above each other in nearly all faces: x and y exchanged, or images on their
+    """Whether left and right points are above each other in nearly all faces: x and y exchanged, or images on their
     sides."""
     apart = np.abs(pair_vectors(faces.keypoints, faces.scheme))  # (N, P, 2)
     there = np.isfinite(apart[..., 0])
     upright = (apart[..., 1] > apart[..., 0])[there]
     if upright.size < 3 or upright.mean() < 0.8:
         return []
-    return [Finding("axes", about={"share": float(upright.mean())})]
+    return [Finding("axes", about={"fraction": float(upright.mean())})]
 
 
 def pair_vectors(points: np.ndarray, scheme: Scheme) -> np.ndarray:
@@ -60,7 +60,7 @@ POSE_FLOOR = np.array([2.0, 2.0, 0.07, 0.1])  # pixels, pixels, natural logarith
 def exchanged(faces: Faces) -> np.ndarray:
     """Positions (M,) of faces whose left and right points seem exchanged.
 
-    In them every annotated pair lies the other way round than in most faces. Heads that look away far enough do too, so
+    In them every annotated pair is the other way round than in most faces. Heads that look away far enough do too, so
     look before you correct.
     """
     gap = pair_vectors(faces.keypoints, faces.scheme)[..., 0]  # (N, P), NaN where a point is missing
@@ -105,7 +105,7 @@ def aligned(z: np.ndarray, turn: bool = True, rounds: int = 4) -> tuple[np.ndarr
 def unexplained(residual: np.ndarray, directions: int = 8, rounds: int = 4) -> np.ndarray:
     """What the main directions of the other faces do not explain of ``residual`` (N, K), complex; NaN stays.
 
-    The directions are learnt from those faces with the most points that lie nearest to the median shape, 10 faces for
+    The directions are learnt from those faces with the most points that are nearest to the median shape, 10 faces for
     each direction; then fitted to every face by weighted ridge regression, a point that fits badly with little weight.
     """
     K = residual.shape[1]

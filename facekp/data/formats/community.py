@@ -20,7 +20,7 @@ NAME, PIXEL_OFFSET = "repackaged Kaggle files", 0.0
 
 
 def recognises(source: Source) -> bool:
-    """Whether it is the table; the images have to lie beside it."""
+    """Whether it is the table; the images have to be beside it."""
     return set(KAGGLE.columns) <= set(source.first.split(",")) and "Image" not in source.first
 
 

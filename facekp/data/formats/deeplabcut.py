@@ -36,7 +36,7 @@ def faces(source: Source) -> Iterator[Face]:
                 cells.setdefault(individual, {}).setdefault(part, {})[axis] = value
         for animal in cells.values():
             points = {name: (point["x"], point["y"], False) for name, point in animal.items()}
-            if any(x == x for x, _, _ in points.values()):  # one is no NaN
+            if any(x == x for x, _, _ in points.values()):  # one is not NaN
                 yield Face(file, points)
 
 
@@ -71,10 +71,10 @@ def _of_hdf5(source: Source) -> Rows:
 
 
 def _names(group: Any, axis: str) -> list[tuple[str, ...]]:
-    """The names along an axis of a table: in levels, each with the place of every name among its distinct ones."""
+    """The names along an axis of a table: in levels, each with the position of every name among its distinct ones."""
     if axis in group:
         return [(name.decode(),) for name in group[axis][()]]
     levels = sorted(name for name in group if name.startswith(f"{axis}_level"))
     distinct = [[name.decode() for name in group[level][()]] for level in levels]
-    places = [group[level.replace("_level", "_label")][()] for level in levels]
-    return [tuple(names[i] for names, i in zip(distinct, row, strict=True)) for row in zip(*places, strict=True)]
+    positions = [group[level.replace("_level", "_label")][()] for level in levels]
+    return [tuple(names[i] for names, i in zip(distinct, row, strict=True)) for row in zip(*positions, strict=True)]

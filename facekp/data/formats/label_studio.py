@@ -1,7 +1,7 @@
 """Label Studio's JSON and JSON-MIN: key points as percentages of the image's width and height.
 
 Percentages count from the image's edge (https://labelstud.io/tags/keypointlabels), so the centre of the first of W
-columns is at 50 / W. Points that lie in one rectangle or have one parent are one face; there is no flag for occluded
+columns is at 50 / W. Points in one rectangle or have one parent are one face; there is no flag for occluded
 points. Of several annotations of an image the first that was not cancelled counts, without one the first prediction.
 """
 
@@ -72,7 +72,7 @@ def _box(value: dict) -> tuple[float, float, float, float]:
 
 
 def _around(boxes: dict, value: dict) -> str | None:
-    """The id of the first rectangle that a point lies in."""
+    """The id of the first rectangle that a point is in."""
     px, py = value["x"] / 100, value["y"] / 100
     return next((key for key, (x, y, w, h) in boxes.items() if x <= px <= x + w and y <= py <= y + h), None)
 

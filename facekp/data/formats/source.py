@@ -26,9 +26,9 @@ class Source:
     Attributes:
         path: the file.
         text: all of it.
-        json: what it says as JSON, None where it is none.
-        xml: its root as XML, None where it is none.
-        tables: the names of all that is in it as HDF5, none without h5py; None where it is none.
+        json: its content as JSON, None if it is not JSON.
+        xml: its root as XML, None if it is not XML.
+        tables: the names of its HDF5 entries (none without h5py), None if it is not HDF5.
     """
 
     def __init__(self, path: Path) -> None:

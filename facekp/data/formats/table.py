@@ -70,7 +70,7 @@ def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
 
 
 def _mark(header: str) -> str:
-    """What stands between two cells: a comma, a semicolon or a tab."""
+    """The separator of two cells: a comma, a semicolon or a tab."""
     return max(",;\t", key=lambda c: (header.count(c), c == ","))
 
 
@@ -138,7 +138,7 @@ def columns_of(header: Sequence[str], first: Sequence[str], path: Path) -> Colum
 
 
 def _points_of(header: Sequence[str], rest: list[int]) -> tuple[dict[str, dict[str, int]], list[str]]:
-    """(positions of each point's x, y and v; columns that are no point's), in the order of the x columns."""
+    """(positions of each point's x, y and v; columns that belong to no point), in the order of the x columns."""
     if rest and [header[i] for i in rest] == [str(n) for n in range(len(rest))] and len(rest) % 2 == 0:
         return {str(k): {"x": rest[2 * k], "y": rest[2 * k + 1]} for k in range(len(rest) // 2)}, []
     for form in POINT:
@@ -158,7 +158,7 @@ def _points_of(header: Sequence[str], rest: list[int]) -> tuple[dict[str, dict[s
 
 
 def _row(line: list[str], i: int, columns: Columns, path: Path) -> int:
-    """What line ``i`` says that its row is; ``i`` itself without such a column. InputError for what is no number."""
+    """The row that line ``i`` names; ``i`` itself without such a column. InputError for anything but a number."""
     text = str(i) if columns.row is None else line[columns.row]
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):  # int() takes more: '1_000', other scripts' digits, any length
         raise InputError(f"{path}, row {i + 1}, column 'row': expected a whole number; found '{text}'.")

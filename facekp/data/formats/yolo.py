@@ -1,7 +1,7 @@
 """YOLO-pose: a text file per image, a line per object: class, box, then x y or x y v of each point, all as fractions.
 
 ``kpt_shape`` in the data set's YAML file says how many points there are and whether v is among their numbers (0 not
-annotated, 1 occluded, 2 visible, as in COCO), ``flip_idx`` which points change places in a mirror, ``kpt_names`` what
+annotated, 1 occluded, 2 visible, as in COCO), ``flip_idx`` which points a horizontal flip swaps, ``kpt_names`` what
 they are called (https://docs.ultralytics.com/datasets/pose). Fractions count from the image's edge: Ultralytics mirrors
 x to 1 - x. Files that were made of COCO's by dividing alone need ``--pixel-offset 0``.
 """

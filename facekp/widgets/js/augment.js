@@ -1,4 +1,4 @@
-// One view of a face: the affine matrix and the grey values of facekp/augment.py, for one image of values in [0, 1],
+// One augmented sample of a face: the affine matrix and the grey values of facekp/augment.py, for one image of values in [0, 1],
 // {w, h, values}. Positions are pixels, (0, 0) is the centre of the first one. A matrix is [a, b, ox, c, d, oy].
 
 import { blurred } from "./heatmaps.js";
@@ -18,7 +18,7 @@ export function warpPoints(points, [a, b, ox, c, d, oy]) {
   return out;
 }
 
-/** The image moved by a matrix: each new pixel looks up its place in the old one, whose border goes on for ever. */
+/** The image moved by a matrix: each new pixel looks up its position in the old one, whose border goes on for ever. */
 export function warpImage({ w, h, values }, [a, b, ox, c, d, oy]) {
   const det = a * d - b * c, out = new Float64Array(w * h);
   const ix = (b * oy - d * ox) / det, iy = (c * ox - a * oy) / det;

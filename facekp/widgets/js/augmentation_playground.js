@@ -1,4 +1,4 @@
-// Augmentation playground: a face, and one view of it; the points move with the pixels.
+// Augmentation playground: a face, and one augmented sample of it; the points move with the pixels.
 
 import { aboutCentre, photometric, warpImage, warpPoints } from "./augment.js";
 import { drawFace, drawSides, rmse, unpackedFaces } from "./faces.js";
@@ -15,7 +15,7 @@ const SLIDERS = { // name, limits; what an augmentation draws at random is liste
   blur: ["blur", { min: 0, max: 3, step: 0.1, unit: "px" }], noise: ["noise", { min: 0, max: 0.3, step: 0.01 }],
 };
 
-/** What a view makes of a face: {image, points}; points that leave the image become NaN. */
+/** What an augmentation makes of a face: {image, points}; points that leave the image become NaN. */
 export function viewed(image, points, view, swap, noise) {
   const { w, h } = image, matrix = aboutCentre(w, h, { ...view, flipped: view.flip !== "no" });
   const moved = warpPoints(points.map((v) => v ?? NaN), matrix), named = [];
@@ -26,7 +26,7 @@ export function viewed(image, points, view, swap, noise) {
   return { image: photometric(warpImage(image, matrix), view, noise), points: named };
 }
 
-/** A view as a training run draws it from `limits`, the fields of facekp.augment.Augment. */
+/** An augmentation as a training run draws it from `limits`, the fields of facekp.augment.Augment. */
 export function randomView(limits, uniform) {
   const u = () => 2 * uniform() - 1, power = (limit) => Math.exp(Math.log1p(limit) * u());
   return {
@@ -47,10 +47,10 @@ function render({ model, el }) {
 
   function show() {
     const image = faces[face], points = data.points[face], made = viewed(image, points, view, data.swap, noise);
-    for (const [target, pixels, places] of [[before, image, points], [after, made.image, made.points]]) {
+    for (const [target, pixels, labels] of [[before, image, points], [after, made.image, made.points]]) {
       const context = target.getContext("2d");
       drawFace(context, pixels);
-      drawSides(context, image.w, places, data.sides, 1.4);
+      drawSides(context, image.w, labels, data.sides, 1.4);
     }
     const right = view.flip === "forgotten" ? viewed(image, points, { ...view, flip: "swapped" }, data.swap, noise).points : made.points;
     const there = right.filter((v, i) => i % 2 === 0 && !Number.isNaN(v)).length, off = there ? rmse(made.points, right) : 0;

@@ -1,4 +1,4 @@
-// Camera: one frame from the computer's camera goes to the kernel, and the faces found in it come back as a picture.
+// Camera: one frame from the computer's camera goes to the kernel, and the faces found in it come back as an image.
 
 import { button, make } from "./ui.js";
 

@@ -1,5 +1,5 @@
 // A network as a list of layers in the order in which they run, built from the names of its weights. Each node is
-// { op, from, ... }: a key of LAYERS, the places in the list of what it takes (-1: the image), and its parameters.
+// { op, from, ... }: a key of LAYERS, the positions in the list of its inputs (-1: the image), and its parameters.
 // A node that is shown has a `stage`, too: { stack, level, role }.
 
 /** Weights of a .safetensors file by name, without their first word "network.", and the model's config. */
@@ -23,7 +23,7 @@ function half(bits) {
   return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024));
 }
 
-/** Functions that append layers to `nodes` and return their places. */
+/** Functions that append layers to `nodes` and return their positions. */
 function layersOf(nodes, weights) {
   const values = (name) => weights.get(name).values;
   const add = (op, from, parameters = {}) => nodes.push({ op, from, ...parameters }) - 1;
@@ -40,7 +40,7 @@ function layersOf(nodes, weights) {
       const summand = values(`${name}.bias`).map((b, c) => b - values(`${name}.running_mean`)[c] * factor[c]);
       return add("norm", [x], { factor, summand });
     },
-    /** Mark the node at place x as shown. */
+    /** Mark the node at position x as shown. */
     show(x, stack, level, role) {
       nodes[x].stage = { stack, level, role };
       return x;
@@ -48,7 +48,7 @@ function layersOf(nodes, weights) {
   };
 }
 
-/** The graph of a model: { nodes, outputs }, outputs being the places of each stack's maps, or of the coordinates. */
+/** The graph of a model: { nodes, outputs }, outputs being the positions of each stack's maps, or of the coordinates. */
 export function buildGraph({ weights, config }) {
   const nodes = [], layers = layersOf(nodes, weights);
   const outputs = weights.has("stem.0.weight") ? stackedHourglass(layers, weights) : cnn3(layers);

@@ -91,7 +91,7 @@ function render({ el }) {
     for (const [name, control] of Object.entries(controls)) control.value = START[name];
     changed();
   });
-  const hint = make("p", { className: "fk-hint" }, "Drag the cross-hair, in either picture, to move the true point.");
+  const hint = make("p", { className: "fk-hint" }, "Drag the cross-hair, in either panel, to move the true point.");
   el.append(make("div", { className: "fk-pair" }, whole, near), hint,
     make("div", { className: "fk-columns" },
       make("div", {}, ...Object.values(controls).map((c) => c.element), reset), answersTable.element), said.element);

@@ -4,7 +4,7 @@ import { drawFace, drawMap, drawMosaic, stageImage } from "./inside_draw.js";
 import { Inside, ROLES, halfRadius, rmse } from "./inside_state.js";
 import { announcer, button, canvas, draggable, make, menu, onFrame, slider, table } from "./ui.js";
 
-const VIEW = 480; // pixels of the two large pictures
+const VIEW = 480; // pixels of the two large panels
 const LAST = ["features", "maps", "feed-features", "feed-maps"]; // the row below the hourglass
 const ORDER = ["in", "bottleneck", "skip", "up", "sum"]; // within a row
 
@@ -20,7 +20,7 @@ function rowsOf(inside, stack) {
   return [...rows].sort(([a], [b]) => (a === "last") - (b === "last") || a - b);
 }
 
-/** A picture of every stage of one stack, each a button. */
+/** A tile for every stage of one stack, each a button. */
 function diagram(inside, select) {
   const element = make("div", { className: "fk-diagram", role: "group", ariaLabel: "Stages of the network" });
   let tiles = new Map(), levels = [];
@@ -91,9 +91,9 @@ function errorRows(inside) {
     ...row(readable(inside.graph.keypoints[k]), (points) => rmse([points[k]], [truth[k]]))];
 }
 
-/** Two large pictures: the face and what the chosen cell sees of it; the selected stage. Both choose the cell. */
-function pictures(inside, said, wantsGradient) {
-  const face = canvas(VIEW, "The face, and which of its pixels the chosen cell sees. Drag, or press arrow keys, to choose another place.");
+/** Two large panels: the face and what the chosen cell sees of it; the selected stage. Both choose the cell. */
+function panels(inside, said, wantsGradient) {
+  const face = canvas(VIEW, "The face, and which of its pixels the chosen cell sees. Drag, or press arrow keys, to choose another position.");
   const map = canvas(VIEW, "The selected stage, enlarged. Drag, or press arrow keys, to choose a cell.");
   const [faceText, mapText] = [make("figcaption"), make("figcaption")];
 
@@ -151,7 +151,7 @@ function render({ model, el }) {
 
   const stages = diagram(inside, select), results = table("Error on this face, RMSE in pixels", ["", "as trained", "now"]);
   const gradient = button("Gradient", () => { looking.redraw(); looking.tell(); }, false);
-  const looking = pictures(inside, said, () => gradient.ariaPressed === "true");
+  const looking = panels(inside, said, () => gradient.ariaPressed === "true");
   const sheet = channelSheet(inside, (c) => (inside.stage(inside.selected).role === "maps" ? setKeypoint(c) : setChannel(c)));
 
   function refresh() {

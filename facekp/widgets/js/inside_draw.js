@@ -1,4 +1,4 @@
-// The pictures of "Look inside a network".
+// The drawings of "Look inside a network".
 
 import { inferno, painted } from "./pixels.js";
 import { MARKS, PREDICTED, TRUTH, mark } from "./ui.js";
@@ -11,7 +11,7 @@ function diverging(value) {
   return WHITE.map((c, i) => c + part * (end[i] - c));
 }
 
-/** The values of one channel; of a stage with one place only, all its units. */
+/** The values of one channel; of a stage with one position only, all its units. */
 const valuesOf = ({ h, w, data }, channel) => (h * w > 1 ? data.subarray(channel * h * w, (channel + 1) * h * w) : data);
 
 /** The largest absolute value. */
@@ -25,7 +25,7 @@ function channelImage(value, channel, scale, isMap) {
   return painted(w, h, (i) => (i < values.length ? colour(values[i]) : [128, 128, 128, 0]));
 }
 
-/** The picture of stage i. Skip, what comes from below and their sum share one scale: equal colours, equal values. */
+/** The tile of stage i. Skip, what comes from below and their sum share one scale: equal colours, equal values. */
 export function stageImage(inside, i) {
   const { stack, level, role } = inside.stage(i), together = ["skip", "up", "sum"];
   const same = (j) => j === i || (together.includes(role) && together.includes(inside.stage(j).role)

@@ -17,7 +17,7 @@ export const ROLES = {
   "feed-maps": ["maps fed back", "what the maps add to the input of the next stack"],
   conv: ["convolution", "after convolution and ReLU"],
   pool: ["max pooling", "the largest of two by two cells"],
-  hidden: ["hidden units", "each unit sees every place"],
+  hidden: ["hidden units", "each unit sees every position"],
   coordinates: ["coordinates", "x and y of each keypoint"],
 };
 
@@ -100,7 +100,7 @@ export class Inside {
   /** The points that each stack finds. */
   points() { return this.graph.outputs.map((o) => decode(this.graph, this.values[o], this.size)); }
 
-  /** The chosen cell of the selected stage: its place, and its index in the tensor. */
+  /** The chosen cell of the selected stage: its position, and its index in the tensor. */
   cell() {
     const { h, w } = this.value, { u, v } = this.place;
     const x = Math.min(Math.floor(u * w), w - 1), y = Math.min(Math.floor(v * h), h - 1);
@@ -113,7 +113,7 @@ export class Inside {
     return receptiveField(this.graph, this.image, this.values, this.selected, x, y, this.cut);
   }
 
-  /** The image position of the chosen cell; of a unit without a place that of the keypoint found, if it is one's. */
+  /** The image position of the chosen cell; of a unit without a position that of the keypoint found, if it belongs to one. */
   centre() {
     const { x, y } = this.cell(), { h, w } = this.value;
     if (h * w > 1) return [(x + 0.5) * this.size / w - 0.5, (y + 0.5) * this.size / h - 0.5];

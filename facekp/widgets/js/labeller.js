@@ -13,13 +13,13 @@ export function csv(names, faces) {
   return [["file", ...names.flatMap((n) => [cell(`${n}_x`), cell(`${n}_y`)])], ...rows].map((row) => row.join(",")).join("\n") + "\n";
 }
 
-/** The rectangle [left, top, width, height] of a file, in pixels from its edge, that is seen at `zoom` around a place. */
+/** The rectangle [left, top, width, height] of a file, in pixels from its edge, that is seen at `zoom` around a position. */
 export function seen({ width, height }, zoom, [x, y]) {
   const w = width / zoom, h = height / zoom, clamp = (v, most) => Math.min(Math.max(v, 0), most);
   return [clamp(x + 0.5 - w / 2, width - w), clamp(y + 0.5 - h / 2, height - h), w, h];
 }
 
-/** The nearest placed point within `reach` (pixels of the file) of a place, or -1. */
+/** The nearest placed point within `reach` (pixels of the file) of a position, or -1. */
 export function nearest(points, [x, y], reach) {
   let best = -1;
   points.forEach((p, k) => {
@@ -28,7 +28,7 @@ export function nearest(points, [x, y], reach) {
   return best;
 }
 
-/** The first point without a place after `from`, in a circle; `from` itself if all have one. */
+/** The first point without a position after `from`, in a circle; `from` itself if all have one. */
 export function nextMissing(points, from) {
   for (let i = 1; i <= points.length; i++) if (!points[(from + i) % points.length]) return (from + i) % points.length;
   return from;

@@ -1,6 +1,6 @@
-// The layers of a network, for one image: what each computes, how a gradient goes back through it, and which places of
-// its input a place of its output sees. A tensor is { c, h, w, data }: channels, height, width, and their values in
-// this order in a Float32Array. Parameters are such arrays, too, as PyTorch stores them.
+// The layers of a network, for one image: what each computes, how a gradient goes back through it, and which positions
+// of its input a position of its output sees. A tensor is { c, h, w, data }: channels, height, width, and their values
+// in this order in a Float32Array. Parameters are such arrays, too, as PyTorch stores them.
 
 export function tensor(c, h, w, data = new Float32Array(c * h * w)) {
   return { c, h, w, data };
@@ -25,7 +25,7 @@ function product(a, b, out, m, n, p, transposed = false) {
   return out;
 }
 
-/** What each place of a k x k kernel meets in x, as rows of a matrix (c k k) x (oh ow); or, `back`, its rows added to x. */
+/** What each position of a k x k kernel meets in x, as rows of a matrix (c k k) x (oh ow); or, `back`, its rows added to x. */
 function unfold({ c, h, w, data }, { k, stride, pad }, oh, ow, matrix, back = false) {
   for (let i = 0; i < c * k * k; i++) {
     const kx = i % k, ky = Math.floor(i / k) % k, plane = Math.floor(i / (k * k)) * h * w;
@@ -43,7 +43,7 @@ function unfold({ c, h, w, data }, { k, stride, pad }, oh, ow, matrix, back = fa
 
 const outSize = (size, { k, stride, pad }) => Math.floor((size + 2 * pad - k) / stride) + 1;
 
-/** Places lo..hi of the output of a k x k window see lo..hi of its input. */
+/** Positions lo..hi of the output of a k x k window see lo..hi of its input. */
 const kernelSees = ([lo, hi], { k, stride = 1, pad = 0 }) => [lo * stride - pad, hi * stride - pad + k - 1];
 
 /** Each layer: run(inputs, node) -> output; back(gradient, node, inputs, output) -> one for each input; sees. */

@@ -1,4 +1,4 @@
-// Regression against heatmap: two networks on the same face, while it is rotated, blurred or covered. The pictures are
+// Regression against heatmap: two networks on the same face, while it is rotated, blurred or covered. The images are
 // made here, as the experiment made them; the points are its record.
 
 import { aboutCentre, photometric, warpImage, warpPoints } from "./augment.js";
@@ -80,18 +80,18 @@ function render({ model, el }) {
 
   const changed = onFrame(show), row = make("div", { className: "fk-row", role: "group", ariaLabel: "What is done to the face" });
   const amountOf = slider("amount", { min: 0, max: data.amounts.turn.length - 1, step: 1, value: at }, (i) => { at = i; changed(); });
-  const told = () => { // the slider counts steps; its words are the amount
+  const describe = () => { // the slider counts steps; its words are the amount
     amountOf.element.querySelector("output").textContent = `${data.amounts[kind][at]} ${KINDS[kind][1]}`;
     amountOf.element.querySelector("input").ariaValueText = `${data.amounts[kind][at]} ${KINDS[kind][1]}`;
   };
-  amountOf.element.addEventListener("input", told);
+  amountOf.element.addEventListener("input", describe);
   const choose = (name) => {
     kind = name;
     at = Math.max(data.amounts[name].indexOf(0), 0);
     for (const [i, key] of Object.keys(KINDS).entries()) row.children[i].ariaPressed = String(key === name);
     amountOf.element.querySelector("input").max = data.amounts[name].length - 1;
     amountOf.value = at;
-    told();
+    describe();
     changed();
   };
   row.append(...Object.entries(KINDS).map(([name, [words]]) => button(words, () => choose(name), name === kind)));

@@ -10,8 +10,8 @@ export function imageTensor(bytes) {
 }
 
 /**
- * Compute what is missing in `values` (one tensor for each node), and yield the place of each node that is shown. What
- * comes out of the places in `cut` counts as zeros.
+ * Compute what is missing in `values` (one tensor for each node), and yield the position of each node that is shown.
+ * What comes out of the nodes in `cut` counts as zeros.
  */
 export function* compute(graph, image, values, cut = new Set()) {
   for (const [i, node] of graph.nodes.entries()) {
@@ -29,7 +29,7 @@ export function forget(graph, values, i) {
     if (graph.nodes[j].from.some((f) => f >= 0 && !values[f])) values[j] = null;
 }
 
-/** The gradient of one value, place `index` of node `i`, with respect to the image: (size * size). */
+/** The gradient of one value, position `index` of node `i`, with respect to the image: (size * size). */
 export function gradientOf(graph, image, values, i, index, cut = new Set()) {
   const gradients = [], start = tensor(values[i].c, values[i].h, values[i].w);
   start.data[index] = 1;
@@ -49,7 +49,7 @@ export function gradientOf(graph, image, values, i, index, cut = new Set()) {
 }
 
 /**
- * The receptive field of a place (x, y) of node `i`, by the shapes of the layers alone: the image pixels
+ * The receptive field of a position (x, y) of node `i`, by the shapes of the layers alone: the image pixels
  * { left, right, top, bottom }, both ends included, that can reach it. Beyond the border of a level there is nothing.
  */
 export function receptiveField(graph, image, values, i, x, y, cut = new Set()) {

@@ -22,14 +22,14 @@ export function slider(name, { min, max, step, value, unit = "" }, change) {
   const digits = (String(step).split(".")[1] ?? "").length, id = `fk-${made++}`;
   const text = make("output", { htmlFor: id });
   const input = make("input", { type: "range", id, min, max, step, value });
-  const told = () => {
+  const show = () => {
     text.textContent = `${(+input.value).toFixed(digits)}${unit && ` ${unit}`}`;
     input.ariaValueText = text.textContent;
   };
-  input.oninput = () => { told(); change(+input.value); };
-  told();
+  input.oninput = () => { show(); change(+input.value); };
+  show();
   const element = make("div", { className: "fk-slider" }, make("label", { htmlFor: id }, name), input, text);
-  return { element, get value() { return +input.value; }, set value(v) { input.value = v; told(); } };
+  return { element, get value() { return +input.value; }, set value(v) { input.value = v; show(); } };
 }
 
 /** A menu of pairs [value, text] with its name; `change(value)` gets the value's text form. */
@@ -64,7 +64,7 @@ export function canvas(size, name) {
 }
 
 /**
- * Let a canvas be dragged and moved with the arrow keys. `drag(x, y, phase)` gets the place as fractions of its sides,
+ * Let a canvas be dragged and moved with the arrow keys. `drag(x, y, phase)` gets the position as fractions of its sides,
  * phase being "down", "move" or "up"; `key(dx, dy)` a step of 1, or of 10 with Shift.
  */
 export function draggable(element, drag, key) {
@@ -105,7 +105,7 @@ export function onFrame(draw) {
   };
 }
 
-/** Draw one mark at a place of a canvas, on a light edge that keeps it visible on anything. */
+/** Draw one mark at a position of a canvas, on a light edge that keeps it visible on anything. */
 export function mark(context, path, x, y, scale, colour) {
   context.save();
   context.translate(x, y);

@@ -18,7 +18,7 @@ export function distances(found, truth) {
     (truth[2 * k] === null ? NaN : Math.hypot(found[2 * k] - truth[2 * k], found[2 * k + 1] - truth[2 * k + 1])));
 }
 
-/** The picture of a face's heatmaps, unpacked: {width, height, values in 0..255}. */
+/** The image of a face's heatmaps, unpacked: {width, height, values in 0..255}. */
 async function opened(png) {
   const image = new Image();
   image.src = `data:image/png;base64,${png}`;

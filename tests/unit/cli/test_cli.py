@@ -39,7 +39,7 @@ def process(*arguments) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder with Kaggle-shaped files of 24 drawn faces, and a run trained on them for one epoch."""
+    """A folder with Kaggle-shaped files of 24 synthetic faces, and a run trained on them for one epoch."""
     work = tmp_path_factory.mktemp("work")
     faces = synthetic.sample().complete().select(slice(24))
     kaggle = work / "kaggle"
@@ -204,7 +204,7 @@ def test_generate_and_inspect(work):
     assert (work / "drawn.png").stat().st_size > 1000
 
 
-def test_the_version_is_told():
+def test_the_version_is_printed():
     told = process("--version")
     assert told.returncode == 0 and told.stdout == f"facekp {__version__}\n"
 
@@ -247,7 +247,7 @@ def test_models_are_listed():
 )
 def test_bad_input_gets_one_message_and_code_2(work, arguments, message):
     (work / "points.txt").write_text("these are no weights")
-    (work / "broken.png").write_text("this is no picture")
+    (work / "broken.png").write_text("this is not an image")
     before = sorted(p for p in work.rglob("*"))
     assert message in refused(facekp(*[a.format(w=work) for a in arguments]))
     assert sorted(p for p in work.rglob("*")) == before
@@ -294,7 +294,7 @@ def test_own_points_train_from_a_folder(tmp_path):
     assert told.returncode == 2 and "Known: left_ear, right_ear" in told.stderr
 
 
-def test_a_full_gpu_is_told_in_one_line(monkeypatch, capsys):
+def test_a_full_gpu_is_reported_in_one_line(monkeypatch, capsys):
     def full(*_, **__):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
@@ -322,7 +322,7 @@ def test_predict_never_writes_over_what_it_is_given(command, tmp_path):
     assert {p: p.read_bytes() for p in before} == before
 
 
-def test_whoever_trains_with_points_that_have_no_sides_is_told(tmp_path):
+def test_training_with_points_that_have_no_sides_says_so(tmp_path):
     few = synthetic.sample().complete().select(slice(12))
     Faces(few.images, few.keypoints[:, :2], Scheme("own", ("leye", "reye")), few.rows).save(tmp_path / "own.npz")
     options = ["--option", "channels=16", "--option", "depth=2", "--epochs", "1", "--keypoints", "any"]

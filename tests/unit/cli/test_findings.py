@@ -1,4 +1,4 @@
-"""``facekp inspect`` and ``facekp train`` name what is likely wrong; models that have not learnt are told of."""
+"""``facekp inspect`` and ``facekp train`` name what is likely wrong; models that have not learnt are reported."""
 
 import csv
 
@@ -114,8 +114,8 @@ def test_every_kind_of_finding_has_its_sentence():
     from facekp.data.checks import Finding
 
     faces, some = dots(4), np.array([1, 2])
-    about = {"place": (0, 0), "points": ["nose"], "annotated": 4, "low": 0.1, "high": 0.9, "part": 0.3, "highest": 4000,
-             "count": 2, "share": 0.9, "orientations": [6], "turn labels": True, "each": [3, 3]}
+    about = {"position": (0, 0), "points": ["nose"], "annotated": 4, "low": 0.1, "high": 0.9, "part": 0.3,
+             "highest": 4000, "count": 2, "fraction": 0.9, "orientations": [6], "turn labels": True, "each": [3, 3]}
     for kind in [*findings.TEXT, "placeholder", "turned", "outside"]:
         said = findings.sentence(Finding(kind, some, np.array([2.0, 1.0]), about=about), faces)
         assert "{" not in said and said.endswith((".", "?")), kind
@@ -150,7 +150,7 @@ def test_evaluate_gives_errors_in_both_kinds_of_pixels(tmp_path):
 # ---- models that have not learnt ----------------------------------------------------------------------
 
 
-def test_a_network_worse_than_the_mean_face_is_told_of(tmp_path):
+def test_a_network_worse_than_the_mean_face_is_reported(tmp_path):
     data = made(tmp_path / "set")
     trained = facekp("train", data, tmp_path / "run", *TRAIN, "--lr", "0.3", "--augment", "none")
     assert learnt.not_learnt(4.0, 4.0) and not learnt.not_learnt(3.9, 4.0)

@@ -47,7 +47,7 @@ def truth(work):
     return np.array(json.loads((work / "points.json").read_text()))
 
 
-def test_detect_json_table_and_picture_at_once(work):
+def test_detect_json_table_and_figure_at_once(work):
     pytest.importorskip("cv2")
     told = in_a_process_of_its_own("predict", DRAWN, work / "photo.png", work / "faces.csv", "--detect", "--json",
                                    "--out", work / "seen.png")
@@ -88,9 +88,9 @@ def test_weights_that_learnt_from_photographs_tell_their_terms(work):
     assert "research" not in facekp("predict", DRAWN, work / "face.jpg").stderr
 
 
-def test_of_an_animation_the_first_picture(work):
+def test_of_an_animation_the_first_image(work):
     told = facekp("predict", DRAWN, work / "moving.gif", work / "gif.csv")
-    assert told.returncode == 0 and "holds 2 pictures" in told.stderr and "Wrote 1 line to" in told.stdout
+    assert told.returncode == 0 and "holds 2 images" in told.stderr and "Wrote 1 line to" in told.stdout
 
 
 def test_a_network_without_confidence_writes_none(work):
@@ -102,19 +102,19 @@ def test_a_network_without_confidence_writes_none(work):
     assert "confidence" not in facekp("predict", work / "plain.safetensors", work / "face.jpg").stdout
 
 
-def test_a_photo_drawn_is_a_photo_whose_points_are_told(work):
+def test_the_points_of_a_photo_that_is_drawn_are_printed(work):
     told = facekp("predict", DRAWN, work / "face.jpg", "--out", work / "drawn.png")
     assert told.returncode == 0 and "left_eye_center" in told.stdout and "drawn.png" in told.stderr
     (work / "drawn.png").unlink()
 
 
 def test_a_folder_of_photos_is_one_table(work, tmp_path):
-    """No labels, no data set: each picture is read as it would be alone; what is no picture is passed over."""
-    (tmp_path / "notes.txt").write_text("no picture")
+    """No labels, no data set: each image is read as it would be alone; what is not an image is passed over."""
+    (tmp_path / "notes.txt").write_text("not an image")
     for name in ("photo.png", "face.jpg"):
         (tmp_path / name).write_bytes((work / name).read_bytes())
     told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv")
-    assert told.returncode == 0 and "Wrote 2 lines of 2 pictures" in told.stdout, told
+    assert told.returncode == 0 and "Wrote 2 lines of 2 images" in told.stdout, told
     table = pd.read_csv(tmp_path / "points.csv")
     assert table["file"].tolist() == ["face.jpg", "photo.png"]
     for name in table["file"]:
@@ -133,7 +133,7 @@ def test_a_photo_that_cannot_be_read_is_a_note_not_the_end(work, tmp_path):
                          ("sub/deep/d.jpg", "face.jpg")):
         (tmp_path / name).write_bytes((work / source).read_bytes())
     told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv")
-    assert told.returncode == 0 and "Wrote 2 lines of 2 pictures" in told.stdout, told
+    assert told.returncode == 0 and "Wrote 2 lines of 2 images" in told.stdout, told
     assert "Left out, as they cannot be read: b.jpg, c.jpg. The first:" in told.stderr
     assert "damaged or cut off" in told.stderr and "Subfolders were not looked into: sub. --recursive" in told.stderr
     assert pd.read_csv(tmp_path / "points.csv")["file"].tolist() == ["a2.jpg", "a10.jpg"]  # 2 before 10
@@ -144,7 +144,7 @@ def test_a_photo_that_cannot_be_read_is_a_note_not_the_end(work, tmp_path):
         facekp("predict", DRAWN, tmp_path / "sub", tmp_path / "o.csv"))
     for name in ("a2.jpg", "a10.jpg"):
         (tmp_path / name).unlink()
-    assert "none of the 2 pictures can be read" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv"))
+    assert "none of the 2 images can be read" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv"))
     assert not (tmp_path / "o.csv").exists()
 
 
@@ -153,7 +153,7 @@ def test_of_a_folder_the_photos_without_a_face_are_named(work, tmp_path):
     for name in ("photo.png", "grey.png"):
         (tmp_path / name).write_bytes((work / name).read_bytes())
     told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv", "--detect")
-    assert told.returncode == 0 and "No face was found in 1 of 2 pictures: grey.png." in told.stderr, told
+    assert told.returncode == 0 and "No face was found in 1 of 2 images: grey.png." in told.stderr, told
     assert pd.read_csv(tmp_path / "points.csv")["file"].tolist() == ["photo.png"] * 2
     (tmp_path / "photo.png").unlink()
     assert "no face was found" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv", "--detect"))
@@ -212,5 +212,5 @@ def test_bad_input_gets_one_message_code_2_and_no_file(work, arguments, message)
     assert sorted(work.rglob("*")) == before
 
 
-def test_a_name_that_is_no_weights(work):
+def test_a_name_without_weights(work):
     assert "no such file" in refused(facekp("predict", "hourglas-s", work / "face.jpg"))

@@ -155,7 +155,7 @@ def test_the_crop_is_a_square_around_the_box_and_shows_the_face(case):
     assert around.min() - 25 <= read.test.faces.images[0][v, u] <= around.max() + 25
 
 
-def test_the_exact_answer_scores_zero_and_a_known_error_its_share_of_the_divisor(case):
+def test_the_exact_answer_scores_zero_and_a_known_error_its_fraction_of_the_divisor(case):
     name, m, read = case
     part, rows = read.test, TEST_ROWS[name]
     exact = metrics.benchmark_scores(part.faces.keypoints, part)["full"]
@@ -184,7 +184,7 @@ def test_subsets_are_those_of_the_papers(case):
     assert set(table) == {"full", *(k for k, n in found.items() if n), *apart}
 
 
-def test_occluded_points_keep_their_position_and_are_told_apart(case):
+def test_occluded_points_keep_their_position_and_their_flag(case):
     name, _, read = case
     expected = {"cofw": (1, 4), "aflw19": (0, 3)}.get(name)
     if expected is None:

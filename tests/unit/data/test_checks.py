@@ -66,7 +66,7 @@ def test_a_place_that_means_missing(place, certain, offset):
     points = faces.keypoints.copy()
     points[::2, 2] = np.array(place) - offset
     found = only(replace(faces, keypoints=points), "placeholder", pixel_offset=offset)
-    assert found.about["place"] == place and found.about["points"] == ["nose"] and found.about["annotated"] == 20
+    assert found.about["position"] == place and found.about["points"] == ["nose"] and found.about["annotated"] == 20
     assert found.faces.tolist() == list(range(0, 20, 2))
     assert found.certain == (certain or offset == 1.0)  # (0, 0) of labels that count from 1 is outside
 
@@ -94,7 +94,7 @@ def test_labels_of_smaller_copies(tmp_path):
 
 
 def test_outside_is_of_the_file_not_of_its_square(tmp_path):
-    """A landscape and a large file: the point below the picture is outside, though it is inside the padded square."""
+    """A landscape and a large file: the point below the image is outside, though it is inside the padded square."""
     rng = np.random.default_rng(0)
     wide = {f"{i}.png": rng.integers(0, 255, (100, 200), dtype=np.uint8) for i in range(2)}
     one = on_disk(tmp_path / "wide", wide, [("0.png", (100, 150)), ("1.png", (100, 50))], "file,nose_x,nose_y")
@@ -157,7 +157,8 @@ def test_points_turn_with_their_file(tmp_path, orientation):
     assert photo.orientation == orientation and photo.size == photo.pixels.shape[1::-1]
 
 
-@pytest.mark.tried("labels", "images that EXIF turns, labels of the upright or the stored pixels", "the right one told")
+@pytest.mark.tried("labels", "images that EXIF turns, labels of the upright or the stored pixels",
+                   "the right one found")
 @pytest.mark.parametrize("orientation", [3, 6, 8])
 @pytest.mark.parametrize("reading", ["upright", "sideways", "not to be turned"])
 def test_whether_labels_count_in_the_turned_image(tmp_path, orientation, reading):

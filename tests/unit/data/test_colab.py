@@ -55,7 +55,7 @@ def test_files_that_are_here_are_not_fetched(here, monkeypatch):
     ("Kaggle needs to know whose account this is. It refused the token that it was given (401).", "refused the token"),
     ("Kaggle could not be reached (ConnectionError).", "could not be reached"),
 ])
-def test_a_wrong_token_and_no_network_are_told_and_do_not_fail(here, monkeypatch, message, shown):
+def test_a_wrong_token_and_no_network_are_reported_and_do_not_fail(here, monkeypatch, message, shown):
     def refused(folder):
         raise InputError(message, "What to do: ...")
     monkeypatch.setattr(colab, "download", refused)
@@ -68,7 +68,7 @@ def test_a_token_brings_the_files(here, monkeypatch):
     assert colab.fetch("token") == "Kaggle's files: data/kaggle." and find_kaggle() == Path("data/kaggle")
 
 
-def test_a_full_disk_is_told_and_leaves_no_half_file(here, monkeypatch, tmp_path):
+def test_a_full_disk_is_reported_and_leaves_no_half_file(here, monkeypatch, tmp_path):
     hub = tmp_path / "hub"
     hub.mkdir()
     for name in ("training.zip", "test.zip", "IdLookupTable.csv"):
@@ -84,7 +84,7 @@ def test_a_full_disk_is_told_and_leaves_no_half_file(here, monkeypatch, tmp_path
     assert not any(p.is_file() for p in (tmp_path / "data").rglob("*"))
 
 
-def test_the_drive_is_mounted_and_an_empty_one_is_told_what_to_put_where(here):
+def test_the_drive_is_mounted_and_an_empty_one_says_what_to_put_where(here):
     asked = []
     here.drive.mount = asked.append
     said = colab.fetch("drive")
@@ -93,14 +93,14 @@ def test_the_drive_is_mounted_and_an_empty_one_is_told_what_to_put_where(here):
     assert colab.fetch("drive") == f"Kaggle's files: {here.folder / 'drive' / 'facekp'}."
 
 
-def test_a_drive_that_is_not_allowed_is_told(here):
+def test_a_drive_that_is_not_allowed_is_reported(here):
     def refused(place):
         raise ValueError("mount failed: access was denied")
     here.drive.mount = refused
     assert "access was denied" in colab.fetch("drive")
 
 
-def test_an_upload_lands_where_the_files_are_looked_for_and_a_closed_dialogue_is_told(here):
+def test_an_upload_lands_where_the_files_are_looked_for_and_a_closed_dialogue_is_reported(here):
     assert "No file was chosen" in colab.fetch("upload")
 
     def sent(folder):

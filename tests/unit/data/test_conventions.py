@@ -90,7 +90,7 @@ def test_the_new_points_stay_themselves_in_a_mirror():
     torch.testing.assert_close(seen, expected, atol=1e-3, rtol=0)
 
 
-def test_drawn_faces_have_both_sources_and_the_base_below_the_tip():
+def test_synthetic_faces_have_both_sources_and_the_base_below_the_tip():
     split = split_conventions(synthetic.sample())
     assert (np.bincount(kaggle.sources(split)) > 50).all()
     mean = metrics.mean_face(split.keypoints)
@@ -169,7 +169,7 @@ def facekp(*arguments) -> None:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """Kaggle-shaped files of 32 drawn faces, half of each source, and a run in each convention."""
+    """Kaggle-shaped files of 32 synthetic faces, half of each source, and a run in each convention."""
     work = tmp_path_factory.mktemp("conventions")
     sample = synthetic.sample()
     second = int(np.argmax(kaggle.sources(sample)))

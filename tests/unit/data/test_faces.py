@@ -113,7 +113,7 @@ def test_the_fingerprint_sees_one_changed_pixel_and_one_changed_label():
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip", b"PK\x03\x04 cut short"])
-def test_a_file_that_is_no_npz_is_refused(tmp_path, content):
+def test_a_file_that_is_not_npz_is_refused(tmp_path, content):
     (tmp_path / "x.npz").write_bytes(content)
     with pytest.raises(InputError, match=r"x\.npz: expected an \.npz"):
         Faces.load(tmp_path / "x.npz")

@@ -384,7 +384,7 @@ def test_bad_image(damage, message, tmp_path):
         f.read_folder(path, size=8)
 
 
-def test_no_folder_no_table_no_picture(tmp_path):
+def test_no_folder_no_table_no_image(tmp_path):
     with pytest.raises(InputError, match="there is no such folder"):
         f.read_folder(tmp_path / "none")
     with pytest.raises(InputError, match="there is no such file in it"):

@@ -225,7 +225,7 @@ def test_an_image_of_another_program_is_never_one_outside_the_folder(tmp_path):
 
 
 def test_yolo_without_settings(tmp_path):
-    """Flags are told from coordinates by their values."""
+    """Flags are distinguished from coordinates by their values."""
     Image.new("L", (50, 20)).save(tmp_path / "a.png")
     for line, points in {"0 .5 .5 1 1 0.11 0.275 2 0 0 0": [[5, 5], [np.nan] * 2],
                          "0 .5 .5 1 1 0.11 0.275 0.31 0.525": [[5, 5], [15, 10]]}.items():

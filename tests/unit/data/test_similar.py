@@ -1,4 +1,4 @@
-"""Look-alikes: frames of one video must not stand on both sides of a split."""
+"""Near-duplicates: frames of one video must not be on both sides of a split."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from facekp.errors import InputError
 
 
 def frames(images: np.ndarray, step: int) -> np.ndarray:
-    """The same pictures a little later: moved by ``step`` pixels and a little darker."""
+    """The same images a little later: moved by ``step`` pixels and a little darker."""
     return (np.roll(images, step, axis=2) * 0.9).astype(np.uint8)
 
 
@@ -41,7 +41,7 @@ def test_no_held_out_face_resembles_a_training_face():
     assert nearest(careless[1].images, careless[0].images).max() > alike  # there was something to keep apart
 
 
-def test_order_does_not_matter_and_grey_pictures_stand_alone():
+def test_order_does_not_matter_and_grey_images_stand_alone():
     images = np.concatenate([load("sample").images[:20], np.full((2, 96, 96), 7, np.uint8)])
     order = np.random.default_rng(0).permutation(len(images))
     a, b = near_duplicates(images, 0.7)[order], near_duplicates(images[order], 0.7)
@@ -56,7 +56,7 @@ def test_a_correlation_outside_its_range_is_refused(alike):
 
 
 @pytest.mark.parametrize("size", [20, 32, 97, 100])
-def test_pictures_of_any_size_are_compared(size):
+def test_images_of_any_size_are_compared(size):
     images = blob_faces(6, size=size).images
     assert np.allclose(nearest(images, images), 1, atol=1e-5)
     darker = (images * 0.8).astype(np.uint8)

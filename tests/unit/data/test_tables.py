@@ -102,7 +102,7 @@ def test_a_file_outside_the_folder_is_never_read(tmp_path):
 
 
 def test_a_box_is_the_square_that_is_the_face(tmp_path):
-    """Two faces of one picture, as 'facekp predict --detect' writes them: each is cut out where its box is."""
+    """Two faces of one image, as 'facekp predict --detect' writes them: each is cut out where its box is."""
     pixels = np.random.default_rng(0).integers(0, 256, (200, 300), dtype=np.uint8)
     csv = "file,a_x,a_y,confidence,box_x,box_y,box_side\np.png,50,60,0.9,20,30,96\np.png,210.5,90,0.8,180,40,48\n"
     path = folder_of(tmp_path / "set", csv, ())
@@ -114,7 +114,7 @@ def test_a_box_is_the_square_that_is_the_face(tmp_path):
     np.testing.assert_allclose(faces.in_files(faces.keypoints)[:, 0], [[50, 60], [210.5, 90]])
 
 
-def test_occluded_points_are_kept_and_told_apart_and_absent_ones_are_not_there(tmp_path):
+def test_occluded_points_are_kept_with_their_flag_and_absent_ones_are_not_there(tmp_path):
     csv = "file,a_x,a_y,a_v,b_x,b_y,b_v\n0.png,1,2,2,3,4,1\n1.png,0,0,0,5,6,2\n2.png,7,8,1,,,\n"
     path = folder_of(tmp_path / "set", csv)
     labels = read_labels(path)
@@ -176,7 +176,7 @@ def test_any_way_of_writing_gives_the_same_pairs(style):
     names = ["nose", *(write(side, part) for side in ("right", "left") for part in PARTS), "lower_lip", "chin"]
     assert pairs_by_name(names) == tuple((write("left", part), write("right", part)) for part in PARTS)
     assert not sides_alone(names, pairs_by_name(names))
-    numbered = "1" in style  # the first of several points of an eye: nobody says where it is
+    numbered = "1" in style  # the first of several points of an eye: its position is not given
     assert eyes_of(pairs_by_name(names)) == (None if numbered else (write("left", "eye"), write("right", "eye")))
 
 
@@ -242,5 +242,5 @@ def test_numbered_points_are_the_benchmarks(form, first):
     for K in (68, 98, 106):
         names = [form.format(i + first) for i in range(K)]
         assert scheme_of(names, "x").swap.tolist() == SCHEMES[K].swap.tolist()
-    assert scheme_of([str(i) for i in range(5)], "x").pairs == ()  # five points of what, nobody says
+    assert scheme_of([str(i) for i in range(5)], "x").pairs == ()  # five points, of what is not given
     assert scheme_of([str(i) for i in range(69)], "x").pairs == ()

@@ -54,5 +54,5 @@ def test_the_verdict(name, answer, text):
     assert repr(check(f"data.{name}", answer)).startswith(text), check(f"data.{name}", answer)
 
 
-def test_a_split_by_row_is_told_how_many_groups_are_on_both_sides():
+def test_a_split_by_row_is_answered_with_how_many_groups_are_on_both_sides():
     assert "groups have faces on both sides" in repr(check("data.grouped_split", by_row))

@@ -69,7 +69,7 @@ def test_a_missing_point_adds_nothing(head):
 
 
 @pytest.mark.parametrize("head", list(all_heads()), ids=str)
-def test_no_point_at_all_is_no_loss(head):
+def test_no_point_at_all_gives_no_loss(head):
     raw = raw_for(head)
     loss = call(head, "loss", raw, torch.full_like(POINTS, torch.nan))
     loss.backward()
@@ -78,7 +78,7 @@ def test_no_point_at_all_is_no_loss(head):
 
 
 @pytest.mark.parametrize("head", list(all_heads()), ids=str)
-def test_a_point_outside_the_image_is_no_trouble(head):
+def test_a_point_outside_the_image_does_no_harm(head):
     raw = raw_for(head)
     loss = call(head, "loss", raw, POINTS + torch.tensor([90.0, -70.0]))
     loss.backward()
@@ -201,7 +201,7 @@ def test_lgcns_decoder_near_the_border():
     assert (found - points).square().mean().sqrt() < 0.05
 
 
-def test_soft_argmax_of_a_gaussian_is_no_middle_of_the_map():
+def test_soft_argmax_of_a_gaussian_is_not_the_middle_of_the_map():
     head = HeatmapHead(stride=1, sigma=2.0, decoder="soft_argmax")
     target, _ = head.encode(POINTS, (48, 48))
     assert (head.decode(target)[0] - POINTS).abs().max() < 0.1

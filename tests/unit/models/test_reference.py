@@ -1,4 +1,4 @@
-"""The flip test, the reference rows, the shape model, and counting weights and work."""
+"""The flip test, the baselines, the shape model, and counting parameters and MACs."""
 
 
 import numpy as np
@@ -58,7 +58,7 @@ def test_flip_tta_is_symmetric(name):
     assert confidence.shape == (2, 5)
 
 
-# ---- reference rows, shape model, counting ------------------------------------------------------------
+# ---- baselines, shape model, counting ------------------------------------------------------------
 
 
 def some_faces(n=60, missing=True):

@@ -27,7 +27,7 @@ def test_what_is_encoded_is_decoded_to_a_tenth_of_a_pixel():
     assert (found[:, 3] > 0.8).all()
 
 
-def test_a_face_too_large_or_small_is_no_target_and_a_nearly_right_one_counts_nowhere():
+def test_a_face_too_large_or_small_is_not_a_target_and_a_nearly_right_one_counts_nowhere():
     target, _, counts = face_maps.encode(torch.tensor([[[48.0, 48, 60], [20, 20, 200], [math.nan] * 3]]), (24, 24))
     assert target.max() == 0
     assert counts[0, 12, 12] == 0 and counts[0, 4, 4] == 1  # 60 is unsure, 200 is not

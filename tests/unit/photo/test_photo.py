@@ -62,7 +62,7 @@ def test_points_come_back(x, y, width, height, size, at):
 def test_pixels_move_as_points_do(side, x, y, out_x, out_y, w, h):
     """A spot anywhere in the middle of a box of any size anywhere, partly off the photo: at home within 0.05 px.
 
-    Pixels of the coarser of the two pictures: between the pixels of a small photo nobody can see where the spot is.
+    Pixels of the coarser of the two images: between the pixels of a small photo the spot's position is not visible.
     """
     side = math.exp(side)
     scale = side / 96  # pixels of the photo per pixel of the crop
@@ -99,7 +99,7 @@ def test_each_new_pixel_is_a_mean_of_all_below_it():
     assert found.std() < 1.5 and abs(found.mean() - 100) < 1
 
 
-def test_a_box_that_is_no_square_becomes_one_round_its_centre():
+def test_a_box_that_is_not_square_becomes_square_around_its_centre():
     assert photo.Box(10, 20, 40, 100).square() == photo.Box(-20, 20, 100, 100)
     assert photo.whole(np.zeros((50, 80), np.uint8)) == photo.Box(0, 0, 80, 80)
 
@@ -135,7 +135,7 @@ def test_a_box_that_would_take_all_memory(side):
         photo.crop(np.zeros((100, 100), np.uint8), photo.Box(-side / 2, -side / 2, side, side))
 
 
-def test_the_rule_is_where_faces_lie_in_kaggles_labels_and_in_the_drawn_ones():
+def test_the_rule_is_where_faces_are_in_kaggles_labels_and_in_the_synthetic_ones():
     means = json.loads((records_folder() / "kaggle-labels.json").read_text())["source_of_fifteen"]
     kaggle = np.array([means[name]["mean"] for name in KAGGLE.eyes])
     drawn = load("sample").complete().keypoints[:, KAGGLE.index(*KAGGLE.eyes)].mean(0)
@@ -192,7 +192,7 @@ def test_boxes_that_are_none(boxes, message):
 
 
 @pytest.mark.parametrize("array", [np.zeros((96, 96)), np.zeros((96, 96, 4), np.uint8), np.zeros(96, np.uint8)])
-def test_arrays_that_are_no_photo(array):
+def test_arrays_that_are_not_a_photo(array):
     with pytest.raises(InputError, match="uint8, RGB"):
         photo.predict_photo(create_model("hourglass-s"), array)
 
@@ -250,7 +250,7 @@ def test_umeyama_refuses_what_has_no_answer():
     one = np.array([[1.0, 1], [np.nan, 2]])
     with pytest.raises(InputError, match="at least two points"):
         photo.umeyama(one, one)
-    with pytest.raises(InputError, match="different places"):
+    with pytest.raises(InputError, match="different positions"):
         photo.umeyama(np.ones((3, 2)), np.eye(3)[:, :2])
     with pytest.raises(InputError, match="places that differ"):
         photo.umeyama(np.eye(3)[:, :2], np.ones((3, 2)))
@@ -260,7 +260,7 @@ def test_umeyama_refuses_what_has_no_answer():
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(math.log(0.3), math.log(3)), st.floats(-180, 180), SHARE, SHARE)
-def test_a_turned_picture_moves_as_its_points_do(zoom, degrees, x, y):
+def test_a_turned_image_moves_as_its_points_do(zoom, degrees, x, y):
     zoom = math.exp(zoom)
     move = turned(zoom, degrees, (0, 0))
     at = np.array([110, 120]) / zoom + 30.3

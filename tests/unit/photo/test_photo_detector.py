@@ -35,7 +35,7 @@ def eyes_in(box, points):
     return np.hypot(*(left - right).T) / box.width, ((left + right) / 2 + 0.5 - (box.x, box.y)) / box.width
 
 
-def test_nearly_all_drawn_people_are_found_and_nothing_else(scenes):
+def test_nearly_all_synthetic_people_are_found_and_nothing_else(scenes):
     method, scenes = scenes
     found = []
     for boxes, points in scenes:
@@ -194,7 +194,7 @@ def test_yunets_eyes_become_the_crop(cache, monkeypatch):
     assert box == images.square_of_eyes(np.array([400.0, 236.0]), np.array([200.0, 240.0]))  # searched at 1600
 
 
-def test_the_group_is_drawn_with_exact_points():
+def test_the_group_is_rendered_with_exact_points():
     a, points = group(2, 3, seed=1)
     again, _ = group(2, 3, seed=1)
     assert a.shape == (768, 1152) and points.shape == (6, len(KAGGLE), 2) and np.array_equal(a, again)

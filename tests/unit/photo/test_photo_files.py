@@ -1,4 +1,4 @@
-"""Picture files of all kinds and in all conditions, and what ``facekp.photo.read`` makes of them."""
+"""Image files of all kinds and in all conditions, and what ``facekp.photo.read`` makes of them."""
 
 import io
 import resource
@@ -17,7 +17,7 @@ from facekp.synthetic.group import group
 rng = np.random.default_rng(0)
 COLOUR = rng.integers(0, 256, (40, 60, 3), np.uint8)
 GREY = COLOUR[..., 0]
-# How the pixels of an upright picture lie in a file with each EXIF orientation.
+# How the pixels of an upright image lie in a file with each EXIF orientation.
 STORED = {
     1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
@@ -128,11 +128,11 @@ def test_cmyk(tmp_path):
     assert np.abs(found.astype(int) - (255, 0, 0)).max() < 12
 
 
-def test_of_an_animation_the_first_picture_and_says_so(tmp_path):
+def test_of_an_animation_the_first_image_and_says_so(tmp_path):
     frames = [Image.new("L", (60, 40), grey) for grey in (50, 100, 150)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     found = photo.read(tmp_path / "a.gif")
-    assert (found.pixels == 50).all() and "holds 3 pictures" in found.notes[0]
+    assert (found.pixels == 50).all() and "holds 3 images" in found.notes[0]
 
 
 def damaged(name, tmp_path):
@@ -152,11 +152,11 @@ def test_cut_off(name, tmp_path):
 
 
 @pytest.mark.parametrize("content, message", [
-    (b"", "an empty file"), (b"no picture at all", "not an image"), (b"\0" * 1000, "not an image"),
+    (b"", "an empty file"), (b"no image at all", "not an image"), (b"\0" * 1000, "not an image"),
     (png(60_000, 60_000), "at most 64 million pixels"), (png(12_000, 12_000), "12000 x 12000, which is 144 million"),
     (png(20_000, 3_300), "20000 x 3300"), (png(20_000, 100), "damaged or cut off"),
 ])
-def test_files_that_are_no_photos(content, message, tmp_path, recwarn):
+def test_files_that_are_not_photos(content, message, tmp_path, recwarn):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     with pytest.raises(InputError, match=message):

@@ -63,7 +63,7 @@ def test_what_stands_still_stays_and_scale_does_not_matter():
 
 
 def test_faces_are_smoothed_along_their_own_tracks():
-    """Two faces that exchange their order, one missing for two frames, a third far away: nobody's point is mixed in."""
+    """Two faces that exchange their order, one missing for two frames, a third far away: no point is mixed up."""
     rng = np.random.default_rng(0)
     found, t = [], np.arange(30) / 30
     for i in range(30):
@@ -89,7 +89,7 @@ def test_a_video_and_a_folder_of_its_frames_agree(tmp_path):
     for options in ((), ("--smooth",)):
         for source, out in (("clip.mkv", "v.csv"), ("frames", "f.csv")):
             told = facekp("predict", DRAWN, tmp_path / source, tmp_path / out, *options)
-            assert told.returncode == 0 and "Wrote 8 lines of 8 pictures" in told.stdout, told
+            assert told.returncode == 0 and "Wrote 8 lines of 8 images" in told.stdout, told
         v, f = pd.read_csv(tmp_path / "v.csv"), pd.read_csv(tmp_path / "f.csv")
         assert v["file"].tolist() == [f"frame {i}" for i in range(8)] and v["seconds"].is_monotonic_increasing
         columns = [c for c in f.columns if c.endswith(("_x", "_y"))]
@@ -117,8 +117,8 @@ def test_without_pyav_one_line_says_what_to_install(tmp_path, monkeypatch):
 def test_a_large_jpeg_is_decoded_small_and_nothing_moves(tmp_path, size, reduced, orientation):
     rng, exif = np.random.default_rng(0), Image.Exif()
     exif[0x0112] = orientation
-    picture = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
-    picture.save(tmp_path / "a.jpg", quality=92, exif=exif)
+    image = Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    image.save(tmp_path / "a.jpg", quality=92, exif=exif)
     full, small = read(tmp_path / "a.jpg"), read(tmp_path / "a.jpg", 96)
     assert small.reduced == reduced and full.reduced == 1 and small.size == full.size == full.pixels.shape[1::-1]
     assert whole(small) == whole(full)

@@ -31,7 +31,7 @@ def test_left_is_the_beetles_own_left():
     assert (ahead[:, 0] * across[:, 1] - ahead[:, 1] * across[:, 0] > 0).all()
 
 
-def test_a_label_is_where_its_point_is_drawn(monkeypatch):
+def test_a_label_is_where_its_point_is_rendered(monkeypatch):
     """A black beetle's limb on white ground: the end of each leg is dark at its label, and light beyond it."""
     rng = np.random.default_rng(3)
     body, place = beetles.limbs_of(rng), beetles.placed(rng)

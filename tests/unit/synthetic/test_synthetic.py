@@ -1,4 +1,4 @@
-"""The drawn faces: labels that sit where the surface is, mirror symmetry, Kaggle's statistics, the shipped sample."""
+"""The synthetic faces: labels on the surface, mirror symmetry, Kaggle's statistics, the shipped sample."""
 
 from dataclasses import replace
 
@@ -33,7 +33,7 @@ def test_face_depends_on_seed_and_number_only():
     assert ten.annotated.all() and ten.scheme == KAGGLE
 
 
-def test_nobody_and_negative_numbers():
+def test_no_faces_and_negative_numbers():
     assert synthetic.generate(0).images.shape == (0, 96, 96)
     for bad in ({"n": -1}, {"n": 1, "seed": -1}):
         with pytest.raises(InputError, match="0 or more"):
@@ -77,7 +77,7 @@ def test_a_point_of_the_surface_is_seen_where_its_keypoint_is(yaw, monkeypatch):
 
 
 def seen_at(pixels: render.Pixels, theta: float, y: float, size: int, dot: float = 0.012) -> np.ndarray | None:
-    """Where in the 96 x 96 picture the surface's point (theta, y) is seen; None if it is hidden or edge-on."""
+    """Where in the 96 x 96 image the surface's point (theta, y) is seen; None if it is hidden or edge-on."""
     a, b = (pixels.theta - theta) / dot, (pixels.y - y) / dot
     near = a**2 + b**2 < 2.5**2
     a, b, places = a[near], b[near], np.stack(np.divmod(pixels.where[near], size)[::-1], 1)
@@ -89,11 +89,11 @@ def seen_at(pixels: render.Pixels, theta: float, y: float, size: int, dot: float
     return (middle + 0.5) * 96 / size - 0.5
 
 
-def test_a_mirrored_head_gives_the_mirrored_picture(monkeypatch):
+def test_a_mirrored_head_gives_the_mirrored_image(monkeypatch):
     for module in (paint, hair):  # texture is random, so it has no mirror image
         monkeypatch.setattr(module, "look_up", lambda table, theta, y: np.full(np.broadcast(theta, y).shape, 0.5))
 
-    def picture(h: Head) -> np.ndarray:
+    def image(h: Head) -> np.ndarray:
         pixels, large = render.rasterise(h), np.full((192, 192), 0.3)
         large.ravel()[pixels.where] = light.shade(h, pixels)
         depth = np.full(large.shape, -np.inf)
@@ -106,9 +106,9 @@ def test_a_mirrored_head_gives_the_mirrored_picture(monkeypatch):
         points, other = (np.stack([render.keypoints(p)[n] for n in KAGGLE.names]) for p in (h, mirrored))
         assert np.allclose(other[KAGGLE.swap], points * [-1, 1] + [95, 0], atol=1e-6)
         # Where two surfaces meet, a few pixels may show the other one.
-        difference = np.abs(picture(mirrored)[:, ::-1] - picture(h))
+        difference = np.abs(image(mirrored)[:, ::-1] - image(h))
         assert difference.mean() < 3e-4 and (difference > 0.1).mean() < 2e-3
-        assert np.abs(picture(h)[:, ::-1] - picture(h)).mean() > 0.02  # without the mirror it would show
+        assert np.abs(image(h)[:, ::-1] - image(h)).mean() > 0.02  # without the mirror it would show
 
 
 def test_statistics_are_near_kaggles():
@@ -120,7 +120,7 @@ def test_statistics_are_near_kaggles():
 @pytest.mark.parametrize("without", [
     {"pose": 0.0}, {"expression": False}, {"light": False}, {"hair": False}, {"occluders": False}, {"camera": False},
 ])
-def test_an_ingredient_left_out_changes_the_picture_and_not_the_person(without):
+def test_an_ingredient_left_out_changes_the_image_and_not_the_person(without):
     for i in range(6):
         h = people.random_head(np.random.default_rng([4, i]))
         kept = people.with_ingredients(h, Ingredients(**without))
@@ -139,7 +139,7 @@ def test_everything_is_the_default_and_pose_turns_heads_farther():
 
 
 def test_the_nose_casts_a_shadow_away_from_the_lamp():
-    h = Head(bald=True, light=(0.8, -0.3, 0.5))  # the lamp stands on the picture's right
+    h = Head(bald=True, light=(0.8, -0.3, 0.5))  # the lamp stands on the image's right
     pixels = render.rasterise(h)
     lit = light.reached(pixels, np.array(h.light) / np.linalg.norm(h.light), 0.06)
 
@@ -153,19 +153,19 @@ def test_the_nose_casts_a_shadow_away_from_the_lamp():
 def test_a_thing_before_the_face_hides_a_part_of_it(thing):
     h, plain = Head(before=thing), np.random.default_rng(0).random((192, 192), dtype=np.float32)
     shown = [scene.before(h, np.random.default_rng(i), plain) for i in range(8)]
-    hidden = [np.abs(picture - plain).mean() > 0.002 for picture in shown]
+    hidden = [np.abs(image - plain).mean() > 0.002 for image in shown]
     assert np.mean(hidden) > 0.8 and max(np.abs(p - plain).mean() for p in shown) < 0.2
     assert scene.before(Head(), np.random.default_rng(0), plain) is plain
 
 
 def test_compression_changes_little_and_less_with_less_loss():
-    picture = synthetic.generate(1, 3).images[0] / 255
-    harsh, mild = (np.abs(camera.compress(picture, loss) - picture).max() for loss in (0.06, 0.002))
+    image = synthetic.generate(1, 3).images[0] / 255
+    harsh, mild = (np.abs(camera.compress(image, loss) - image).max() for loss in (0.06, 0.002))
     assert 0.02 < harsh < 0.5 and mild < 0.05
     assert np.allclose(camera.coarse(np.full((96, 96), 0.4), 40), 0.4)
 
 
-def test_pictures_show_a_face_at_the_keypoints():
+def test_images_show_a_face_at_the_keypoints():
     """Eyes and brows are darker than the skin between and below them, on average and on most faces."""
     faces = synthetic.generate(60, seed=9)
 
@@ -179,22 +179,22 @@ def test_pictures_show_a_face_at_the_keypoints():
         eyes.append(min(at(left, i), at(right, i)))
         cheeks.append(max(at([left[0], nose[1]], i), at([right[0], nose[1]], i)))
     assert np.mean(np.array(eyes) < np.array(cheeks)) > 0.8
-    assert faces.images.std((1, 2)).min() > 8  # no blank picture
+    assert faces.images.std((1, 2)).min() > 8  # no blank image
 
 
 def test_kaggle_shaped_has_two_sources_gaps_and_copies():
-    """The shape alone, on as many rows as Kaggle has, with stand-ins for the pictures."""
+    """The shape alone, on as many rows as Kaggle has, with stand-ins for the images."""
     n, k = 7049, len(KAGGLE)
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (n, 3, 4), dtype=np.uint8)
+    originals = rng.integers(0, 256, (n, 3, 4), dtype=np.uint8)
     points = rng.uniform(0, 95, (n, k + 2, 2))
-    images, labels = synthetic._like_kaggle(pictures.copy(), points, np.random.default_rng(1))
+    images, labels = synthetic._like_kaggle(originals.copy(), points, np.random.default_rng(1))
     annotated = ~np.isnan(labels[..., 0])
     four = np.isin(np.arange(k), KAGGLE.index(*KAGGLE_FOUR))
     assert (annotated[2284:] == four).all() and not (annotated[:2284] == four).all(1).any()
     assert abs(annotated.all(1).sum() - 2140) < 40 and annotated[:2284].sum(1).min() == 11
     # In a few rows left and right are mixed up. What follows is about the others.
-    own = (images == pictures).all((1, 2))
+    own = (images == originals).all((1, 2))
     mixed = own & (np.abs(labels[:, 0] - points[:, 1]).max(1) < 2)
     assert 0.001 < mixed.mean() < 0.008
     own &= ~mixed
@@ -202,15 +202,15 @@ def test_kaggle_shaped_has_two_sources_gaps_and_copies():
     meant = points[:, :k].copy()
     meant[2284:, KAGGLE.index("nose_tip", "mouth_center_bottom_lip")] = points[2284:, k:]
     assert np.nanstd((labels - meant)[own]) == pytest.approx(synthetic.LABEL_NOISE, rel=0.03)
-    # A copy shows a picture of its own source, with labels that differ a little.
-    copies = (images != pictures).any((1, 2))
+    # A copy shows an image of its own source, with labels that differ a little.
+    copies = (images != originals).any((1, 2))
     assert 0.07 < copies.mean() < 0.09
     for row in np.flatnonzero(copies):
         twin = np.flatnonzero((images[:row] == images[row]).all((1, 2)))[0]
         assert (twin < 2284) == (row < 2284) and 0 < np.nanmax(np.abs(labels[row] - labels[twin])) < 5
 
 
-def test_kaggle_shaped_faces_keep_their_pictures():
+def test_kaggle_shaped_faces_keep_their_images():
     shaped, plain = synthetic.generate(40, 5, kaggle_shaped=True), synthetic.generate(40, 5)
     own = (shaped.images == plain.images).all((1, 2))
     assert own.mean() > 0.85

@@ -143,7 +143,7 @@ def test_resume_files_are_written_now_and_then_and_gone_at_the_end(faces, tmp_pa
     assert seen == [True] * 4 + [False] * 4
 
 
-def test_a_loss_that_is_no_number_says_where_and_which_weights_are_left(faces, tmp_path):
+def test_a_loss_that_is_not_a_number_says_where_and_which_weights_are_left(faces, tmp_path):
     def spoil(line):
         if line["epoch"] == 2:
             with torch.no_grad():

@@ -40,7 +40,7 @@ def same(a, b) -> bool:
 CONFIG = TrainConfig(epochs=4, batch_size=9, device="cpu")
 
 
-def test_ten_epochs_on_drawn_faces_beat_the_mean_face():
+def test_ten_epochs_on_synthetic_faces_beat_the_mean_face():
     train, val = generate(120).split(0.2)
     torch.manual_seed(0)
     model = create_model("hourglass-s", channels=32)
@@ -156,7 +156,7 @@ def test_an_average_moves_a_little_towards_the_model_and_copies_nothing_else():
     assert not any(p.requires_grad for p in ema.model.parameters())
 
 
-def test_the_time_of_an_epoch_is_told_without_touching_the_model(faces):
+def test_the_time_of_an_epoch_is_estimated_without_touching_the_model(faces):
     model = small()
     before = {k: v.clone() for k, v in model.state_dict().items()}
     few = epochs_for(0.0, model, faces, CONFIG), epochs_for(1000.0, model, faces, CONFIG)

@@ -26,8 +26,8 @@ def folder(tmp_path) -> Path:
     for i, image in enumerate(beetles.generate(6, seed=8).faces.images):
         path = tmp_path / ("more" if i > 3 else "") / f"beetle {i}.png"
         path.parent.mkdir(exist_ok=True)
-        picture = Image.fromarray(image)
-        (picture.resize((900, 700)) if i == 5 else picture).save(path)
+        pixels = Image.fromarray(image)
+        (pixels.resize((900, 700)) if i == 5 else pixels).save(path)
     return tmp_path
 
 
@@ -99,7 +99,7 @@ def test_corrections_begin_where_the_model_disagrees_most(folder):
     assert session.order(correct=True) == [files[1], files[2], files[0]]
 
 
-def test_without_a_place_to_write_the_page_is_told_and_nothing_is_lost(folder, monkeypatch):
+def test_without_a_place_to_write_the_page_says_so_and_nothing_is_lost(folder, monkeypatch):
     session = Session(folder, NAMES, None)
     files = session.order(correct=False)
     points = [[1, 2]] * 13

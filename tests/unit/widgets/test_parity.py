@@ -66,7 +66,7 @@ def test_the_two_grids_meet_as_in_the_library(stride):
     assert back == pytest.approx(float(heatmaps.to_image(torch.tensor(33.3, dtype=torch.float64), stride)))
 
 
-def test_the_lab_s_noise_is_standard_normal_and_its_first_picture_that_of_the_chapter():
+def test_the_lab_s_noise_is_standard_normal_and_its_first_image_that_of_the_chapter():
     noise = np.array(run("heatmap_lab", "return [...NOISE];"))
     assert abs(noise.mean()) < 0.03 and abs(noise.std() - 1) < 0.03
     answers = run("heatmap_lab", "return decoded(START, sceneMap(START));")

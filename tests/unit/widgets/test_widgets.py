@@ -1,4 +1,4 @@
-"""What the widgets show, without a browser: their states, their pictures, their plumbing.
+"""What the widgets show, without a browser: their states, their images, their plumbing.
 
 In a browser: test_widgets_browser.py.
 """
@@ -74,7 +74,7 @@ def test_without_ipywidgets_the_message_says_what_to_install(monkeypatch):
 def test_a_stored_notebook_keeps_state_and_still_and_not_the_view(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "book" / "tools")
     stills = importlib.import_module("stills")
-    monkeypatch.setattr(stills, "photograph", lambda module, data: b"a picture")
+    monkeypatch.setattr(stills, "photograph", lambda module, data: b"an image")
     data = {"text/plain": "t", VIEW: {"model_id": "7"}}
     book = new_notebook(cells=[new_code_cell("", outputs=[new_output("display_data", data)])])
     state = {"module": "heatmap_lab", "data": {"a": 1}, "_esm": "..."}
@@ -225,7 +225,7 @@ def test_the_monitor_changes_nothing_in_the_training():
     assert records[0]["metrics"] == records[1]["metrics"]
 
 
-def test_the_monitor_keeps_to_its_share_of_the_time(shown, monkeypatch):
+def test_the_monitor_keeps_to_its_fraction_of_the_time(shown, monkeypatch):
     clock, faces = [0.0], blob_faces(4)
 
     def slow_predict(model, faces_):
@@ -260,7 +260,7 @@ def test_a_replay_has_the_runs_and_wants_their_points_of_the_same_faces():
             training_replay(wrong, faces)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": TrainConfig()}, {"epochs": 0}, {"epochs": 3, "share": 0},
+@pytest.mark.parametrize("wrong", [{"epochs": TrainConfig()}, {"epochs": 0}, {"epochs": 3, "fraction": 0},
                                    {"epochs": 3, "count": 0}, {"epochs": 3, "faces": blob_faces(1).select(slice(0))}])
 def test_a_monitor_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(InputError, match="Expected"):

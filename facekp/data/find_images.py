@@ -11,7 +11,7 @@ from facekp.images import ENDINGS
 
 
 def find_images(names: Sequence[str], folder: Path) -> list[Path | None]:
-    """The image that each name means, None where there is none; it always lies in ``folder``.
+    """The image that each name means, None where there is none; it is always in ``folder``.
 
     A name is looked up in the folder, then in its ``images`` folder. If it is not there, it may be written in other
     letters (``A.JPG`` for ``a.jpg``, composed or decomposed accents), be an absolute path or one from another folder,

@@ -1,10 +1,10 @@
-"""A Sphinx extension that mends the finished pages where the theme leaves something to be desired.
+"""A Sphinx extension that fixes the finished pages where the theme leaves something to be desired.
 
 * The theme opens and closes a section of the table of contents with a ``<summary>`` that holds nothing but an icon:
   a screen reader has no word for it.
 * The bibliography is marked as a list, but has anchors between its items.
 * One page for the whole book (``make single``) is another builder: some extensions know it only half, and it looks for
-  pictures beside the page, which lies in a folder of its own.
+  figures beside the page, which is in a folder of its own.
 * All icons come twice, as a font and as a script of 1.5 MB that draws over the font. The font is enough.
 
 Each page also gets a content security policy: it may load the book's own files and run the scripts that were in it when
@@ -17,7 +17,7 @@ import re
 from html import unescape
 from pathlib import Path
 
-MENDED = [
+FIXES = [
     (re.compile(r"<summary><span"), '<summary aria-label="Show or hide the pages below"><span'),
     (re.compile(r'<div role="list" class="citation-list">'), '<div class="citation-list">'),
     (re.compile(r'<script[^>]*/scripts/fontawesome\.js[^>]*></script>'), ""),
@@ -41,15 +41,15 @@ def guarded(page: str) -> str:
     return page.replace("<head>", f'<head>\n<meta http-equiv="Content-Security-Policy" content="{policy}">', 1)
 
 
-def mend(app, error) -> None:
-    """Change these places in every finished page."""
+def fix_pages(app, error) -> None:
+    """Apply the fixes to every finished page."""
     if error is not None or app.builder.format != "html":
         return
     single = [(re.compile(r'(src|href)="(_images|_downloads|_static)/'), r'\1="../\2/')]
-    mended = MENDED + (single if app.builder.name == "singlehtml" else [])
+    fixes = FIXES + (single if app.builder.name == "singlehtml" else [])
     for page in Path(app.outdir).rglob("*.html"):
         text = old = page.read_text(encoding="utf-8")
-        for found, instead in mended:
+        for found, instead in fixes:
             text = found.sub(instead, text)
         text = guarded(text)
         if text != old:
@@ -57,12 +57,12 @@ def mend(app, error) -> None:
 
 
 def one_page(app) -> None:
-    """Let the builder of a single page write whatever the usual one can."""
+    """Let the builder of a single page write what the usual one can."""
     handlers = app.registry.translation_handlers
     handlers["singlehtml"] = {**handlers.get("html", {}), **handlers.get("singlehtml", {})}
 
 
 def setup(app) -> dict:
     app.connect("builder-inited", one_page)
-    app.connect("build-finished", mend)
+    app.connect("build-finished", fix_pages)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

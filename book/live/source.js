@@ -1,11 +1,11 @@
 "use strict";
-// From a picture to what the network sees: 96 x 96 grey bytes. (0, 0) is the centre of the first pixel, here as there.
+// From an image to what the network sees: 96 x 96 grey bytes. (0, 0) is the centre of the first pixel, here as there.
 
 const SIZE = 96;
 const LARGEST = 1024; // pixels; larger photos are made smaller once, when they are opened
 
-/** A picture: grey (width * height) bytes to look at, an image to show, and the true points of a drawn face. */
-function picture(kind, width, height, grey, image, truth = null) {
+/** A source: grey (width * height) bytes for the network, an image to show, and the true points of a synthetic face. */
+function makeSource(kind, width, height, grey, image, truth = null) {
   return { kind, width, height, grey, image, truth };
 }
 
@@ -17,7 +17,7 @@ function toGrey(rgba) {
   return grey;
 }
 
-/** What anything that a canvas can draw (a photo, a frame of the camera) is as a picture. */
+/** A source made of anything that a canvas can draw: a photo, a frame of the camera. */
 function fromImage(kind, image, width, height) {
   const scale = Math.min(1, LARGEST / Math.max(width, height));
   const canvas = new OffscreenCanvas(Math.round(width * scale), Math.round(height * scale));
@@ -27,7 +27,7 @@ function fromImage(kind, image, width, height) {
   context.imageSmoothingQuality = "high";
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   const rgba = context.getImageData(0, 0, canvas.width, canvas.height).data;
-  return picture(kind, canvas.width, canvas.height, toGrey(rgba), canvas);
+  return makeSource(kind, canvas.width, canvas.height, toGrey(rgba), canvas);
 }
 
 /** The grey value between pixels (bilinear); the border goes on for ever. */
@@ -42,14 +42,14 @@ function valueAt({ width, height, grey }, x, y) {
 }
 
 /**
- * The SIZE x SIZE bytes inside the frame. A pixel that covers several of the picture is the mean of places in it.
- * `cover` {x, y, radius} in the picture is painted over: an eye patch.
+ * The SIZE x SIZE bytes inside the frame. A pixel that covers several of the image is the mean of positions in it.
+ * `cover` {x, y, radius} in the image is painted over: an eye patch.
  */
 function crop(source, frame, cover = null) {
   const seen = new Uint8Array(SIZE * SIZE);
-  const n = Math.min(Math.max(Math.ceil(frame.side / SIZE - 1e-6), 1), 8); // places per pixel and axis
-  // A step to the right in the frame is the same step (ax, ay) in the picture everywhere; one downwards is (bx, by).
-  const [ox, oy] = toPicture(frame, 0, 0), [rx, ry] = toPicture(frame, 1, 0), [dx, dy] = toPicture(frame, 0, 1);
+  const n = Math.min(Math.max(Math.ceil(frame.side / SIZE - 1e-6), 1), 8); // positions per pixel and axis
+  // A step to the right in the frame is the same step (ax, ay) in the image everywhere; one downwards is (bx, by).
+  const [ox, oy] = toImage(frame, 0, 0), [rx, ry] = toImage(frame, 1, 0), [dx, dy] = toImage(frame, 0, 1);
   const ax = rx - ox, ay = ry - oy, bx = dx - ox, by = dy - oy;
   for (let row = 0; row < SIZE; row++) {
     for (let column = 0; column < SIZE; column++) {

@@ -74,8 +74,8 @@ def turned(faces: Faces, points: np.ndarray) -> tuple[list[Finding], np.ndarray]
 
     There are three readings: the labels count in the upright file, as facekp takes them; they count in the stored file
     and belong where they come to be when it is turned; or the stored file was upright and should not be turned at all.
-    What tells, in this order: points outside the file; the pixels around the points, beside those of the faces that
-    were not turned (three or more); pairs of points, which are side by side. Where none tells, nothing is said.
+    What decides, in this order: points outside the file; the pixels around the points, beside those of the faces that
+    were not turned (three or more); pairs of points, which are side by side. If none decides, there is no finding.
 
     Returns:
         The finding, and ``points`` (N, K, 2) of the faces' grid, turned where that is what fits.
