@@ -92,13 +92,32 @@ def named(image: np.ndarray, points: np.ndarray, scheme: Scheme, width: float = 
     for k in middle:
         min(left, right, key=len).append(k)
     for column, edge, side in ((left, W + 3, "left"), (right, -4, "right")):
-        column.sort(key=lambda k: points[k, 1])
-        for k, y in zip(column, np.linspace(0.05, 0.95, max(len(column), 2)) * H - 0.5, strict=False):
+        heights = np.linspace(0.05, 0.95, max(len(column), 2)) * H - 0.5
+        labels = [(edge, y) for y in heights[: len(column)]]
+        for k, label in zip(uncrossed(column, points, labels), labels, strict=True):
             name = scheme.names[k]
-            axis.annotate(broken(name), points[k], (edge, y), va="center", ha=side, color=colour[name], fontsize=10,
+            axis.annotate(broken(name), points[k], label, va="center", ha=side, color=colour[name], fontsize=10,
                           annotation_clip=False,
                           arrowprops={"arrowstyle": "-", "color": colour[name], "lw": 0.7, "shrinkB": 3})
     return figure
+
+
+def uncrossed(column: list[int], points: np.ndarray, labels: list[tuple[float, float]]) -> list[int]:
+    """The keypoints in the order of ``labels`` for which no two lines from label to point cross.
+
+    Exchanging the labels of two lines that cross shortens both together, so the shortest lines do not cross.
+    """
+    order = sorted(column, key=lambda k: points[k, 1])
+    length = np.hypot(*(points[:, None] - np.array(labels).reshape(-1, 2)).transpose(2, 0, 1))  # (K, labels)
+    shorter = True
+    while shorter:
+        shorter = False
+        for i in range(len(order)):
+            for j in range(i):
+                now = length[order[i], i] + length[order[j], j]
+                if length[order[i], j] + length[order[j], i] < now - 1e-9:
+                    order[i], order[j], shorter = order[j], order[i], True
+    return order
 
 
 def broken(name: str) -> str:

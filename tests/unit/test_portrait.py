@@ -4,6 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from blobs import blob_faces
+from hypothesis import given
+from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
 from facekp import portrait
@@ -61,3 +63,19 @@ def test_a_swap_of_left_and_right_is_seen():
     ("left_eye_center", "left eye center"), ("supercalifragilistic", "supercalifragilistic")])
 def test_long_names_take_two_lines(name, text):
     assert portrait.broken(name) == text
+
+
+@given(n=st.integers(1, 9), seed=st.integers(0, 999))
+def test_lines_from_names_to_points_do_not_cross(n, seed):
+    points = np.random.default_rng(seed).uniform(0, 96, (n, 2))
+    labels = [(100.0, y) for y in np.linspace(5, 90, n)]
+    order = portrait.uncrossed(list(range(n)), points, labels)
+    assert sorted(order) == list(range(n))
+
+    def side(a, b, c):  # of the line from a to b is c
+        return np.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
+
+    lines = [(np.array(label), points[k]) for k, label in zip(order, labels, strict=True)]
+    for i, (a, b) in enumerate(lines):
+        for c, d in lines[:i]:
+            assert side(a, b, c) == side(a, b, d) or side(c, d, a) == side(c, d, b)
