@@ -72,7 +72,7 @@ class TestStudentVersion:
         rest = [c.source for c in short.cells if c.cell_type == "code"]
         assert names(solutions, ast.Store) & (names(rest, ast.Load) - names(rest, ast.Store)) == set()
 
-    @pytest.mark.exhaustive
+    @pytest.mark.exhaustive(least=1)
     def test_runs_from_top_to_bottom(self, path, tmp_path, monkeypatch):
         monkeypatch.setenv("FACEKP_KAGGLE", "")
         monkeypatch.setenv("TQDM_DISABLE", "1")

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 import pytest
 
 LEAST = 3
-"""Of every grid at least so many cases are tried."""
+"""Of every grid at least so many cases are tried, unless its mark says ``least=1``: a case that takes a minute."""
 
 ALL = os.environ.get("FACEKP_TESTS") == "all"
 # In the environment, so that xdist's workers, which collect the tests for themselves, choose the same ones.
@@ -47,6 +47,7 @@ def left_out(items: list[pytest.Item], seed: int = SEED) -> list[pytest.Item]:
     """Those tests of ``items`` that a run with this seed does not try. Seen for itself, each grid gives its tenth."""
     out = []
     for grid, members in grids(items).items():
-        kept = random.Random(f"{seed} {grid}").sample(range(len(members)), everyday(len(members)))
+        least = members[0].get_closest_marker("exhaustive").kwargs.get("least", LEAST)
+        kept = random.Random(f"{seed} {grid}").sample(range(len(members)), everyday(len(members), least))
         out += [item for i, item in enumerate(members) if i not in kept]
     return out

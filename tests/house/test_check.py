@@ -116,19 +116,20 @@ def test_new_files_count_and_ignored_ones_do_not(tmp_path, monkeypatch):
 # ---- a random tenth ------------------------------------------------------------------------------
 
 
-def grid(function: str, count: int, *names: str, **values) -> list:
+def grid(function: str, count: int, *names: str, least: int | None = None, **values) -> list:
     """Stand-ins for the collected tests of one function."""
-    mark = SimpleNamespace(args=names)
+    mark = SimpleNamespace(args=names, kwargs={} if least is None else {"least": least})
     return [SimpleNamespace(nodeid=f"{function}[{i}]", callspec=SimpleNamespace(params={"i": i} | values),
                             get_closest_marker=lambda name, mark=mark: mark) for i in range(count)]
 
 
 def test_each_grid_gives_its_tenth_and_at_least_three():
     items = [*grid("large", 95), *grid("small", 5), *grid("tiny", 2),
-             *grid("two", 40, "name", name="a"), *grid("two", 11, "name", name="b")]
+             *grid("two", 40, "name", name="a"), *grid("two", 11, "name", name="b"), *grid("slow", 9, least=1)]
     out = profile_of_run.left_out(items, 1)
     kept = [item for item in items if item not in out]
-    assert Counter(item.nodeid.partition("[")[0] for item in kept) == {"large": 10, "small": 3, "tiny": 2, "two": 7}
+    assert Counter(item.nodeid.partition("[")[0] for item in kept) == {
+        "large": 10, "small": 3, "tiny": 2, "two": 7, "slow": 1}
     assert profile_of_run.left_out(items, 1) == out != profile_of_run.left_out(items, 2)
 
 
