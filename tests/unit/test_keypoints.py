@@ -26,7 +26,7 @@ def test_a_scheme_survives_json():
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"names": ("a", "a")}, "found twice: .*'a'"),
-    ({"pairs": (("a", "z"),)}, "no keypoints of 'own': .*'z'"),
+    ({"pairs": (("a", "z"),)}, "not keypoints of 'own': .*'z'"),
     ({"pairs": (("a", "b"), ("b", "c"))}, "one left/right pair only"),
     ({"eyes": ("a", "q")}, "'q'"),
 ])
