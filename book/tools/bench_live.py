@@ -77,6 +77,7 @@ FRAMES = """async ([module, seconds]) => {
   place.querySelector(".widget-start")?.click();
   while (!place.dataset.ready) await new Promise((done) => setTimeout(done, 50));
   const slider = place.querySelector("input[type=range]"), times = [], began = performance.now();
+  if (!slider) return null; // a camera, say
   for (let i = 0; performance.now() - began < 1000 * seconds; i++) {
     let start;
     requestAnimationFrame(() => { start = performance.now(); });
@@ -96,7 +97,8 @@ def widgets(book: Path, browser) -> dict:
         for module in sorted(set(re.findall(r'class="widget-place" data-module="(\w+)"', page.read_text()))):
             tab = browser.new_page()
             tab.goto(page.as_uri())
-            found[module] = {key: round(value, 1) for key, value in tab.evaluate(FRAMES, [module, 3]).items()}
+            if frames := tab.evaluate(FRAMES, [module, 3]):
+                found[module] = {key: round(value, 1) for key, value in frames.items()}
             tab.close()
     return found
 
