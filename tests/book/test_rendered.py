@@ -44,6 +44,16 @@ def opened(browser, page: str, size: str = "desktop", scheme: str = "light", for
     return tab, problems
 
 
+# Images of an article that are not as wide for their height as their files are, without their frames.
+STRETCHED = """[...document.querySelectorAll('main img')].filter(i => {
+    if (!i.complete || !i.offsetHeight || !i.naturalHeight) return false;
+    const style = getComputedStyle(i), frame = (a, b) => parseFloat(style[a]) + parseFloat(style[b]);
+    const shape = (i.clientWidth - frame('paddingLeft', 'paddingRight')) /
+                  (i.clientHeight - frame('paddingTop', 'paddingBottom'));
+    return Math.abs(shape * i.naturalHeight / i.naturalWidth - 1) > 0.03;
+}).map(i => i.alt.slice(0, 60))"""
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_whole_and_does_not_scroll_sideways(browser, page):
     tab, problems = opened(browser, page)
@@ -52,7 +62,8 @@ def test_a_page_is_whole_and_does_not_scroll_sideways(browser, page):
             shown(tab, size, scheme)
             width = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             broken = tab.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)")
-            assert (problems, width, broken) == ([], 0, []), (size, scheme)
+            stretched = tab.evaluate(STRETCHED)
+            assert (problems, width, broken, stretched) == ([], 0, [], []), (size, scheme)
     unnamed = tab.evaluate("[...document.querySelectorAll('main img')].filter(i => !i.alt.trim()).map(i => i.src)")
     headings = tab.evaluate("document.querySelectorAll('main article h1').length")
     assert (unnamed, headings) == ([], 1)
