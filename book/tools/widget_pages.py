@@ -59,6 +59,8 @@ def place(app, doctree, docname: str) -> None:
         html = (f'<div class="widget-place" data-module="{state["module"]}" data-name="{name}" '
                 f'data-folder="{up}{FOLDER}/" data-sent="{sent}" data-wait="{str(sent > HEAVY).lower()}"></div>')
         cell.children[-1].insert(0, nodes.raw("", html, format="html"))
+        for image in cell.findall(nodes.image):  # fetched where no widget hides it
+            image["loading"] = "lazy"
 
 
 def load(app, pagename: str, templatename: str, context: dict, doctree) -> None:
