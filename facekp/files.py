@@ -225,10 +225,10 @@ def sha256(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def write_json(path: str | Path, value: object) -> None:
-    """``value`` as indented JSON, whole or not at all."""
+def write_json(path: str | Path, value: object, indent: int | None = 1) -> None:
+    """``value`` as JSON, whole or not at all; ``indent=None`` writes one line, for thousands of numbers."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=1) + "\n")
+        temporary.write_text(json.dumps(value, indent=indent) + "\n")
 
 
 def read_json(path: str | Path) -> dict:

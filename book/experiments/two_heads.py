@@ -103,7 +103,7 @@ def two_heads(
         "amounts": {kind: amounts.tolist() for kind, amounts in AMOUNTS.items()},
         "networks": [trained(name, train, test, epochs, seed) for name in NETWORKS],
         "environment": environment(), "commit": commit(),
-    })
+    }, indent=None)
 
 
 if __name__ == "__main__":

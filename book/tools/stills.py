@@ -48,7 +48,10 @@ def keep(notebook: nbformat.NotebookNode, earlier: nbformat.NotebookNode | None 
 
 
 def photograph(module: str, data: dict) -> bytes | None:
-    """A PNG file of a widget that has just been opened, two pixels for each of the page; None without Chromium."""
+    """A PNG file of a widget that has just been opened, ``WIDTH`` pixels wide; None without Chromium.
+
+    In the book's pages the widget itself takes its place, so it is no sharper than print needs.
+    """
     sys.path.insert(0, str(ROOT / "tests" / "helpers"))
     from chromium import CHROMIUM
     from playwright.sync_api import sync_playwright
@@ -61,7 +64,7 @@ def photograph(module: str, data: dict) -> bytes | None:
     code = front.source(module).replace("export default { render };", "")
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        tab = browser.new_page(viewport={"width": WIDTH, "height": 900}, device_scale_factor=2)
+        tab = browser.new_page(viewport={"width": WIDTH, "height": 900})
         tab.set_content(PAGE.format(style=front.style(), module=code))
         tab.wait_for_function("globalThis.widget")
         tab.evaluate("""async (data) => {

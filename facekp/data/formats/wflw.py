@@ -28,7 +28,7 @@ def lines_of(source: Source) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.n
     """(image, points (98, 2), box (4,) as left, top, right, bottom, six attributes (6,) bool) of each line.
 
     Raises:
-        ValueError: naming the line that is none.
+        ValueError: naming the line that is not one.
     """
     for number, line in enumerate(source.text.splitlines(), 1):
         words = line.split(maxsplit=FIELDS - 1)
