@@ -17,7 +17,7 @@ def results(folder: Path = FOLDER) -> dict[Path, dict]:
     Raises:
         InputError: a file is not a result, or its metrics are not those of its points.
     """
-    from facekp import community
+    from facekp.results import community
 
     found = {path: community.read_result(path) for path in sorted(folder.glob("*.json")) if path.name != "board.json"}
     return dict(sorted(found.items(), key=lambda item: item[1]["metrics"]["rmse"]))

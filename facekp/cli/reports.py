@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from facekp import community, data, metrics, plots, results
-from facekp.analysis import analyse
+from facekp import data, metrics, plots, results
 from facekp.calibration import calibrate, save_calibration
 from facekp.cli import findings, learnt
 from facekp.data import conventions, kaggle
@@ -17,6 +16,8 @@ from facekp.files import replacing, write_json
 from facekp.keypoints import Scheme
 from facekp.predict import check_calibrated, predict
 from facekp.pretrained import shipped
+from facekp.results import community
+from facekp.results.analysis import analyse
 from facekp.runs import faces_for, fitting, held_out, open_run, open_runs, weights_of
 
 
@@ -123,9 +124,9 @@ def normalised_lines(result: dict, scheme: Scheme) -> list[str]:
 
 
 def analysis(runs: list[str | Path], source: str | Path, out: str | Path, device: str = "auto") -> str:
-    """Write :func:`facekp.analysis.analyse`'s record of the mean of ``runs`` on their held-out faces; its gist in text.
+    """Write what :func:`facekp.results.analysis.analyse` finds for the mean of ``runs``; its gist in text.
 
-    The noise of the labels is measured on all faces of ``source``, those that the run did not use among them.
+    It is measured on held-out faces; the noise of the labels on all faces of ``source``.
     """
     model, record = open_runs(runs, device, to_test=True)
     everything = data.load(source, progress=True, pixel_offset=model.pixel_offset, colour=model.channels == 3)
@@ -248,7 +249,7 @@ def community_result(
     runs: list[str | Path], out: Path, name: str, by: str, trained_on: str, link: str = "", flip_tta: bool = False,
     device: str = "auto",
 ) -> str:
-    """Write the record of ``runs`` on the community's faces (:mod:`facekp.community`); what it says, in text."""
+    """Write the record of ``runs`` on the community faces (:mod:`facekp.results.community`); what it says, in text."""
     if out.suffix != ".json" or out.name == "board.json":
         raise InputError(f"{out}: expected the name of a record to write, which ends in .json; found another.")
     model, _ = open_runs(runs, device)

@@ -8,7 +8,7 @@ import numpy as np
 from facekp.augment import Augment
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.portrait import sides_of
+from facekp.plots.portrait import sides_of
 from facekp.widgets.front import packed, plain, widget
 
 

@@ -270,8 +270,8 @@ def test_what_pytest_reports_is_counted(compat, tmp_path):
 def test_an_environment_measured_again_takes_its_place_and_failures_show(compat, tmp_path, monkeypatch):
     monkeypatch.setattr(compat, "RECORD", tmp_path / "record.json")
     (tmp_path / "report.xml").write_text(REPORT)
-    told = {"ran": "tests", "date": "2026-01-02", "python": "3.99", "packages": {"torch": "7.0"}}
-    monkeypatch.setattr(compat, "measure", lambda case, folder: compat.outcome(tmp_path / "report.xml") | told)
+    environment = {"ran": "tests", "date": "2026-01-02", "python": "3.99", "packages": {"torch": "7.0"}}
+    monkeypatch.setattr(compat, "measure", lambda case, folder: compat.outcome(tmp_path / "report.xml") | environment)
     assert "Nothing has been run" in compat.table(compat.read())
     for name in ("newest", "oldest", "newest"):
         compat.run([name], None)

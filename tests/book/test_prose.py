@@ -11,7 +11,7 @@ DECIMAL = re.compile(r"(?<![\w.§])\d+\.\d+(?!\.?\d)")
 FOLLOWS = re.compile(r" ?(px|pixels|%|s\b|ms\b|M\b|G\b|times|against|to|and|,|\.|\)|;|:)")
 
 # Figures that no cell prints: what others reported (cited beside them), and the numbers of a worked example.
-TOLD = {
+EXEMPT = {
     "coordinates": {"59.575", "400.5"},
     "direct-regression": {"3.3"},  # the networks that gave rise to this book
     "limits": {"34.7", "0.8"},  # Buolamwini and Gebru
@@ -36,22 +36,22 @@ def claimed(text: str) -> list[str]:
     return [m[0] for m in DECIMAL.finditer(text) if FOLLOWS.match(text, m.end())]
 
 
-def unbacked(notebook, told: set[str]) -> list[str]:
+def unbacked(notebook, exempt: set[str]) -> list[str]:
     """Numbers in words that, rounded as they are, no cell prints, as a number or as a percentage."""
     known = printed(notebook)
     return [number for cell in notebook.cells if cell.cell_type == "markdown" for number in claimed(cell.source)
-            if number not in told
+            if number not in exempt
             and not any(abs(v * scale - float(number)) <= 0.5001 * 10 ** -len(number.partition(".")[2])
                         for v in known for scale in (1, 100))]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_every_figure_in_words_is_printed_by_a_cell(path):
-    told = TOLD.get(path.stem, set())
+    exempt = EXEMPT.get(path.stem, set())
     notebook = nbformat.read(path, as_version=4)
-    assert unbacked(notebook, told) == []
+    assert unbacked(notebook, exempt) == []
     said = {n for c in notebook.cells if c.cell_type == "markdown" for n in claimed(c.source)}
-    assert told <= said, "TOLD names figures that are no longer there"
+    assert exempt <= said, "EXEMPT names figures that are no longer there"
 
 
 def test_a_figure_that_no_cell_prints_is_found():

@@ -27,8 +27,8 @@ def test_the_demo_leaves_a_figure_and_its_record(tmp_path, capsys, monkeypatch):
     record = demo_command.run(tmp_path / "demo.png", seconds=1, count=40)
     assert json.loads((tmp_path / "demo.json").read_text())["metrics"] == record["metrics"]
     assert Image.open(tmp_path / "demo.png").size == (1320, 550)
-    told = capsys.readouterr().out
-    assert f"{record['metrics']['rmse']:.2f} px" in told and "mean face" in told and "faces per second" in told
+    printed = capsys.readouterr().out
+    assert f"{record['metrics']['rmse']:.2f} px" in printed and "mean face" in printed and "faces per second" in printed
 
 
 def test_recipes_name_networks_that_exist_and_changes_go_first():

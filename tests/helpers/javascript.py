@@ -23,8 +23,8 @@ def run(module: str, script: str, argument: Any = None) -> Any:
     code += f"\nconst input = {json.dumps(argument)};\n{script}"
     node = shutil.which("node")
     if node:
-        told = subprocess.run([node, "-"], input=f"console.log(JSON.stringify((() => {{{code}}})()))", check=True,
-                              capture_output=True, text=True, timeout=120).stdout
-        return json.loads(told)
+        output = subprocess.run([node, "-"], input=f"console.log(JSON.stringify((() => {{{code}}})()))", check=True,
+                                capture_output=True, text=True, timeout=120).stdout
+        return json.loads(output)
     with chromium() as browser:
         return browser.new_page().evaluate(f"JSON.parse(JSON.stringify((() => {{{code}}})()))")

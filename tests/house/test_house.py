@@ -16,7 +16,7 @@ EXPERIMENTS = sorted((ROOT / "book" / "experiments").rglob("*.py"))
 # Each room uses only those before it: from what everything stands on, along the way of the data, to the commands.
 ROOMS = ["errors", "files", "show", "images", "keypoints", "data.npz", "data.image_files", "data.faces",
          "synthetic", "data", "augment", "heatmaps", "losses", "heads", "models", "predict", "metrics", "calibration",
-         "training", "results", "community", "plots", "portrait", "pretrained", "analysis", "runs", "photo", "export",
+         "training", "results", "plots", "pretrained", "runs", "photo", "export",
          "chapter", "exercises", "widgets", "cli", "__main__"]
 
 

@@ -209,15 +209,15 @@ from facekp.errors import InputError
 def most():  # kB; what getrusage tells begins with the memory of the parent process
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 
-before, told = most(), {}
+before, outcomes = most(), {}
 for path in sys.argv[1:]:
     try:
         photo.read(path)
         found = "read"
     except InputError as error:
         found = str(error)
-    told[path] = found, most() - before
-print(json.dumps(told))
+    outcomes[path] = found, most() - before
+print(json.dumps(outcomes))
 """
 
 
@@ -229,8 +229,8 @@ def opened(place):
         path.write_bytes(BOMBS[name])
     child = subprocess.run([sys.executable, "-c", CHILD, *map(str, paths.values())], capture_output=True, text=True,
                            timeout=600, check=True)
-    told = json.loads(child.stdout)
-    return {name: told[str(path)] for name, path in paths.items()}
+    outcomes = json.loads(child.stdout)
+    return {name: outcomes[str(path)] for name, path in paths.items()}
 
 
 @pytest.mark.tried("a photo", "headers that claim billions of pixels, entries that unpack to hundreds of megabytes",

@@ -173,8 +173,8 @@ def test_files_that_are_none(whole, data, tmp_path, capsys, monkeypatch, what):
                                       "channels=8", "--option", "hidden=8", "--epochs", "1", "--device", "cpu"])
     with pytest.raises(SystemExit) as left:
         cli.main()
-    told = capsys.readouterr().err.splitlines()
-    assert left.value.code == 2 and len(told) == 1 and "resume.pt: expected the resume file" in told[0]
+    lines = capsys.readouterr().err.splitlines()
+    assert left.value.code == 2 and len(lines) == 1 and "resume.pt: expected the resume file" in lines[0]
     assert not sprung.exists() and [p.name for p in run.iterdir()] == ["resume.pt"]
     assert (run / "resume.pt").read_bytes() == content
 

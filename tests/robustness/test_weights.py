@@ -190,8 +190,8 @@ def test_files_that_are_not_weights(tmp_path, capsys, name, what):
     (tmp_path / "run" / "model.safetensors").write_bytes(FILES[what])
     began = time.process_time()
     assert command(name, tmp_path / "run", "sample", *[tmp_path / "out.csv"] * (name == "predict")) == 2
-    told = capsys.readouterr()
-    assert len(told.err.splitlines()) == 1 and "model.safetensors: expected" in told.err and told.out == ""
+    printed = capsys.readouterr()
+    assert len(printed.err.splitlines()) == 1 and "model.safetensors: expected" in printed.err and printed.out == ""
     assert [p.name for p in tmp_path.rglob("*")] == ["run", "model.safetensors"] and time.process_time() - began < 10
 
 
@@ -262,5 +262,5 @@ def test_records_that_are_none(trained, tmp_path, capsys, text):
     (tmp_path / "model.safetensors").write_bytes((run / "model.safetensors").read_bytes())
     (tmp_path / "record.json").write_bytes(text.encode("latin-1"))
     assert command("evaluate", tmp_path, "sample") == 2
-    told = capsys.readouterr()
-    assert len(told.err.splitlines()) == 1 and "record.json: expected" in told.err
+    printed = capsys.readouterr()
+    assert len(printed.err.splitlines()) == 1 and "record.json: expected" in printed.err

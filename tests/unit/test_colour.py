@@ -59,8 +59,8 @@ def test_a_run_on_colour_images_is_evaluated_and_predicts(work):
     assert "6 held-out faces" in facekp("evaluate", work / "run", work / "faces").stdout
     calibrated = facekp("calibrate", work / "run", work / "faces")
     assert calibrated.returncode == 0 and "6 held-out faces" in calibrated.stdout, calibrated.stderr
-    told = facekp("predict", work / "run", work / "faces", work / "points.csv")
-    assert told.returncode == 0 and (work / "points.csv").read_text().count("\n") == 25, told.stderr
+    result = facekp("predict", work / "run", work / "faces", work / "points.csv")
+    assert result.returncode == 0 and (work / "points.csv").read_text().count("\n") == 25, result.stderr
     file = min((work / "faces" / "images").iterdir())
     assert '"points"' in facekp("predict", work / "run", file, "--json").stdout
     torch.nn.init.normal_(model.network.heads[-1].weight)  # after one epoch the maps are too faint to tell
@@ -74,9 +74,9 @@ def test_a_run_on_colour_images_is_evaluated_and_predicts(work):
 
 
 def test_a_grey_run_on_colour_images_says_so(work):
-    told = facekp("train", work / "faces", work / "grey", "--epochs", "1", "--batch-size", "8", "--held-out", "0.25",
+    result = facekp("train", work / "faces", work / "grey", "--epochs", "1", "--batch-size", "8", "--held-out", "0.25",
                   "--option", "channels=16", "--option", "depth=2")
-    assert told.returncode == 0 and "made grey" in told.stdout and "--option in_channels=3" in told.stdout
+    assert result.returncode == 0 and "made grey" in result.stdout and "--option in_channels=3" in result.stdout
     assert load_model(work / "grey" / "model.safetensors").channels == 1
 
 

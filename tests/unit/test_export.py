@@ -75,12 +75,12 @@ def coordinates(tmp_path_factory):
 def with_maps(tmp_path_factory):
     """Shipped weights as the command exports them, with their maps; the file and what the command printed."""
     pytest.importorskip("onnxscript")
-    out, told = tmp_path_factory.mktemp("maps") / "new folder" / "page.onnx", io.StringIO()
+    out, printed = tmp_path_factory.mktemp("maps") / "new folder" / "page.onnx", io.StringIO()
     command = ["facekp", "export", "hourglass-s-synthetic", str(out), "--maps"]
-    with mock.patch.object(sys, "argv", command), redirect_stdout(told), pytest.raises(SystemExit) as end:
+    with mock.patch.object(sys, "argv", command), redirect_stdout(printed), pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 0
-    return out, told.getvalue()
+    return out, printed.getvalue()
 
 
 def same_points(model, file, images):
@@ -174,10 +174,11 @@ def test_other_heads_and_the_mean_of_models(session):
 
 def test_the_file_says_what_it_is_and_nothing_of_the_machine(coordinates):
     file = opened(coordinates[1])
-    told = file.get_modelmeta().custom_metadata_map
-    assert json.loads(told["keypoints"]) == list(FIVE.names) and json.loads(told["pairs"]) == [["a", "b"]]
-    assert (told["model"], told["size"], told["pixel_offset"], told["opset"]) == ("cnn3", "48", "0.5", "18")
-    assert told["licence"] == "mine" and told["made_by"] == f"facekp {facekp.__version__}"
+    metadata = file.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["keypoints"]) == list(FIVE.names) and json.loads(metadata["pairs"]) == [["a", "b"]]
+    expected = {"model": "cnn3", "size": "48", "pixel_offset": "0.5", "opset": "18", "licence": "mine",
+                "made_by": f"facekp {facekp.__version__}"}
+    assert metadata | expected == metadata
     [images], outputs = file.get_inputs(), file.get_outputs()
     assert (images.name, images.type, images.shape) == ("images", "tensor(uint8)", ["batch", 48, 48])
     assert [(o.name, o.shape) for o in outputs] == [("points", ["batch", 5, 2]), ("confidence", ["batch", 5])]
@@ -189,8 +190,8 @@ def test_a_command_writes_a_run_or_shipped_weights(tmp_path, with_maps):
     onnx = pytest.importorskip("onnx")
     save_model(small("cnn3"), tmp_path / "run" / "model.safetensors")
     assert UNKNOWN in export(tmp_path / "run", tmp_path / "own.onnx")
-    out, told = with_maps
-    assert "(B, 96, 96) uint8 -> points (B, 15, 2)" in told
+    out, printed = with_maps
+    assert "(B, 96, 96) uint8 -> points (B, 15, 2)" in printed
     written = onnx.load(out)
     assert {p.key: p.value for p in written.metadata_props}["licence"] == "CC0 1.0"
     assert [o.name for o in written.graph.output] == ["points", "confidence", "maps"]
@@ -216,8 +217,8 @@ def test_what_cannot_be_exported_is_said_before_anything_is_written(tmp_path, mo
         (small("cnn3"), "folder.onnx", False, "ends in .onnx"),
     ]
     (tmp_path / "folder.onnx").mkdir()
-    for model, name, maps, told in cases:
-        with pytest.raises(InputError, match=told):
+    for model, name, maps, message in cases:
+        with pytest.raises(InputError, match=message):
             to_onnx(model, tmp_path / name, maps)
     with pytest.raises(InputError, match="no such file"):
         export("nothing", tmp_path / "model.onnx")

@@ -37,15 +37,15 @@ def work(tmp_path_factory):
 def test_the_command_calibrates_on_held_out_faces_and_predict_gives_radii(work):
     assert "facekp calibrate RUN DATA" in refused(
         facekp("predict", work / "run", work / "faces.npz", work / "never.csv", "--coverage", "0.9"))
-    told = facekp("calibrate", work / "run", work / "faces.npz")
-    assert told.returncode == 0 and "40 held-out faces" in told.stdout and "    90%" in told.stdout, told
+    result = facekp("calibrate", work / "run", work / "faces.npz")
+    assert result.returncode == 0 and "40 held-out faces" in result.stdout and "    90%" in result.stdout, result
     model, record = runs.open_run(work / "run", "cpu")
     _, test = runs.held_out(runs.fitting(model, data.load(work / "faces.npz")), record)
     fresh = calibrate(model, test)
     np.testing.assert_allclose(model.calibration.limits(0.9), fresh.limits(0.9), atol=1.1e-3)
     assert (model.calibration.limits(0.9) >= fresh.limits(0.9)).all()  # rounded upwards
-    told = facekp("predict", work / "run", work / "faces.npz", work / "points.csv", "--coverage", "0.9")
-    assert told.returncode == 0, told.stderr
+    result = facekp("predict", work / "run", work / "faces.npz", work / "points.csv", "--coverage", "0.9")
+    assert result.returncode == 0, result.stderr
     table = pd.read_csv(work / "points.csv")
     radius = predict(model, test, coverage=0.9)[2]
     names = [f"{name}_radius" for name in model.scheme.names]
@@ -68,9 +68,9 @@ def test_shipped_weights_and_folds_cannot_be_calibrated_by_the_command(work, tmp
 
 def test_photos_get_radii_in_every_answer(work):
     Image.fromarray(load("sample").images[0]).save(work / "face.png")
-    told = facekp("predict", SHIPPED, work / "face.png", work / "face.csv", "--json", "--coverage", "0.9")
-    assert told.returncode == 0, told.stderr
-    radius = json.loads(told.stdout)[0]["radius"]
+    result = facekp("predict", SHIPPED, work / "face.png", work / "face.csv", "--json", "--coverage", "0.9")
+    assert result.returncode == 0, result.stderr
+    radius = json.loads(result.stdout)[0]["radius"]
     line = pd.read_csv(work / "face.csv").iloc[0]
     assert len(radius) == 15 and line["nose_tip_radius"] == pytest.approx(radius["nose_tip"])
     listed = facekp("predict", SHIPPED, work / "face.png", "--coverage", "0.9").stdout.splitlines()
@@ -78,7 +78,7 @@ def test_photos_get_radii_in_every_answer(work):
         "predict", SHIPPED, work / "face.png").stdout
     (work / "photos").mkdir()
     Image.fromarray(load("sample").images[1]).save(work / "photos" / "a.png")
-    told = facekp("predict", SHIPPED, work / "photos", work / "all.csv", "--coverage", "0.5")
-    assert told.returncode == 0 and pd.read_csv(work / "all.csv")["nose_tip_radius"].between(0.1, 20).all()
+    result = facekp("predict", SHIPPED, work / "photos", work / "all.csv", "--coverage", "0.5")
+    assert result.returncode == 0 and pd.read_csv(work / "all.csv")["nose_tip_radius"].between(0.1, 20).all()
     assert "coverage between 0 and 1" in refused(
         facekp("predict", SHIPPED, work / "photos", work / "all.csv", "--coverage", "1"))

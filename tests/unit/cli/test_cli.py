@@ -76,9 +76,9 @@ def test_train_leaves_a_record_that_evaluate_agrees_with(work):
     record = json.loads((work / "run" / "record.json").read_text())
     assert record["split"] == {"keypoints": "15", "held_out": 0.25, "seed": 0}
     assert record["data"]["val"]["faces"] == 6 and len(record["curve"]) == 1
-    told = facekp("evaluate", work / "run", work / "faces", "--picture", work / "worst.png")
-    assert told.returncode == 0, told.stderr
-    assert f"{record['metrics']['rmse']:.3f} px" in told.stdout and "6 held-out faces" in told.stdout
+    result = facekp("evaluate", work / "run", work / "faces", "--picture", work / "worst.png")
+    assert result.returncode == 0, result.stderr
+    assert f"{record['metrics']['rmse']:.3f} px" in result.stdout and "6 held-out faces" in result.stdout
     assert Image.open(work / "worst.png").size[0] > 200
 
 
@@ -88,8 +88,8 @@ def test_a_command_that_left_the_library_names_the_new_one():
 
 
 def test_the_study_of_synthetic_faces_names_its_trials(tmp_path):
-    told = refused(experiment("synthetic_to_real", "sample", tmp_path, "--name", "sketched"))
-    assert "sketched" in told and "no-light" in told
+    error = refused(experiment("synthetic_to_real", "sample", tmp_path, "--name", "sketched"))
+    assert "sketched" in error and "no-light" in error
 
 
 def test_evaluate_refuses_the_faces_of_another_run(work):
@@ -99,8 +99,8 @@ def test_evaluate_refuses_the_faces_of_another_run(work):
 
 
 def test_predict_on_a_data_set_and_on_a_photo_of_another_size(work):
-    told = facekp("predict", work / "run", work / "kaggle", work / "points.csv", "--picture", work / "sheet.png")
-    assert told.returncode == 0, told.stderr
+    result = facekp("predict", work / "run", work / "kaggle", work / "points.csv", "--picture", work / "sheet.png")
+    assert result.returncode == 0, result.stderr
     table = pd.read_csv(work / "points.csv")
     assert len(table) == 24 and table.columns[0] == "row" and table["confidence"].between(0, 1).all()
 
@@ -113,8 +113,8 @@ def test_a_photo_of_another_size_gets_its_points_in_its_own_pixels(work):
     save_model(model, work / "smooth.safetensors")
     shown = np.kron(synthetic.sample().images[0], np.ones((3, 3), np.uint8))[:192]
     Image.fromarray(shown).convert("RGB").save(work / "photo.png")
-    told = facekp("predict", work / "smooth.safetensors", work / "photo.png", work / "photo.csv")
-    assert told.returncode == 0, told.stderr
+    result = facekp("predict", work / "smooth.safetensors", work / "photo.png", work / "photo.csv")
+    assert result.returncode == 0, result.stderr
     found = pd.read_csv(work / "photo.csv").iloc[0, 1:31].to_numpy(float).reshape(15, 2)
     square = photo.crop(shown, photo.whole(shown))
     on_square = predict(model, square[None])[0][0]
@@ -123,8 +123,8 @@ def test_a_photo_of_another_size_gets_its_points_in_its_own_pixels(work):
 
 
 def test_submit_writes_the_rows_that_are_asked_for(work):
-    told = facekp("submit", work / "run", work / "kaggle", work / "submission.csv")
-    assert told.returncode == 0, told.stderr
+    result = facekp("submit", work / "run", work / "kaggle", work / "submission.csv")
+    assert result.returncode == 0, result.stderr
     table = pd.read_csv(work / "submission.csv")
     assert table.columns.tolist() == ["RowId", "Location"] and table["RowId"].tolist() == list(range(1, 13))
     assert table["Location"].between(0, 96).all()
@@ -145,9 +145,9 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(work):
     while "epoch    2" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=600)
-    assert process.returncode == 130 and "--resume" in told and "Traceback" not in told
-    assert re.search(r"Interrupted after (step \d+ of )?epoch \d+; saved in", told)
+    _, printed = process.communicate(timeout=600)
+    assert process.returncode == 130 and "--resume" in printed and "Traceback" not in printed
+    assert re.search(r"Interrupted after (step \d+ of )?epoch \d+; saved in", printed)
     assert (run / "resume.pt").exists() and not (run / "model.safetensors").exists()
     assert "another config" in refused(facekp("train", work / "faces", run, "--epochs", "3", *tiny, "--resume"))
     assert "add --resume" in refused(facekp("train", work / "faces", run, "--epochs", "400", *tiny)).lower()
@@ -156,11 +156,11 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(work):
 
 def test_folds_are_trained_and_used_as_one_model(work):
     tiny = ["--option", "channels=16", "--option", "depth=2", "--batch-size", "8", "--epochs", "1"]
-    told = facekp("train", work / "faces", work / "folds", "--folds", "2", *tiny)
-    assert told.returncode == 0 and "each predicted by a model that never saw it" in told.stdout, told.stderr
-    assert "fold 2 of 2  epoch    1  loss" in told.stdout
-    told = facekp("predict", work / "folds", work / "faces", work / "folds.csv")
-    assert told.returncode == 0 and (work / "folds.csv").exists(), told.stderr
+    result = facekp("train", work / "faces", work / "folds", "--folds", "2", *tiny)
+    assert result.returncode == 0 and "each predicted by a model that never saw it" in result.stdout, result.stderr
+    assert "fold 2 of 2  epoch    1  loss" in result.stdout
+    result = facekp("predict", work / "folds", work / "faces", work / "folds.csv")
+    assert result.returncode == 0 and (work / "folds.csv").exists(), result.stderr
     assert "was held out once" in refused(facekp("evaluate", work / "folds", work / "faces"))
 
 
@@ -168,8 +168,8 @@ def test_any_setting_can_be_changed_and_wrong_ones_are_refused(work):
     tiny = ["--option", "channels=16", "--option", "depth=2", "--epochs", "1"]
     more = ["--set", "batch_size=8", "--set", "schedule=onecycle", "--set", "optimizer=sgd"]
     more += ["--set", "augment.rotation=30", "--tensorboard"]
-    told = facekp("train", work / "faces", work / "settings", *tiny, *more)
-    assert told.returncode == 0, told.stderr
+    result = facekp("train", work / "faces", work / "settings", *tiny, *more)
+    assert result.returncode == 0, result.stderr
     config = json.loads((work / "settings" / "record.json").read_text())["config"]
     assert config["batch_size"] == 8
     assert config["schedule"] == "onecycle" and config["optimizer"] == "sgd" and config["augment"]["rotation"] == 30
@@ -191,27 +191,27 @@ def test_checks_before_a_long_run(work, monkeypatch):
     monkeypatch.setattr(training, "overfit", partial(training.overfit, steps=20))  # whether it learns: test_folds.py
     monkeypatch.setattr(training, "find_lr", partial(training.find_lr, steps=30))
     tiny = ["--option", "channels=16", "--option", "depth=2"]
-    told = facekp("check", work / "faces", *tiny, "--set", "lr=0.01")
-    assert told.returncode == 0 and "on these same faces" in told.stdout and "learn" in told.stdout, told.stderr
-    told = facekp("find-lr", work / "faces", work / "rates.png", *tiny, "--set", "batch_size=4")
-    assert told.returncode == 0 and "a good peak is" in told.stdout and (work / "rates.png").stat().st_size > 5000
+    result = facekp("check", work / "faces", *tiny, "--set", "lr=0.01")
+    assert result.returncode == 0 and "on these same faces" in result.stdout and "learn" in result.stdout, result.stderr
+    result = facekp("find-lr", work / "faces", work / "rates.png", *tiny, "--set", "batch_size=4")
+    assert result.returncode == 0 and "a good peak is" in result.stdout and (work / "rates.png").stat().st_size > 5000
 
 
 def test_generate_and_inspect(work):
     assert facekp("generate", 3, work / "drawn", "--seed", 5).returncode == 0
-    told = facekp("inspect", work / "drawn", "--picture", work / "drawn.png")
-    assert told.returncode == 0 and "3 images 96x96" in told.stdout and "complete: 3" in told.stdout
+    result = facekp("inspect", work / "drawn", "--picture", work / "drawn.png")
+    assert result.returncode == 0 and "3 images 96x96" in result.stdout and "complete: 3" in result.stdout
     assert (work / "drawn.png").stat().st_size > 1000
 
 
 def test_the_version_is_printed():
-    told = process("--version")
-    assert told.returncode == 0 and told.stdout == f"facekp {__version__}\n"
+    result = process("--version")
+    assert result.returncode == 0 and result.stdout == f"facekp {__version__}\n"
 
 
 def test_models_are_listed():
-    told = facekp("models")
-    assert told.returncode == 0 and "hourglass-s" in told.stdout and "0.22 M" in told.stdout
+    result = facekp("models")
+    assert result.returncode == 0 and "hourglass-s" in result.stdout and "0.22 M" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -286,12 +286,12 @@ def test_own_points_train_from_a_folder(tmp_path):
         "0.25",
     ]
     assert facekp("train", tmp_path / "ears", tmp_path / "run", *small).returncode == 0
-    told = facekp("evaluate", tmp_path / "run", tmp_path / "ears")
-    assert "NME, PCK and AUC need a unit: the distance between two points, e.g. --unit left_ear" in told.stdout
-    told = facekp("evaluate", tmp_path / "run", tmp_path / "ears", "--unit", "right_ear,left_ear")
-    assert "% of the distance right_ear - left_ear" in told.stdout and "AUC" in told.stdout
-    told = facekp("evaluate", tmp_path / "run", tmp_path / "ears", "--unit", "left_ear,nose")
-    assert told.returncode == 2 and "Known: left_ear, right_ear" in told.stderr
+    result = facekp("evaluate", tmp_path / "run", tmp_path / "ears")
+    assert "NME, PCK and AUC need a unit: the distance between two points, e.g. --unit left_ear" in result.stdout
+    result = facekp("evaluate", tmp_path / "run", tmp_path / "ears", "--unit", "right_ear,left_ear")
+    assert "% of the distance right_ear - left_ear" in result.stdout and "AUC" in result.stdout
+    result = facekp("evaluate", tmp_path / "run", tmp_path / "ears", "--unit", "left_ear,nose")
+    assert result.returncode == 2 and "Known: left_ear, right_ear" in result.stderr
 
 
 def test_a_full_gpu_is_reported_in_one_line(monkeypatch, capsys):

@@ -52,8 +52,8 @@ def test_inspect_and_train_name_what_is_wrong(tmp_path):
     def fractions(points):
         points /= 96
 
-    told = refused(facekp("train", made(tmp_path / "f", fractions), tmp_path / "r3", *TRAIN, "--folds", "2"))
-    assert "fractions of width and height" in told
+    error = refused(facekp("train", made(tmp_path / "f", fractions), tmp_path / "r3", *TRAIN, "--folds", "2"))
+    assert "fractions of width and height" in error
 
 
 @pytest.mark.parametrize(("names", "pairs"), [
@@ -83,8 +83,8 @@ def test_how_many_faces_are_left_out(tmp_path):
     def most(points):
         points[:12, 0] = np.nan
 
-    told = refused(facekp("train", made(tmp_path / "none", none), tmp_path / "r1", *TRAIN))
-    assert "none of the 16 faces has all 3 points" in told and "--keypoints any" in told
+    error = refused(facekp("train", made(tmp_path / "none", none), tmp_path / "r1", *TRAIN))
+    assert "none of the 16 faces has all 3 points" in error and "--keypoints any" in error
     trained = facekp("train", made(tmp_path / "most", most), tmp_path / "r2", *TRAIN, "--held-out", "0.3")
     assert "4 of 16 faces have the points asked for; the others are left out. --keypoints any" in trained.stdout
     trained = facekp("train", tmp_path / "most", tmp_path / "r3", *TRAIN, "--keypoints", "any")
@@ -97,13 +97,13 @@ def test_what_to_look_at_first_is_a_table_and_a_sheet(tmp_path):
         points[5, 2] = (0, 0)
 
     data = made(tmp_path / "set", change)
-    told = facekp("inspect", data, "--suspects", tmp_path / "s.csv", "--picture", tmp_path / "s.png")
-    assert told.returncode == 0 and "Wrote 2 faces to" in told.stdout, told
+    result = facekp("inspect", data, "--suspects", tmp_path / "s.csv", "--picture", tmp_path / "s.png")
+    assert result.returncode == 0 and "Wrote 2 faces to" in result.stdout, result
     with open(tmp_path / "s.csv", newline="") as f:
         rows = list(csv.DictReader(f))
     assert [(r["rank"], r["file"], r["row"], r["why"]) for r in rows] == [
         ("1", "3.png", "3", "exchanged"), ("2", "5.png", "5", "placeholder")]
-    assert "1. 3.png: exchanged" in told.stdout
+    assert "1. 3.png: exchanged" in result.stdout
     assert Image.open(tmp_path / "s.png").size[0] > 500
     assert "ends in .csv" in refused(facekp("inspect", data, "--suspects", tmp_path / "s.txt"))
     assert "the data itself" in refused(facekp("inspect", data, "--suspects", data / "keypoints.csv"))
@@ -161,12 +161,12 @@ def test_a_network_worse_than_the_mean_face_is_reported(tmp_path):
     save_model(model, tmp_path / "fresh.safetensors")
     said = facekp("evaluate", tmp_path / "fresh.safetensors", data, "--all").stdout
     assert said.count("Worse than the mean face") == 1 and "Confidence near zero (below 0.25) in 16 of 16 faces" in said
-    told = facekp("predict", tmp_path / "fresh.safetensors", data, tmp_path / "out.csv")
-    assert told.returncode == 0 and told.stderr.count("Confidence near zero") == 1, told
-    told = facekp("predict", tmp_path / "fresh.safetensors", data / "0.png")
-    assert told.stderr.count("Confidence near zero (below 0.25) in 1 of 1 face:") == 1
-    told = facekp("predict", tmp_path / "fresh.safetensors", data / "0.png", tmp_path / "p.csv")
-    assert told.returncode == 0 and "Confidence near zero" in told.stderr
+    result = facekp("predict", tmp_path / "fresh.safetensors", data, tmp_path / "out.csv")
+    assert result.returncode == 0 and result.stderr.count("Confidence near zero") == 1, result
+    result = facekp("predict", tmp_path / "fresh.safetensors", data / "0.png")
+    assert result.stderr.count("Confidence near zero (below 0.25) in 1 of 1 face:") == 1
+    result = facekp("predict", tmp_path / "fresh.safetensors", data / "0.png", tmp_path / "p.csv")
+    assert result.returncode == 0 and "Confidence near zero" in result.stderr
 
 
 def test_a_network_that_knows_the_face_is_not_called_unsure(tmp_path):

@@ -23,17 +23,17 @@ def test_import_says_what_it_found_and_inspect_reads_it(tmp_path):
     faces = Set(tmp_path / "photos", 6)
     path = label_files.cvat(faces, tmp_path)
     (tmp_path / "photos" / faces.files[3]).unlink()
-    told = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos")
-    assert told.returncode == 2 and faces.files[3] in told.stderr and "--skip-missing" in told.stderr
-    told = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos", "--skip-missing")
+    result = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos")
+    assert result.returncode == 2 and faces.files[3] in result.stderr and "--skip-missing" in result.stderr
+    result = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos", "--skip-missing")
     hidden = faces.occluded[[0, 1, 2, 4, 5]].sum()
-    assert told.returncode == 0 and told.stdout.startswith("CVAT: 5 faces in 5 images, 5 points each;")
-    assert f"{hidden} occluded" in told.stdout
-    assert f"Left out, as their images are not there: {faces.files[3]}" in told.stdout
-    told = facekp("inspect", tmp_path / "out")
-    assert told.returncode == 0 and f"occluded: {hidden} of" in told.stdout
-    told = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos", "--skip-missing")
-    assert told.returncode == 2 and "expected a new or empty folder" in told.stderr
+    assert result.returncode == 0 and result.stdout.startswith("CVAT: 5 faces in 5 images, 5 points each;")
+    assert f"{hidden} occluded" in result.stdout
+    assert f"Left out, as their images are not there: {faces.files[3]}" in result.stdout
+    result = facekp("inspect", tmp_path / "out")
+    assert result.returncode == 0 and f"occluded: {hidden} of" in result.stdout
+    result = facekp("import", path, tmp_path / "out", "--images", tmp_path / "photos", "--skip-missing")
+    assert result.returncode == 2 and "expected a new or empty folder" in result.stderr
 
 
 def test_evaluate_tells_visible_and_occluded_points_apart(tmp_path):
@@ -42,20 +42,20 @@ def test_evaluate_tells_visible_and_occluded_points_apart(tmp_path):
     import_labels(label_files.coco(faces, tmp_path / "photos"), tmp_path / "out")
     model = create_model("cnn3", load(tmp_path / "out").scheme, channels=8, hidden=16)
     save_model(model, tmp_path / "model.safetensors")
-    told = facekp("evaluate", tmp_path / "model.safetensors", tmp_path / "out", "--all")
-    assert told.returncode == 0, told.stderr
+    result = facekp("evaluate", tmp_path / "model.safetensors", tmp_path / "out", "--all")
+    assert result.returncode == 0, result.stderr
     facekp("predict", tmp_path / "model.safetensors", tmp_path / "out", tmp_path / "found.csv")
     off = np.square(table.read(tmp_path / "found.csv").points - read_labels(tmp_path / "out").points)
     hidden = read_labels(tmp_path / "out").occluded
     there = np.isfinite(off[..., 0])
     for name, chosen in (("visible", there & ~hidden), ("occluded", there & hidden)):
-        count, rmse = re.search(rf"^{name} +[\d.]+ px on (\d+) points; ([\d.]+) px of the file$", told.stdout,
+        count, rmse = re.search(rf"^{name} +[\d.]+ px on (\d+) points; ([\d.]+) px of the file$", result.stdout,
                                 re.MULTILINE).groups()
         assert int(count) == chosen.sum() and float(rmse) == pytest.approx(np.sqrt(off[chosen].mean()), abs=0.002)
     path = tmp_path / "out" / "keypoints.csv"
     path.write_text(re.sub(r"_v\b", "_radius", path.read_text()))  # without flags there is nothing to tell apart
-    told = facekp("evaluate", tmp_path / "model.safetensors", tmp_path / "out", "--all")
-    assert told.returncode == 0 and "visible" not in told.stdout and "occluded" not in told.stdout
+    result = facekp("evaluate", tmp_path / "model.safetensors", tmp_path / "out", "--all")
+    assert result.returncode == 0 and "visible" not in result.stdout and "occluded" not in result.stdout
 
 
 @pytest.mark.parametrize("form", ["coco", "labelstudio", "pts"])
@@ -70,8 +70,8 @@ def test_predictions_for_labelling_tools_are_those_of_the_table(form, tmp_path):
     out = tmp_path / ("guesses" if form == "pts" else "guesses.json")
     command = ("predict", tmp_path / "model.safetensors", tmp_path / "photos")
     assert facekp(*command, tmp_path / "guesses.csv").returncode == 0
-    told = facekp(*command, out, "--format", form)
-    assert told.returncode == 0 and str(out) in told.stdout, told.stderr
+    result = facekp(*command, out, "--format", form)
+    assert result.returncode == 0 and str(out) in result.stdout, result.stderr
     import_labels(out, tmp_path / "back", tmp_path / "photos", crop=False)
     expected, found = table.read(tmp_path / "guesses.csv"), read_labels(tmp_path / "back")
     np.testing.assert_allclose(found.points, expected.points, atol=1e-5)
@@ -96,10 +96,11 @@ def test_the_pixel_offset_of_a_run_is_not_that_of_the_format(tmp_path):
     ("x.csv", "coco", "ends in .json, with --format coco"), ("x.json", "pts", "a new folder, with --format pts"),
     ("x.json", "csv", "ends in .csv"), ("x.json", "yolo", "There is no format 'yolo'. Known: csv, coco, pts")])
 def test_formats_and_names_that_do_not_go_together(out, form, message, tmp_path):
-    told = facekp("predict", "hourglass-s-synthetic", "sample", tmp_path / out, "--format", form)
-    assert told.returncode == 2 and message in told.stderr and not (tmp_path / out).exists()
+    result = facekp("predict", "hourglass-s-synthetic", "sample", tmp_path / out, "--format", form)
+    assert result.returncode == 2 and message in result.stderr and not (tmp_path / out).exists()
 
 
 def test_faces_without_files_cannot_be_written_for_tools(tmp_path):
-    told = facekp("predict", "hourglass-s-synthetic", "synthetic:2", tmp_path / "x.json", "--format", "coco")
-    assert told.returncode == 2 and "faces that are in no files" in told.stderr and not (tmp_path / "x.json").exists()
+    result = facekp("predict", "hourglass-s-synthetic", "synthetic:2", tmp_path / "x.json", "--format", "coco")
+    assert result.returncode == 2 and "faces that are in no files" in result.stderr
+    assert not (tmp_path / "x.json").exists()

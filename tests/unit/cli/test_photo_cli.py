@@ -49,11 +49,11 @@ def truth(work):
 
 def test_detect_json_table_and_figure_at_once(work):
     pytest.importorskip("cv2")
-    told = in_a_process_of_its_own("predict", DRAWN, work / "photo.png", work / "faces.csv", "--detect", "--json",
+    result = in_a_process_of_its_own("predict", DRAWN, work / "photo.png", work / "faces.csv", "--detect", "--json",
                                    "--out", work / "seen.png")
-    assert told.returncode == 0, told.stderr
-    faces, points = json.loads(told.stdout), truth(work)
-    assert len(faces) == 2 and "Wrote 2 lines" in told.stderr
+    assert result.returncode == 0, result.stderr
+    faces, points = json.loads(result.stdout), truth(work)
+    assert len(faces) == 2 and "Wrote 2 lines" in result.stderr
     table = pd.read_csv(work / "faces.csv")
     assert table.columns.tolist() == ["file", *KAGGLE.columns, "confidence", "box_x", "box_y", "box_side"]
     for face, row in zip(faces, table.iloc[:, 1:31].to_numpy().reshape(2, 15, 2), strict=True):
@@ -68,43 +68,43 @@ def test_detect_json_table_and_figure_at_once(work):
 def test_boxes_by_hand_and_a_list_to_read(work):
     boxes = [photo.square_of_eyes(p[0], p[1]) for p in truth(work)]
     options = [o for b in boxes for o in ("--box", ",".join(f"{v:.1f}" for v in b.as_tuple()))]
-    told = facekp("predict", f"pretrained:{DRAWN}", work / "photo.png", *options)
-    assert told.returncode == 0 and told.stderr == "", told
-    lines = told.stdout.splitlines()
+    result = facekp("predict", f"pretrained:{DRAWN}", work / "photo.png", *options)
+    assert result.returncode == 0 and result.stderr == "", result
+    lines = result.stdout.splitlines()
     assert len(lines) == 32 and lines[16].startswith("face 2: a square of")
     x, y = map(float, lines[1].split()[1:3])
     assert lines[1].split()[0] == "left_eye_center" and np.hypot(*(truth(work)[0, 0] - (x, y))) < 8
 
 
 def test_a_box_may_leave_the_photo(work):
-    told = facekp("predict", DRAWN, work / "photo.png", "--box", "-30,-20.5,200,190", "--json")
-    assert told.returncode == 0 and json.loads(told.stdout)[0]["box"] == [-30, -25.5, 200, 200]
+    result = facekp("predict", DRAWN, work / "photo.png", "--box", "-30,-20.5,200,190", "--json")
+    assert result.returncode == 0 and json.loads(result.stdout)[0]["box"] == [-30, -25.5, 200, 200]
 
 
 def test_weights_that_learnt_from_photographs_tell_their_terms(work):
-    told = facekp("predict", "hourglass-s", work / "face.jpg", "--json")
-    assert told.returncode == 0 and "hourglass-s: research and teaching only" in told.stderr
-    assert len(json.loads(told.stdout)) == 1
+    result = facekp("predict", "hourglass-s", work / "face.jpg", "--json")
+    assert result.returncode == 0 and "hourglass-s: research and teaching only" in result.stderr
+    assert len(json.loads(result.stdout)) == 1
     assert "research" not in facekp("predict", DRAWN, work / "face.jpg").stderr
 
 
 def test_of_an_animation_the_first_image(work):
-    told = facekp("predict", DRAWN, work / "moving.gif", work / "gif.csv")
-    assert told.returncode == 0 and "holds 2 images" in told.stderr and "Wrote 1 line to" in told.stdout
+    result = facekp("predict", DRAWN, work / "moving.gif", work / "gif.csv")
+    assert result.returncode == 0 and "holds 2 images" in result.stderr and "Wrote 1 line to" in result.stdout
 
 
 def test_a_network_without_confidence_writes_none(work):
     save_model(create_model("cnn3"), work / "plain.safetensors")
-    told = facekp("predict", work / "plain.safetensors", work / "face.jpg", work / "plain.csv", "--json")
-    assert told.returncode == 0, told.stderr
-    assert set(json.loads(told.stdout)[0]["confidence"].values()) == {None}
+    result = facekp("predict", work / "plain.safetensors", work / "face.jpg", work / "plain.csv", "--json")
+    assert result.returncode == 0, result.stderr
+    assert set(json.loads(result.stdout)[0]["confidence"].values()) == {None}
     assert "confidence" not in pd.read_csv(work / "plain.csv")
     assert "confidence" not in facekp("predict", work / "plain.safetensors", work / "face.jpg").stdout
 
 
 def test_the_points_of_a_photo_that_is_drawn_are_printed(work):
-    told = facekp("predict", DRAWN, work / "face.jpg", "--out", work / "drawn.png")
-    assert told.returncode == 0 and "left_eye_center" in told.stdout and "drawn.png" in told.stderr
+    result = facekp("predict", DRAWN, work / "face.jpg", "--out", work / "drawn.png")
+    assert result.returncode == 0 and "left_eye_center" in result.stdout and "drawn.png" in result.stderr
     (work / "drawn.png").unlink()
 
 
@@ -113,8 +113,8 @@ def test_a_folder_of_photos_is_one_table(work, tmp_path):
     (tmp_path / "notes.txt").write_text("not an image")
     for name in ("photo.png", "face.jpg"):
         (tmp_path / name).write_bytes((work / name).read_bytes())
-    told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv")
-    assert told.returncode == 0 and "Wrote 2 lines of 2 images" in told.stdout, told
+    result = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv")
+    assert result.returncode == 0 and "Wrote 2 lines of 2 images" in result.stdout, result
     table = pd.read_csv(tmp_path / "points.csv")
     assert table["file"].tolist() == ["face.jpg", "photo.png"]
     for name in table["file"]:
@@ -132,13 +132,14 @@ def test_a_photo_that_cannot_be_read_is_a_note_not_the_end(work, tmp_path):
     for name, source in (("a2.jpg", "face.jpg"), ("a10.jpg", "face.jpg"), ("b.jpg", "cut.jpg"), ("c.jpg", "empty.jpg"),
                          ("sub/deep/d.jpg", "face.jpg")):
         (tmp_path / name).write_bytes((work / source).read_bytes())
-    told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv")
-    assert told.returncode == 0 and "Wrote 2 lines of 2 images" in told.stdout, told
-    assert "Left out, as they cannot be read: b.jpg, c.jpg. The first:" in told.stderr
-    assert "damaged or cut off" in told.stderr and "Subfolders were not looked into: sub. --recursive" in told.stderr
+    result = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv")
+    assert result.returncode == 0 and "Wrote 2 lines of 2 images" in result.stdout, result
+    assert "Left out, as they cannot be read: b.jpg, c.jpg. The first:" in result.stderr
+    assert "damaged or cut off" in result.stderr
+    assert "Subfolders were not looked into: sub. --recursive" in result.stderr
     assert pd.read_csv(tmp_path / "points.csv")["file"].tolist() == ["a2.jpg", "a10.jpg"]  # 2 before 10
-    told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv", "--recursive")
-    assert told.returncode == 0 and "Subfolders" not in told.stderr
+    result = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv", "--recursive")
+    assert result.returncode == 0 and "Subfolders" not in result.stderr
     assert pd.read_csv(tmp_path / "points.csv")["file"].tolist() == ["a2.jpg", "a10.jpg", "sub/deep/d.jpg"]
     assert "found them only in its subfolders (deep)" in refused(
         facekp("predict", DRAWN, tmp_path / "sub", tmp_path / "o.csv"))
@@ -152,8 +153,8 @@ def test_of_a_folder_the_photos_without_a_face_are_named(work, tmp_path):
     pytest.importorskip("cv2")
     for name in ("photo.png", "grey.png"):
         (tmp_path / name).write_bytes((work / name).read_bytes())
-    told = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv", "--detect")
-    assert told.returncode == 0 and "No face was found in 1 of 2 images: grey.png." in told.stderr, told
+    result = facekp("predict", DRAWN, tmp_path, tmp_path / "points.csv", "--detect")
+    assert result.returncode == 0 and "No face was found in 1 of 2 images: grey.png." in result.stderr, result
     assert pd.read_csv(tmp_path / "points.csv")["file"].tolist() == ["photo.png"] * 2
     (tmp_path / "photo.png").unlink()
     assert "no face was found" in refused(facekp("predict", DRAWN, tmp_path, tmp_path / "o.csv", "--detect"))
@@ -171,8 +172,8 @@ def test_points_of_a_data_set_are_in_its_files_own_pixels(tmp_path):
     table.to_csv(tmp_path / "large" / "keypoints.csv", index=False)
     found = {}
     for size in ("small", "large"):
-        told = facekp("predict", DRAWN, tmp_path / size, tmp_path / f"{size}.csv")
-        assert told.returncode == 0, told
+        result = facekp("predict", DRAWN, tmp_path / size, tmp_path / f"{size}.csv")
+        assert result.returncode == 0, result
         found[size] = pd.read_csv(tmp_path / f"{size}.csv")
         assert found[size].columns.tolist() == [*table.columns, "confidence"]
         assert found[size]["file"].tolist() == table["file"].tolist()
@@ -207,8 +208,8 @@ def test_bad_input_gets_one_message_code_2_and_no_file(work, arguments, message)
     if "--detect" in arguments and "grey.png" in arguments[0]:
         pytest.importorskip("cv2")
     before = sorted(work.rglob("*"))
-    told = refused(facekp("predict", DRAWN, *[a.format(w=work) for a in arguments]))
-    assert message in told and len(told.splitlines()) == 1
+    error = refused(facekp("predict", DRAWN, *[a.format(w=work) for a in arguments]))
+    assert message in error and len(error.splitlines()) == 1
     assert sorted(work.rglob("*")) == before
 
 

@@ -266,8 +266,8 @@ def test_a_wrong_choice_gets_one_message_and_code_2(work, options, message, monk
     monkeypatch.setattr(sys, "argv", ["facekp", "train", str(work), str(work / "x"), *options])
     with pytest.raises(SystemExit) as end:
         cli.main()
-    told = capsys.readouterr().err
-    assert end.value.code == 2 and message in told and "Traceback" not in told
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and message in error and "Traceback" not in error
     assert not (work / "x").exists()
 
 

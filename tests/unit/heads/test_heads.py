@@ -224,14 +224,14 @@ def test_widths_are_above_zero(make):
         make()
 
 
-@pytest.mark.parametrize(("decoder", "options", "told"), [
+@pytest.mark.parametrize(("decoder", "options", "message"), [
     ("local_mean", {"radius": 2.5}, "a whole number above 0 for the decoder's radius; found 2.5"),
     ("local_mean", {"radius": True}, "found True"), ("local_mean", {"radius": 0}, "found 0"),
     ("soft_argmax", {"temperature": 0}, "a number above 0 for the decoder's temperature"),
     ("soft_argmax", {"temperature": "cold"}, "found 'cold'"),
     ("dark", {"blur": -1.0}, "not below 0 for the decoder's blur"), ("dark", {"blur": math.nan}, "found nan")])
-def test_what_no_decoder_can_work_with_is_refused_at_once(decoder, options, told):
-    with pytest.raises(InputError, match=told):
+def test_what_no_decoder_can_work_with_is_refused_at_once(decoder, options, message):
+    with pytest.raises(InputError, match=message):
         HeatmapHead(decoder=decoder, decoder_options=options)
 
 

@@ -162,8 +162,8 @@ def test_a_trained_network_finds_the_points_in_a_larger_scene(scene):
     errors = [rmse(f.points, p) * 96 / f.box.width for f, p in zip(found, points, strict=True)]
     assert max(errors) < 2 and np.mean(errors) < 1.2  # pixels of the crop; the mean face is 4 px off
     assert all(f.scheme.names == KAGGLE.names and (f.confidence > 0).all() for f in found)
-    told = found[0].to_dict()
-    assert json.loads(json.dumps(told)) == told and list(told["points"]) == list(KAGGLE.names)
+    values = found[0].to_dict()
+    assert json.loads(json.dumps(values)) == values and list(values["points"]) == list(KAGGLE.names)
 
 
 def test_a_crop_given_whole_gets_the_points_of_predict():

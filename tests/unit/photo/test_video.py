@@ -88,8 +88,8 @@ def test_a_video_and_a_folder_of_its_frames_agree(tmp_path):
     assert np.array_equal(np.stack([p.pixels[..., 0] for _, p in read_back]), shown)
     for options in ((), ("--smooth",)):
         for source, out in (("clip.mkv", "v.csv"), ("frames", "f.csv")):
-            told = facekp("predict", DRAWN, tmp_path / source, tmp_path / out, *options)
-            assert told.returncode == 0 and "Wrote 8 lines of 8 images" in told.stdout, told
+            result = facekp("predict", DRAWN, tmp_path / source, tmp_path / out, *options)
+            assert result.returncode == 0 and "Wrote 8 lines of 8 images" in result.stdout, result
         v, f = pd.read_csv(tmp_path / "v.csv"), pd.read_csv(tmp_path / "f.csv")
         assert v["file"].tolist() == [f"frame {i}" for i in range(8)] and v["seconds"].is_monotonic_increasing
         columns = [c for c in f.columns if c.endswith(("_x", "_y"))]

@@ -126,8 +126,8 @@ def test_batch_statistics_are_the_main_ones_in_every_process(trained):
     test = faces_with_gaps()[1]
     points, _ = predict(load_model(trained / "hourglass" / "model.safetensors"), test.images)
     for rank in "01":
-        told = json.loads((trained / f"hourglass{rank}.json").read_text())["rmse"]
-        assert told == pytest.approx(rmse(points, test.keypoints), rel=1e-4)
+        recorded = json.loads((trained / f"hourglass{rank}.json").read_text())["rmse"]
+        assert recorded == pytest.approx(rmse(points, test.keypoints), rel=1e-4)
 
 
 def test_the_command_line_works_under_torchrun(tmp_path):

@@ -42,9 +42,9 @@ def test_each_face_is_predicted_by_the_model_that_never_saw_it(faces, folds):
     assert record == json.loads((folder / "folds.json").read_text()) and record["faces"] == 30
     ensemble = load_ensemble(folder)
     squares = []
-    for model, (_, test), told in zip(ensemble.models, faces.folds(3, 0), record["rmse_of_folds"], strict=True):
+    for model, (_, test), expected in zip(ensemble.models, faces.folds(3, 0), record["rmse_of_folds"], strict=True):
         error = (predict(model, test.images)[0] - test.keypoints).astype(float) ** 2
-        assert np.sqrt(error.mean()) == pytest.approx(told, rel=1e-4)
+        assert np.sqrt(error.mean()) == pytest.approx(expected, rel=1e-4)
         squares.append(error)
     assert np.sqrt(np.concatenate(squares).mean()) == pytest.approx(record["metrics"]["rmse"], rel=1e-4)
 
@@ -83,8 +83,8 @@ def test_an_ensemble_of_strangers_is_refused(tmp_path):
         ([two(), two(pixel_offset=0.5)], r"pixel offsets 0\.0 and 0\.5"),
         ([], "at least one model"),
     ]
-    for models, told in strangers:
-        with pytest.raises(InputError, match=told):
+    for models, message in strangers:
+        with pytest.raises(InputError, match=message):
             Ensemble(models)
     with pytest.raises(InputError, match="expected the folds"):
         load_ensemble(tmp_path)

@@ -84,10 +84,10 @@ def test_a_run_starts_from_given_weights(work):
     job = Job(work / "faces.npz", "parts-s", CONFIG, options=SMALL | {"stage": "regressor"}, init=detector)
     given = load_model(detector / "model.safetensors")
     assert same(job.network(learn).state_dict().values(), given.state_dict().values())
-    told = facekp("train", work / "faces.npz", work / "second", *TRAIN, "--option", "stage=regressor", "--init",
-                  detector / "model.safetensors")
-    assert told.returncode == 0, told.stderr
-    assert "learnt from the same faces" in told.stdout
+    result = facekp("train", work / "faces.npz", work / "second", *TRAIN, "--option", "stage=regressor", "--init",
+                    detector / "model.safetensors")
+    assert result.returncode == 0, result.stderr
+    assert "learnt from the same faces" in result.stdout
     two = load_model(work / "second" / "model.safetensors")
     assert same(weights(two, "detector"), weights(given, "detector"))
     assert json.loads((work / "second" / "record.json").read_text())["init"].endswith("model.safetensors")
@@ -95,9 +95,9 @@ def test_a_run_starts_from_given_weights(work):
 
 def test_shipped_weights_are_a_start(tmp_path):
     blob_faces(24).save(tmp_path / "faces.npz")
-    told = facekp("train", tmp_path / "faces.npz", tmp_path / "run", "--epochs", "1", "--batch-size", "8", "--held-out",
-                  "0.25", "--lr", "1e-9", "--init", "hourglass-s-synthetic")
-    assert told.returncode == 0 and "the error on them is too small" in told.stdout, told.stderr
+    result = facekp("train", tmp_path / "faces.npz", tmp_path / "run", "--epochs", "1", "--batch-size", "8",
+                    "--held-out", "0.25", "--lr", "1e-9", "--init", "hourglass-s-synthetic")
+    assert result.returncode == 0 and "the error on them is too small" in result.stdout, result.stderr
     found = load_model(tmp_path / "run" / "model.safetensors").network.heads[0].weight
     fresh = create_model("hourglass-s").network.heads[0].weight
     assert fresh.abs().max() == 0 and found.abs().max() > 0.01
@@ -114,9 +114,9 @@ def test_a_start_that_does_not_fit_is_one_line(work):
         (["--init", "hourglass-s-synthetic"], "initial weights of the network parts-s .* those of hourglass-s"),
         (["--init", work / "nothing"], "there is no such file"),
     ):
-        told = refused(facekp("train", faces, never, *TRAIN, *arguments))
-        assert told.count("\n") == 1
-        assert re.search(message, told), told
+        error = refused(facekp("train", faces, never, *TRAIN, *arguments))
+        assert error.count("\n") == 1
+        assert re.search(message, error), error
     assert "option that it does not have: 'stage'" in refused(facekp("train", faces, never, "--stages", "detector"))
     assert not never.exists()
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
-from facekp import portrait
 from facekp.keypoints import KAGGLE, Scheme
+from facekp.plots import portrait
 
 
 def texts(figure) -> dict[str, str]:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from commands import facekp, refused
 
-from facekp import community, synthetic
+from facekp import synthetic
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.results import records_folder
+from facekp.results import community, records_folder
 
 FILES = sorted(p for p in (records_folder() / "community").glob("*.json") if p.name != "board.json")
 
@@ -105,13 +105,13 @@ def test_the_command_writes_a_record_that_is_accepted(blank, tmp_path):
     assert found["parameters"] == 219_855 and found["metrics"]["rmse"] > found["metrics"]["mean_face_rmse"] / 2
 
 
-@pytest.mark.parametrize(("words", "told"), [
+@pytest.mark.parametrize(("words", "message"), [
     (["nowhere", "mine.json", *OPTIONS], "nowhere"),
     (["hourglass-s-synthetic", "mine.csv", *OPTIONS], "ends in .json"),
     (["hourglass-s-synthetic", "board.json", *OPTIONS], "expected the name of a record"),
     (["hourglass-s-synthetic", "mine.json", *OPTIONS, "--name", "a|b"], "characters as 'name'"),
     (["hourglass-s-synthetic", "mine.json", *OPTIONS, "--link", "http://a.b"], "begins with https://"),
 ])
-def test_wrong_input_is_one_line_and_nothing_is_written(blank, words, told, tmp_path):
+def test_wrong_input_is_one_line_and_nothing_is_written(blank, words, message, tmp_path):
     error = refused(facekp("submit-result", *words, cwd=tmp_path))
-    assert told in error and error.count("\n") == 1 and list(tmp_path.iterdir()) == []
+    assert message in error and error.count("\n") == 1 and list(tmp_path.iterdir()) == []

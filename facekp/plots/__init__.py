@@ -243,7 +243,7 @@ def points_only(truth: np.ndarray, predicted: np.ndarray, scheme: Scheme, titles
 
 
 def calibration(found: dict[str, np.ndarray]) -> Figure:
-    """RMSE over confidence, a mark per group of :func:`facekp.analysis.calibration`."""
+    """RMSE over confidence, a mark per group of :func:`facekp.results.analysis.calibration`."""
     figure, axis = chart(1)
     axis.plot(found["confidence"], found["rmse"], "o-", color=SERIES[0])
     axis.set(xlabel="mean confidence of 10 % of the points", ylabel="RMSE of these points (px)",

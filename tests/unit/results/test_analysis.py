@@ -10,7 +10,7 @@ from blobs import blob_faces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facekp import analysis, heatmaps, plots, results, runs
+from facekp import heatmaps, plots, results, runs
 from facekp.cli import reports, train_command
 from facekp.data import Faces
 from facekp.data.folder import extract
@@ -18,6 +18,7 @@ from facekp.errors import InputError
 from facekp.files import read_json
 from facekp.keypoints import KAGGLE
 from facekp.models import create_model
+from facekp.results import analysis
 from facekp.training import TrainConfig, fit
 
 
@@ -161,9 +162,9 @@ def work(tmp_path_factory):
 
 
 def test_the_record_agrees_with_the_runs_own_and_can_be_read_back(work):
-    told = reports.analysis([work / "run"], work / "faces.npz", work / "out.json", "cpu")
+    printed = reports.analysis([work / "run"], work / "faces.npz", work / "out.json", "cpu")
     found, record = (json.loads((work / p).read_text()) for p in ("out.json", "run/record.json"))
-    assert found["rmse"] == pytest.approx(record["metrics"]["rmse"], abs=0.05) and f"{found['rmse']:.3f} px" in told
+    assert found["rmse"] == pytest.approx(record["metrics"]["rmse"], abs=0.05) and f"{found['rmse']:.3f} px" in printed
     assert found["decoders"]["local_mean"] == pytest.approx(found["rmse"], abs=1e-4)
     assert found["decoders"].keys() == heatmaps.DECODERS.keys() and found["flip_tta"] != found["rmse"]
     assert found["label_noise"]["groups"] == 1 and found["label_noise"]["rmse"] == pytest.approx(np.sqrt(0.5))
