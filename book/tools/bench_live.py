@@ -75,7 +75,10 @@ FRAMES = """async ([module, seconds]) => {
   const place = document.querySelector(`.widget-place[data-module="${module}"]`);
   place.scrollIntoView();
   place.querySelector(".widget-start")?.click();
-  while (!place.dataset.ready) await new Promise((done) => setTimeout(done, 50));
+  for (let waited = 0; !place.dataset.ready; waited += 50) {
+    if (waited > 60000) throw new Error(`${module} is not ready after a minute`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
   const slider = place.querySelector("input[type=range]"), times = [], began = performance.now();
   if (!slider) return null; // a camera, say
   for (let i = 0; performance.now() - began < 1000 * seconds; i++) {

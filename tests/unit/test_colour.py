@@ -75,7 +75,7 @@ def test_a_run_on_colour_images_is_evaluated_and_predicts(work):
 
 def test_a_grey_run_on_colour_images_says_so(work):
     result = facekp("train", work / "faces", work / "grey", "--epochs", "1", "--batch-size", "8", "--held-out", "0.25",
-                  "--option", "channels=16", "--option", "depth=2")
+                     "--option", "channels=16", "--option", "depth=2")
     assert result.returncode == 0 and "made grey" in result.stdout and "--option in_channels=3" in result.stdout
     assert load_model(work / "grey" / "model.safetensors").channels == 1
 

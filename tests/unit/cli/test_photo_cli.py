@@ -50,7 +50,7 @@ def truth(work):
 def test_detect_json_table_and_figure_at_once(work):
     pytest.importorskip("cv2")
     result = in_a_process_of_its_own("predict", DRAWN, work / "photo.png", work / "faces.csv", "--detect", "--json",
-                                   "--out", work / "seen.png")
+                                     "--out", work / "seen.png")
     assert result.returncode == 0, result.stderr
     faces, points = json.loads(result.stdout), truth(work)
     assert len(faces) == 2 and "Wrote 2 lines" in result.stderr
