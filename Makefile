@@ -2,7 +2,7 @@
 # make book   everything from nothing: environment, a minute of training, the rendered book
 # make serve  the rendered book at http://127.0.0.1:8000
 # make single the book on one page; make links: do its links to other sites still work?
-# make student   the notebooks without solutions; make downloads: these, a PDF and slides, beside the pages
+# make student   the notebooks without solutions; make downloads: these, a PDF, an EPUB and slides, beside the pages
 # make test   every test, every notebook re-run and compared, the book built with warnings as errors
 # make nightly   the same with every case of the exhaustive tests, of which the others try a random tenth: for a night
 
@@ -42,9 +42,10 @@ student: .venv/installed
 slides: .venv/installed
 	$(BIN)/python book/tools/slides.py _build/downloads/slides
 
-# All downloads of the book, beside its pages. Needs Chromium, which prints the PDF.
+# All downloads of the book, beside its pages. Needs Chromium, which prints the PDF; an EPUB too where pandoc is there.
 downloads: .venv/installed single slides
 	$(BIN)/python book/tools/print_book.py _build/singlehtml/book/welcome.html _build/downloads/facekp-book.pdf
+	-$(BIN)/python book/tools/epub.py _build/singlehtml/book/welcome.html _build/downloads/facekp-book.epub
 	$(MAKE) html
 
 # Do the links to other sites still lead somewhere? Needs a connection.

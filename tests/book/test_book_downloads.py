@@ -4,6 +4,7 @@ import html
 import importlib
 import io
 import re
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -110,3 +111,50 @@ class TestSlides:
             large = tab.evaluate("""[...Array(Reveal.getTotalSlides()).keys()].filter(i => {
                 Reveal.slide(i); return Reveal.getCurrentSlide().scrollHeight > 664; })""")
             assert (problems, large) == ([], [])
+
+
+BOOK_ON_ONE_PAGE = r"""<html><body><nav>menu</nav><article>
+<section id="the-book"><h1>The book<a class="headerlink" href="#the-book">#</a></h1>
+<p><a href="#document-book/maps">Maps</a> <a href="../live/index.html?turn=90">live</a> <a href="#gone">gone</a></p>
+<span id="document-book/maps"></span><section id="maps"><h2>Maps</h2>
+<details class="hide"><summary>Show code</summary><p>x = 1</p></details><script>alert(1)</script>
+<details class="sd-dropdown"><summary>Solution</summary><p>42 \(\Bigl(x^2\Bigr)\)</p></details>
+<dl><dt id="facekp.maps">maps()</dt><dd>Maps.</dd></dl>
+<p><a href="book/welcome.html#facekp.maps">maps</a></p>
+<section id="summary"><h3>Summary</h3></section></section>
+<section id="nets"><h2>Nets</h2><section id="summary"><h3>Summary</h3></section></section>
+</section></article></body></html>"""
+
+
+def test_the_epub_leaves_out_what_needs_a_browser_and_keeps_its_links(tmp_path):
+    (tmp_path / "page.html").write_text(BOOK_ON_ONE_PAGE)
+    text = tool("epub").article(tmp_path / "page.html", "https://pages.example/")
+    words = text.get_text()
+    assert all(word in words for word in ("x = 1", "Solution", "42", "gone")) and "alert" not in words
+    assert "menu" not in words and "Show code" not in words
+    assert [a["href"] for a in text.select("a")] == ["#maps", "https://pages.example/live/index.html?turn=90",
+                                                     "#facekp.maps"]
+    ids = [element["id"] for element in text.select("[id]")]
+    assert ids.count("summary") == 1 and text.select_one('span[id="facekp.maps"]')
+    assert not text.select("section, details")
+
+
+@pytest.mark.skipif(shutil.which("pandoc") is None, reason="needs pandoc")
+def test_pandoc_writes_a_chapter_for_each_page(tmp_path):
+    (tmp_path / "page.html").write_text(BOOK_ON_ONE_PAGE)
+    tool("epub").write_epub(tmp_path / "page.html", tmp_path / "out" / "book.epub")
+    with zipfile.ZipFile(tmp_path / "out" / "book.epub") as archive:
+        chapters = [archive.read(name).decode() for name in archive.namelist() if "/ch" in name]
+    assert [re.search(r"<h[12][^>]*>([^<]+)", chapter)[1] for chapter in chapters] == ["The book", "Maps", "Nets"]
+    assert "<math" in chapters[1] and 'href="ch002.xhtml#maps"' in chapters[0]
+
+
+def test_the_epub_needs_pandoc_and_a_page(tmp_path, monkeypatch):
+    epub = tool("epub")
+    monkeypatch.setattr(epub.shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit, match="apt-get install pandoc"):
+        epub.write_epub(tmp_path / "page.html", tmp_path / "book.epub")
+    monkeypatch.setattr(epub.shutil, "which", lambda name: "/usr/bin/pandoc")
+    with pytest.raises(SystemExit, match="make single"):
+        epub.write_epub(tmp_path / "page.html", tmp_path / "book.epub")
+    assert not list(tmp_path.iterdir())
