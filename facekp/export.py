@@ -18,11 +18,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+import facekp
 from facekp import pretrained
 from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.heads import stack_list
 from facekp.models import KeypointModel
+from facekp.photo import face_maps
 from facekp.predict import to_float
 from facekp.runs import open_run
 from facekp.training.folds import Ensemble
@@ -65,19 +67,65 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
     """
     path = Path(path)
     check(model, path, maps)
-    whole = OnnxModel(copy.deepcopy(model), maps).cpu().eval()
     images = torch.zeros(2, *form(model), dtype=torch.uint8)
+    names = ["points", "confidence", "maps"][: 2 + maps]
+    write(OnnxModel(copy.deepcopy(model), maps), images, names, {0: torch.export.Dim("batch")},
+          metadata(model, licence), path)
+    return path
+
+
+class OnnxDetector(nn.Module):
+    """The maps of :mod:`facekp.photo.face_maps` for bytes in: images (1, H, W) -> two maps (1, H / 4, W / 4).
+
+    The first is the score of a face's centre, 0 to 1; the second its side in pixels of the image.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        maps = self.network(face_maps.scaled(images))[-1]
+        return maps[:, 0].sigmoid(), face_maps.UNIT * maps[:, 1].exp2()
+
+
+def detector_to_onnx(path: str | Path) -> Path:
+    """Write the face detector that ships with the library as ONNX: ``images`` (1, H, W) uint8 -> ``score``, ``side``.
+
+    H and W may be any multiples of 32. The pyramid, the peaks and the suppression of
+    :func:`facekp.photo.face_maps.find` are left to the program that runs it.
+
+    Raises:
+        InputError: the exporter is not installed, or the path is not an .onnx file.
+    """
+    path = Path(path)
+    check_path(path)
+    across = {axis: face_maps.MULTIPLE * torch.export.Dim(name) for axis, name in ((1, "rows"), (2, "columns"))}
+    card = face_maps.card()
+    notes = {"model": card["name"], "opset": str(OPSET), "licence": card["licence"],
+             "made_by": f"facekp {facekp.__version__}"}
+    write(OnnxDetector(copy.deepcopy(face_maps.load())), torch.zeros(1, 96, 128, dtype=torch.uint8),
+          ["score", "side"], across, notes, path)
+    return path
+
+
+def write(whole: nn.Module, images: Tensor, names: list[str], dynamic: dict[int, Any], notes: dict[str, str],
+          path: Path) -> None:
+    """Trace ``whole`` with ``images`` and write it, whole or not at all.
+
+    Args:
+        whole: bytes in, the outputs called ``names`` out.
+        dynamic: the axes of the images that may have another length, and what PyTorch's exporter calls them.
+        notes: the file's metadata.
+    """
     with replacing(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations: nothing a reader could act on
-        program = torch.onnx.export(
-            whole, (images,), input_names=["images"], output_names=["points", "confidence", "maps"][: 2 + maps],
-            opset_version=OPSET, dynamic_shapes={"images": {0: torch.export.Dim("batch")}}, dynamo=True, verbose=False,
-        )
+        program = torch.onnx.export(whole.cpu().eval(), (images,), input_names=["images"], output_names=names,
+                                    opset_version=OPSET, dynamic_shapes={"images": dynamic}, dynamo=True, verbose=False)
         assert program is not None  # with dynamo=True it never is
         forget_sources(program.model)
-        program.model.metadata_props.update(metadata(model, licence))
+        program.model.metadata_props.update(notes)
         program.save(temporary, external_data=False)
-    return path
 
 
 def form(model: KeypointModel) -> tuple[int, ...]:
@@ -87,11 +135,16 @@ def form(model: KeypointModel) -> tuple[int, ...]:
 
 def check(model: KeypointModel | Ensemble, path: Path, maps: bool) -> None:
     """Raise InputError for what :func:`to_onnx` cannot do: now, not after some seconds."""
-    if path.suffix.lower() != ".onnx" or path.is_dir():
-        raise InputError(f"{path}: expected the name of a file that ends in .onnx. Name one, e.g. model.onnx.")
     if maps and (isinstance(model, Ensemble) or model.head.reads in ("coordinates", "distributions")):
         raise InputError(f"Expected a heatmap network to show the maps of; found {model.name}, which has none to show. "
                          "Export it without its maps.")
+    check_path(path)
+
+
+def check_path(path: Path) -> None:
+    """Raise InputError unless ``path`` is the name of an ONNX file, and the exporter is installed."""
+    if path.suffix.lower() != ".onnx" or path.is_dir():
+        raise InputError(f"{path}: expected the name of a file that ends in .onnx. Name one, e.g. model.onnx.")
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
@@ -101,8 +154,6 @@ def check(model: KeypointModel | Ensemble, path: Path, maps: bool) -> None:
 
 def metadata(model: KeypointModel | Ensemble, licence: str) -> dict[str, str]:
     """What a reader of the file should know; ONNX keeps texts only, so lists are JSON."""
-    import facekp
-
     scheme = model.scheme
     return {"model": model.name, "keypoints": json.dumps(scheme.names), "pairs": json.dumps(scheme.pairs),
             "size": str(model.size), "pixel_offset": str(model.pixel_offset), "opset": str(OPSET), "licence": licence,

@@ -54,19 +54,3 @@ function fitted(points, mean, weights, mirror) {
   return { x: flip * (q[0] + along * u - across * v), y: q[1] + across * u + along * v,
     side: SIZE * Math.hypot(along, across), turn: -Math.atan2(across, along), mirror };
 }
-
-/** Frames to try if nothing is known about where the face is: of several sizes, each half a frame from the next. */
-function framesToTry({ width, height }, mirror) {
-  const frames = [];
-  for (const fraction of [1, 0.7, 0.5, 0.35]) {
-    const side = fraction * Math.min(width, height);
-    const centres = (length) => {
-      const count = Math.max(1, Math.ceil((length - side) / (side / 2)) + 1);
-      const step = count > 1 ? (length - side) / (count - 1) : 0;
-      return Array.from({ length: count }, (_, i) => side / 2 + i * step);
-    };
-    for (const y of centres(height))
-      for (const x of centres(width)) frames.push({ x: x - 0.5, y: y - 0.5, side, turn: 0, mirror });
-  }
-  return frames;
-}

@@ -6,6 +6,7 @@ const state = {
   name: null, network: null, // which network looks
   source: null, frame: null, first: null, cover: null, // at what; `first` is the frame that the image began with
   chosen: 10, camera: null, guide: 0, searching: 0,
+  faces: [], shown: -1, // the frames of the faces in a photo, and which of them is shown
 };
 const opened = new Map(); // the networks that have been loaded, by name
 let wanted = false, busy = false, answer = null, telling = 0;
@@ -108,6 +109,12 @@ async function choose(name, more = []) {
   at("terms").textContent = `${name}: learnt from ${card.data}. Licence: ${card.licence}.`;
 }
 
+/** The face detector, loaded when the first photo wants it. */
+async function openDetector() {
+  if (!opened.has(CARD.detector.name)) opened.set(CARD.detector.name, await openNetwork(CARD.detector));
+  return opened.get(CARD.detector.name);
+}
+
 async function start() {
   if (at("offer").hidden) return; // pressed twice
   state.clicked = performance.now();
@@ -159,7 +166,8 @@ function listen() {
   at("cover").onclick = toggleCover;
   at("fit").onclick = async () => moveFrame(await refit(state.network, state.source, state.frame));
   at("follow").onclick = () => press("follow", !pressed("follow"));
-  at("reset").onclick = () => put(state.source, { ...state.first });
+  at("next").onclick = showNextFace;
+  at("reset").onclick = restore;
   at("network").onchange = () => choose(at("network").value).then(changed, (error) => tell(error.message));
   at("measure").onclick = measure;
   at("view").onkeydown = onKey;

@@ -15,8 +15,13 @@ async function openNetwork(card, progress) {
 
 /** n faces of SIZE x SIZE bytes -> points (n, K, 2) in frame pixels, confidence (n, K), maps (n, K, h, w); all flat. */
 function find(network, bytes) {
-  const answer = last.then(() => run(network, bytes));
-  last = answer.catch(() => {}); // one after another: a runtime has one stack
+  return inTurn(() => run(network, bytes));
+}
+
+/** What `work` gives, once all that was asked before is done: a runtime has one stack. */
+function inTurn(work) {
+  const answer = last.then(work);
+  last = answer.catch(() => {});
   return answer;
 }
 
@@ -45,15 +50,9 @@ async function medianTime(network, bytes, count) {
 const SURE = 0.5; // the mean confidence from which on there is taken to be a face
 const mean = (numbers) => numbers.reduce((a, b) => a + b, 0) / numbers.length;
 
-/** The frame around the face, or null: of many, the one whose points the network is surest of, then fitted twice. */
-async function searchFace(network, source, mirror) {
-  let best = { sure: -1 };
-  for (const frame of framesToTry(source, mirror)) {
-    const { confidence } = await find(network, crop(source, frame));
-    if (mean(confidence) > best.sure) best = { sure: mean(confidence), frame };
-    await new Promise((resume) => setTimeout(resume)); // so that the page stays awake
-  }
-  const frame = await refit(network, source, await refit(network, source, best.frame));
+/** The frame of a face that the detector found, fitted twice to the points, or null where the network doubts it. */
+async function frameOf(network, source, { x, y, side }, mirror) {
+  const frame = await refit(network, source, await refit(network, source, { x, y, side, turn: 0, mirror }));
   const { confidence } = await find(network, crop(source, frame));
   return mean(confidence) > SURE ? frame : null;
 }

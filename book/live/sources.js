@@ -4,7 +4,16 @@
 /** Show another image, in the frame given or in its middle. */
 function put(source, frame = middleFrame(source)) {
   if (source.kind !== "camera") stopCamera();
-  Object.assign(state, { source, frame, first: { ...frame }, cover: null });
+  Object.assign(state, { source, frame, first: { ...frame }, cover: null, faces: [], shown: -1 });
+  at("next").hidden = true;
+  at("blur").value = 0;
+  controlsFromFrame();
+  changed();
+}
+
+/** The image as it was at first. */
+function restore() {
+  Object.assign(state, { frame: { ...state.first }, cover: null });
   at("blur").value = 0;
   controlsFromFrame();
   changed();
@@ -27,19 +36,37 @@ async function putPhoto(file) {
   await lookForFace();
 }
 
-/** Put the frame where the network is surest that there is a face. */
+/** Put the frame on the largest face; further ones are a button away. */
 async function lookForFace() {
-  tell("Looking for the face.");
-  const { source, frame } = state;
+  tell("Looking for faces.");
+  const { source, frame } = state, same = () => state.source === source || (source.kind === "camera" && state.camera);
   state.searching++;
-  const found = await searchFace(state.network, source, frame.mirror).finally(() => state.searching--);
-  const same = state.source === source || (source.kind === "camera" && state.camera);
-  if (!same) return changed(); // meanwhile another image was chosen
-  if (!found) return tell("No face was found. Drag it into the frame, then press Fit the frame.");
-  Object.assign(state, { frame: found, first: { ...found } });
+  try {
+    const detector = await openDetector(), found = [];
+    for (const face of await findFaces(detector, source)) {
+      const fit = await frameOf(state.network, source, face, frame.mirror);
+      if (fit) found.push(fit);
+    }
+    if (!same()) return changed(); // meanwhile another image was chosen
+    state.faces = found;
+  } catch (error) {
+    return tell(`The face detector could not run: ${error.message}`);
+  } finally {
+    state.searching--;
+  }
+  at("next").hidden = state.camera || state.faces.length < 2;
+  if (!state.faces.length) return tell("No face was found. Drag it into the frame, then press Fit the frame.");
+  showNextFace();
+  if (state.camera) tell("The camera is on. Follow keeps the frame on the face.");
+}
+
+/** Put the frame on the next one of the faces in the photo. */
+function showNextFace() {
+  const face = state.faces[state.shown = (state.shown + 1) % state.faces.length];
+  Object.assign(state, { frame: { ...face }, first: { ...face }, cover: null });
+  at("next").textContent = `Next face (${state.shown + 1} of ${state.faces.length})`;
   controlsFromFrame();
   changed();
-  if (state.camera) tell("The camera is on. Follow keeps the frame on the face.");
 }
 
 async function startCamera() {

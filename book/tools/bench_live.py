@@ -130,7 +130,8 @@ def measure(page: Path, chromium: str) -> dict:
         "median_ms": round(median, 2), "first_point_ms": round(first_point), "widgets": frames,
         "browser": version.split(".")[0],
         "bytes": {"page": own, "runtime": card["runtime"]["bytes"] + (page / card["runtime"]["script"]).stat().st_size,
-                  "network": network["bytes"], "faces": card["faces"]["bytes"]},
+                  "network": network["bytes"], "detector": card["detector"]["bytes"],
+                  "faces": card["faces"]["bytes"]},
         "watch": watch, "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1),
         "environment": results.environment(), "commit": results.commit(),
     }

@@ -40,6 +40,7 @@ CDN = "https://cdn.jsdelivr.net/npm/onnxruntime-web@{version}/dist/{file}"
 
 NETWORKS = {"hourglass-s-synthetic": "synthetic faces only (CC0)",
             "hourglass-s": "photographs (research and teaching only)"}
+DETECTOR = "face-maps"
 FACES_SEED, FACES = 77, (1, 17, 13, 4, 25, 35, 31, 21)  # a seed that no weights learnt from; the last two are hard
 
 
@@ -117,7 +118,7 @@ def as_script(module: str) -> str:
 
 
 def network(name: str, cache: Path = CACHE) -> bytes:
-    """Shipped weights as ONNX with maps, from the cache if weights, library and PyTorch are the same.
+    """Shipped weights as ONNX with maps, or the face detector; from the cache if all that makes them is the same.
 
     Raises:
         Missing: the exporter is not installed.
@@ -126,13 +127,18 @@ def network(name: str, cache: Path = CACHE) -> bytes:
 
     from facekp import export, pretrained
     from facekp.errors import InputError
+    from facekp.photo import face_maps
 
     library = "".join(p.read_text() for p in sorted(Path(export.__file__).parent.rglob("*.py")))
-    made_from = pretrained.card(name)["sha256"] + library + torch.__version__
+    card = face_maps.card() if name == DETECTOR else pretrained.card(name)
+    made_from = card["sha256"] + library + torch.__version__
     path = cache / f"{name}-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}.onnx"
     if not path.is_file():
         try:
-            export.export(f"pretrained:{name}", path, maps=True)
+            if name == DETECTOR:
+                export.detector_to_onnx(path)
+            else:
+                export.export(f"pretrained:{name}", path, maps=True)
         except InputError as error:
             raise Missing(f"the network could not be exported when these pages were built. {error}") from None
     return path.read_bytes()
@@ -185,6 +191,7 @@ def write(out: str | Path, cache: Path = CACHE) -> dict:
     """Make the whole page in ``out``; its card. Where something is missing, the page shows its still and says why."""
     from facekp import data, metrics, pretrained
     from facekp.keypoints import KAGGLE
+    from facekp.photo import face_maps
 
     out = Path(out)
     shutil.rmtree(out, ignore_errors=True)
@@ -208,6 +215,8 @@ def write(out: str | Path, cache: Path = CACHE) -> dict:
             {k: pretrained.card(name)[k] for k in ("data", "licence")} | {"label": label}
             | write_parts(out, name, f"data/{name}", network(name, cache)) for name, label in NETWORKS.items()
         ]
+        card["detector"] = {"licence": face_maps.card()["licence"]} | write_parts(
+            out, DETECTOR, f"data/{DETECTOR}", network(DETECTOR, cache))
     except Missing as missing:
         print(f"The live page shows only its still image: {missing}", file=sys.stderr)
         card |= {"runtime": None, "networks": [], "missing": str(missing)}
@@ -221,6 +230,7 @@ def figures(app, config) -> None:
     watch = record["watch"]
     config.myst_substitutions |= {
         "live_ms": f"{record['median_ms']:.0f}", "live_runs": record["runs"], "live_browser": record["browser"],
+        "live_detector_kb": f"{record['bytes']['detector'] / 1e3:.0f}",
         "live_page_kb": f"{record['bytes']['page'] / 1e3:.0f}",
         **{f"live_{part}_mb": f"{record['bytes'][part] / 1e6:.1f}" for part in ("runtime", "network")},
         **{f"live_{name.replace(' ', '_')}_{what}": f"{value:.{digits}f}"

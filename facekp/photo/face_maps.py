@@ -47,13 +47,18 @@ UNSURE = 1.42  # up to this factor beyond them a face is neither right nor wrong
 
 
 def create_network() -> StackedHourglass:
-    """(B, 1, H, W) in 0..1 minus 0.5, over 0.25 -> [(B, 2, H/4, W/4)]; H and W multiples of 32."""
+    """(B, 1, H, W), see :func:`scaled` -> [(B, 2, H/4, W/4)]; H and W multiples of 32."""
     network = StackedHourglass(2, stacks=1, channels=32, depth=3, in_channels=1, stem_stride=2, stem_pool=True)
     bias = network.heads[0].bias
     assert isinstance(bias, Tensor)
     torch.nn.init.constant_(bias, 0.0)
     bias.data[0] = -4.0  # a face at 2 % of all positions, to begin with
     return network
+
+
+def scaled(images: Tensor) -> Tensor:
+    """Images (B, H, W) uint8 as the network takes them: (B, 1, H, W), 0..1 minus 0.5, over 0.25."""
+    return (images[:, None].float() / 255 - 0.5) / 0.25
 
 
 def encode(faces: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
@@ -152,8 +157,7 @@ def find(pixels: np.ndarray, smallest: float, threshold: float = 0.6,
         small = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
         level = np.asarray(Image.fromarray(pixels).resize(small, Image.Resampling.BILINEAR))
         level = np.pad(level, [(0, -n % MULTIPLE) for n in level.shape], mode="edge")
-        images = (torch.from_numpy(level).float()[None, None] / 255 - 0.5) / 0.25
-        faces = decode(network(images)[-1][0], threshold)
+        faces = decode(network(scaled(torch.from_numpy(level)[None]))[-1][0], threshold)
         faces[:, :2] += 0.5  # from the edge, so that a factor leads back to the photo
         faces[:, :3] /= torch.tensor([small[0] / pixels.shape[1], small[1] / pixels.shape[0], scale])
         found += [f for f in faces.tolist() if f[2] >= 0.8 * smallest]

@@ -20,10 +20,11 @@ from chromium import chromium
 from PIL import Image
 
 from facekp.data import load
-from facekp.photo import crop, read, whole
+from facekp.photo import crop, face_maps, read, whole
 from facekp.predict import predict
 from facekp.pretrained import load_pretrained
 from facekp.synthetic import generate
+from facekp.synthetic.group import group
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.xdist_group("live")  # one export, one server, one browser
@@ -241,6 +242,55 @@ def test_a_face_in_a_larger_photo_is_looked_for_and_found(running, tmp_path):
                                       "toImage(state.frame, answer.points[2 * k], answer.points[2 * k + 1]))"))
     assert np.sqrt(((found - truth) ** 2).mean()) < 2 * 270 / 96
     assert running.locator("#error").inner_text() == "-"  # the truth of a photo is unknown
+
+
+def in_source(tab, function, pixels, *more):
+    """``function(source, ...more)`` of the page for grey pixels (H, W)."""
+    height, width = pixels.shape
+    return in_page(tab, f"(bytes, ...more) => ({function})(makeSource('photo', {width}, {height}, bytes), ...more)",
+                   pixels, *more)
+
+
+@pytest.mark.parametrize("size", [(40, 30), (131, 97), (64, 200), (300, 70), (128, 97)])
+def test_images_are_resized_as_pillow_does_it(running, size):
+    image = blobs(128, 97, [(40.0, 55.0), (90.0, 20.0)], 7.0)
+    image[10:14] = 255
+    seen = in_source(running, "(source, ...size) => [...resized(source, ...size).grey]", image, *size)
+    expected = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)).astype(int)
+    assert np.abs(np.reshape(seen, expected.shape) - expected).max() <= 1
+
+
+def test_the_detector_finds_the_faces_that_the_library_finds(running):
+    for rows, columns, seed, enlarge in ((2, 3, 4, 2), (1, 2, 7, 3), (1, 1, 9, 4)):
+        scene = np.pad(group(rows, columns, seed=seed, enlarge=enlarge)[0], ((0, 30), (0, 11)), mode="edge")
+        found = in_source(running, "async (source) => findFaces(await openDetector(), source)", scene)
+        expected = face_maps.find(scene, max(24, 0.05 * max(scene.shape)))
+        assert len(found) == len(expected) >= max(1, rows * columns - 1)
+        ours = sorted((f["x"], f["y"], f["side"], f["score"]) for f in found)
+        theirs = sorted((b.x + b.width / 2 - 0.5, b.y + b.width / 2 - 0.5, b.width, s) for b, s in expected)
+        difference = np.abs(np.array(ours) - np.array(theirs))
+        assert (difference[:, :3] < 0.02 * np.array(theirs)[:, 2:3]).all() and difference[:, 3].max() < 0.05
+
+
+def test_each_face_of_a_photo_is_a_button_away(running, tmp_path):
+    scene, points = group(1, 3, seed=4, enlarge=2)
+    put_photo(running, photo(tmp_path / "three.png", scene))
+    following = running.get_by_role("button", name="Next face")
+    seen = []
+    for i in range(3):
+        still(running)
+        assert following.inner_text() == f"Next face ({i + 1} of 3)"
+        found = np.array(running.evaluate("CARD.keypoints.map((_, k) => "
+                                          "toImage(state.frame, answer.points[2 * k], answer.points[2 * k + 1]))"))
+        errors = np.sqrt(((found - points) ** 2).mean((1, 2)))
+        seen.append(int(errors.argmin()))
+        assert errors.min() < 2 * running.evaluate("state.frame.side") / 96
+        running.get_by_role("slider", name="Turn").fill("20")
+        running.get_by_role("button", name="As it was").click()
+        following.click()
+    assert sorted(seen) == [0, 1, 2] and following.inner_text() == "Next face (1 of 3)"
+    running.get_by_role("button", name="Synthetic face 1").click()
+    assert following.is_hidden()
 
 
 def test_blur_is_a_gaussian_and_does_not_move_anything(running):
