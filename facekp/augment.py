@@ -259,10 +259,10 @@ def photometric(images: Tensor, config: Augment, generator: torch.Generator) -> 
     return images.clamp(0, 1)
 
 
-def blur(images: Tensor, sigma: Tensor, most: float) -> Tensor:
-    """Images (B, C, H, W), each blurred by a Gaussian of its own ``sigma`` (B,) in pixels, none above ``most``."""
+def blur(images: Tensor, sigma: Tensor, max_sigma: float) -> Tensor:
+    """Images (B, C, H, W), each blurred by a Gaussian of its own ``sigma`` (B,) in pixels, none above ``max_sigma``."""
     B, C, H, W = images.shape
-    radius = max(1, math.ceil(3 * most))
+    radius = max(1, math.ceil(3 * max_sigma))
     x = torch.arange(-radius, radius + 1, device=images.device)
     kernel = torch.exp(-0.5 * (x / sigma.clamp_min(1e-3)[:, None]) ** 2)  # (B, 2r + 1)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(C, 0)
@@ -272,11 +272,11 @@ def blur(images: Tensor, sigma: Tensor, most: float) -> Tensor:
     return out.view(B, C, H, W)
 
 
-def rectangles(images: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """(B, 1, H, W) bool: a random rectangle in each, its sides up to the fraction ``most`` of the image's."""
+def rectangles(images: Tensor, max_fraction: float, generator: torch.Generator) -> Tensor:
+    """(B, 1, H, W) bool: a random rectangle in each, its sides up to the fraction ``max_fraction`` of the image's."""
     B, _, H, W = images.shape
     u = torch.rand(4, B, 1, 1, 1, generator=generator, device=images.device)
     x, y = torch.arange(W, device=images.device), torch.arange(H, device=images.device)[:, None]
-    inside_x = (x - u[0] * (W - 1)).abs() <= u[1] * (most * W / 2)
-    inside_y = (y - u[2] * (H - 1)).abs() <= u[3] * (most * H / 2)
+    inside_x = (x - u[0] * (W - 1)).abs() <= u[1] * (max_fraction * W / 2)
+    inside_y = (y - u[2] * (H - 1)).abs() <= u[3] * (max_fraction * H / 2)
     return inside_x & inside_y

@@ -22,12 +22,12 @@ from facekp.files import read_json, sha256, write_json
 from facekp.models import KeypointModel
 from facekp.predict import predict
 
-LEAST = 0.1  # a lower confidence counts as this, so that no radius exceeds ten times that of a certain point
+MIN_CONFIDENCE = 0.1  # a lower confidence counts as this, so that no radius exceeds ten times that of a certain point
 
 
 def certainty(confidence: np.ndarray) -> np.ndarray:
-    """``confidence`` between ``LEAST`` and 1; 1 where the head has none (NaN). Same shape."""
-    return np.nan_to_num(confidence, nan=1.0).clip(LEAST, 1.0)
+    """``confidence`` between ``MIN_CONFIDENCE`` and 1; 1 where the head has none (NaN). Same shape."""
+    return np.nan_to_num(confidence, nan=1.0).clip(MIN_CONFIDENCE, 1.0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-LONGEST = 1600  # characters of a message
+MAX_MESSAGE = 1600  # characters of a message
 
 
 class InputError(ValueError):
@@ -23,8 +23,8 @@ class InputError(ValueError):
 
     def __init__(self, message: str, steps: str = "") -> None:
         text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
-        if len(text) > LONGEST:
-            text = f"{text[:LONGEST * 3 // 4]} ... {text[-LONGEST // 4:]}"
+        if len(text) > MAX_MESSAGE:
+            text = f"{text[:MAX_MESSAGE * 3 // 4]} ... {text[-MAX_MESSAGE // 4:]}"
         super().__init__(f"{text}\n{steps}" if steps else text)
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from facekp.errors import InputError
 
-LARGEST_JSON = 64 << 20  # bytes; the largest record has a few hundred thousand
+MAX_JSON = 64 << 20  # bytes; the largest record has a few hundred thousand
 PARTIAL = ".partial"
 """How the names of files and folders end that are still being written."""
 
@@ -95,7 +95,7 @@ def _clear(path: Path) -> None:
 
 
 @contextmanager
-def alone_in(folder: str | Path | None) -> Iterator[None]:
+def locked_folder(folder: str | Path | None) -> Iterator[None]:
     """Inside, no other process is let into ``folder``, which is made if it does not exist; None is no folder.
 
     What killed processes left half-written in it is cleared. If it is still empty at the end, it goes.
@@ -239,7 +239,7 @@ def read_json(path: str | Path) -> dict:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > LARGEST_JSON:
+        if path.stat().st_size > MAX_JSON:
             raise ValueError(f"{path.stat().st_size >> 20} MB")
         value = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(value, dict):

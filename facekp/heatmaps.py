@@ -159,7 +159,7 @@ def quarter_offset(maps: Tensor) -> Tensor:
     v = _window(maps, p, radius=1)  # (B, K, 3, 3)
     dx = v[..., 1, 2] - v[..., 1, 0]
     dy = v[..., 2, 1] - v[..., 0, 1]
-    return p + 0.25 * torch.stack([dx.sign(), dy.sign()], dim=-1) * (_room(maps, p) > 0)
+    return p + 0.25 * torch.stack([dx.sign(), dy.sign()], dim=-1) * (_border_distance(maps, p) > 0)
 
 
 def local_mean(maps: Tensor, radius: int = 3) -> Tensor:
@@ -178,7 +178,7 @@ def local_mean(maps: Tensor, radius: int = 3) -> Tensor:
     v = _window(maps, p, radius)  # (B, K, d, d)
     v = (v - v.amin(dim=(-2, -1), keepdim=True)).clamp_min(0)
     step = torch.arange(-radius, radius + 1, device=maps.device, dtype=maps.dtype)
-    inside = step.abs() <= _room(maps, p)[..., None]  # (B, K, 2, d)
+    inside = step.abs() <= _border_distance(maps, p)[..., None]  # (B, K, 2, d)
     v = v * (inside[..., 1, :, None] & inside[..., 0, None, :])
     mass = v.sum(dim=(-2, -1)).clamp_min(1e-12)
     dx = (v.sum(dim=-2) * step).sum(-1) / mass
@@ -203,7 +203,7 @@ def dark(maps: Tensor, blur: float = 0.0) -> Tensor:
     top = top_of_log(maps)
     if blur == 0:
         return top
-    near = (_room(maps, argmax(maps)) < 2 * blur + 1).any(-1, keepdim=True)  # (B, K, 1)
+    near = (_border_distance(maps, argmax(maps)) < 2 * blur + 1).any(-1, keepdim=True)  # (B, K, 1)
     return torch.where(near, top, top_of_log(_blur(maps, blur)))
 
 
@@ -262,7 +262,7 @@ def _mean_position(p: Tensor) -> Tensor:
     return torch.stack([(p.sum(dim=-2) * x).sum(-1), (p.sum(dim=-1) * y).sum(-1)], dim=-1)
 
 
-def _room(maps: Tensor, p: Tensor) -> Tensor:
+def _border_distance(maps: Tensor, p: Tensor) -> Tensor:
     """(B, K, 2): how many pixels there are between whole-pixel ``p`` (B, K, 2) and the nearer border, per axis."""
     h, w = maps.shape[-2:]
     return torch.minimum(p, pair(w - 1, h - 1, p) - p)

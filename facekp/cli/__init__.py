@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import facekp
-from facekp.cli import answers, faces, networks, renamed, results
+from facekp.cli import faces, inference, networks, renamed, results
 from facekp.errors import InputError
 
 app = typer.Typer(
@@ -50,8 +50,8 @@ def common(
 function: Callable[..., None]
 for function in (faces.demo, faces.download, faces.inspect, faces.extract, faces.generate,
                  networks.models, networks.weights, networks.train, networks.check, networks.find_lr,
-                 answers.evaluate, answers.calibrate, answers.predict, answers.submit, results.submit_result,
-                 answers.export):
+                 inference.evaluate, inference.calibrate, inference.predict, inference.submit, results.submit_result,
+                 inference.export):
     app.command()(function)
 app.command("import")(faces.import_labels)
 

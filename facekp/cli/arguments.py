@@ -22,7 +22,7 @@ RunFolder = Annotated[
         help="What 'facekp train' wrote; a .safetensors file; or the name of shipped weights, see 'facekp weights'.",
     ),
 ]
-Which = Annotated[
+Subset = Annotated[
     str,
     typer.Option(
         "--keypoints",
@@ -31,7 +31,7 @@ Which = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Others = Annotated[
+MoreRuns = Annotated[
     list[str] | None,
     typer.Option("--with", help="A further run; the answer is the mean of all. May be repeated."),
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from facekp.cli.arguments import Source, Which
+from facekp.cli.arguments import Source, Subset
 
 
 def demo(
@@ -56,7 +56,7 @@ def inspect(
 def extract(
     data: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="A new or empty folder.")],
-    keypoints: Which = "15",
+    keypoints: Subset = "15",
 ) -> None:
     """Save each face of a subset as PNG, with keypoints.csv, pairs.csv and manifest.json beside them."""
     from facekp import data as d

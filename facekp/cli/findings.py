@@ -6,7 +6,7 @@ import numpy as np
 
 from facekp.cli.learnt import not_learnt
 from facekp.data.checks import Finding, check, look_first
-from facekp.data.checks.labels import out_of, placeholders
+from facekp.data.checks.labels import outside_image, placeholders
 from facekp.data.checks.shapes import exchanged
 from facekp.data.faces import Faces
 from facekp.errors import InputError, listed
@@ -29,7 +29,7 @@ def report(faces: Faces, findings: list[Finding]) -> str:
         sources = kaggle.sources(faces)
         lines += [f"source of fifteen points: {(sources == 0).sum()}, source of four points: {(sources == 1).sum()}"]
     lines += [f"exact copies of another image: {n - len(np.unique(faces.duplicates()))}",
-              f"keypoints outside the image: {out_of(faces, faces.in_files(faces.keypoints)).sum()}",
+              f"keypoints outside the image: {outside_image(faces, faces.in_files(faces.keypoints)).sum()}",
               f"left and right seem exchanged: {counted(faces, exchanged(faces))}"]
     pairs = [f"{left} / {right}" for left, right in faces.scheme.pairs]
     lines.append(f"pairs that a flip exchanges: {listed(pairs) if pairs else 'none'}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facekp.cli.arguments import Device, HeadOptions, Model, Options, Settings, Source, Which, options, settings
+from facekp.cli.arguments import Device, HeadOptions, Model, Options, Settings, Source, Subset, options, settings
 from facekp.errors import InputError
 
 
@@ -31,7 +31,7 @@ def train(
     data: Source,
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder to write to.")],
     model: Model = "hourglass-s",
-    keypoints: Which = "15",
+    keypoints: Subset = "15",
     conventions: Annotated[
         str,
         typer.Option(

@@ -71,18 +71,18 @@ def detector_terms() -> list[str]:
     return [f"--detect: {face_maps.card()['licence']} (its network learnt from photographs and synthetic faces)."]
 
 
-def where(boxes: Sequence[str], look: bool) -> str | list[Box] | None:
+def parse_boxes(boxes: Sequence[str], detect: bool) -> str | list[Box] | None:
     """The command's --box and --detect as ``predict_photo`` wants them.
 
     Raises:
         InputError: both, or an invalid box.
     """
-    if boxes and look:
+    if boxes and detect:
         raise InputError("Expected --box or --detect; found both. Say where the face is, or let the library look.")
-    return "detect" if look else [Box.parse(text) for text in boxes] or None
+    return "detect" if detect else [Box.parse(text) for text in boxes] or None
 
 
-def answer(
+def predict_report(
     runs: list[str | Path], source: str | Path, out: Path | None = None, figure: Path | None = None,
     boxes: str | list[Box] | None = None, as_json: bool = False, device: str = "auto", flip_tta: bool = False,
     coverage: float | None = None, recursive: bool = False, smooth: bool = False,
@@ -184,7 +184,7 @@ def folder_report(
         check_calibrated(model, coverage, flip_tta)
     named, times, found, notes, bad = [], [], [], [], []
     side = model.size if boxes is None else None
-    for name, time, load in bar(iterable=shots(source, recursive, side), desc="photos", unit="photo"):
+    for name, time, load in bar(iterable=iter_photos(source, recursive, side), desc="photos", unit="photo"):
         try:
             photo = load()
             faces = predict_photo(model, photo, boxes, flip_tta, coverage)
@@ -225,7 +225,9 @@ def folder_notes(source: str | Path, recursive: bool, named: list[str], found: l
     return notes
 
 
-def shots(source: str | Path, recursive: bool, side: int | None) -> Sequence[tuple[str, float, Callable[[], Photo]]]:
+def iter_photos(
+    source: str | Path, recursive: bool, side: int | None
+) -> Sequence[tuple[str, float, Callable[[], Photo]]]:
     """(name, seconds, a function that gives the photo) of each image of a folder, or each frame of a video."""
     if not is_video(source):
         folder = Path(source).expanduser()

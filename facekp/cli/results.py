@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from facekp.cli.arguments import Device, FlipTTA, Others, RunFolder, Source
+from facekp.cli.arguments import Device, FlipTTA, MoreRuns, RunFolder, Source
 
 
 def analyse(
     run: RunFolder,
     data: Source,
     out: Annotated[Path, typer.Argument(metavar="OUT.json", help="Gets points and errors; no pixel is in it.")],
-    others: Others = None,
+    others: MoreRuns = None,
     device: Device = "auto",
 ) -> None:
     """Where a run errs: its held-out points, other decoders, the flip test, the noise of the labels."""
@@ -55,7 +55,7 @@ def submit_result(
     by: Annotated[str, typer.Option(help="Who made it.")],
     trained_on: Annotated[str, typer.Option(help="The training data in words, and how many faces.")],
     link: Annotated[str, typer.Option(help="To your code or a description: https://...")] = "",
-    others: Others = None,
+    others: MoreRuns = None,
     flip_tta: FlipTTA = False,
     device: Device = "auto",
 ) -> None:

@@ -95,14 +95,14 @@ class Job:
         """The options of the network as it ends: in its last stage."""
         return self.options | ({"stage": self.stages[-1]} if self.stages else {})
 
-    def everything(self) -> Faces:
+    def all_faces(self) -> Faces:
         """All faces of the source."""
         colour = self.options.get("in_channels", 1) == 3
         return data.load(self.source, progress=True, pixel_offset=self.pixel_offset, colour=colour)
 
-    def faces(self, everything: Faces | None = None) -> Faces:
+    def faces(self, all_faces: Faces | None = None) -> Faces:
         """Those of them that the job takes; InputError if there are none."""
-        faces = self.everything() if everything is None else everything
+        faces = self.all_faces() if all_faces is None else all_faces
         chosen = subset(faces, self.keypoints)
         if not len(chosen) and self.keypoints == "15" and faces.annotated.any():
             raise InputError(f"{self.source}: none of the {len(faces)} faces has all {len(faces.scheme)} points. "
@@ -125,16 +125,16 @@ class Job:
                              f"--option channels={8 * -(-K // 8)} (in a plan: options = {{ channels = ... }}).")
         return start_from(model, None if self.init is None else open_run(self.init, "cpu")[0])
 
-    def fit(self, model: KeypointModel, learn: Faces, test: Faces, run: Path, resume: bool = False,
+    def fit(self, model: KeypointModel, train: Faces, test: Faces, run: Path, resume: bool = False,
             notes: dict | None = None, on_epoch: Callable[[dict], None] | None = None) -> dict:
         """Train ``model``, of :meth:`network`, or all stages into the folder ``run``; the record, which names ``init``.
         """
         notes = (notes or {}) | ({} if self.init is None else {"init": str(self.init)})
         if self.stages:
-            return fit_stages(lambda stage: model if stage == self.stages[0] else self.network(learn, stage),
-                              self.stages, learn, test, self.config, run, notes, on_epoch=on_epoch,
+            return fit_stages(lambda stage: model if stage == self.stages[0] else self.network(train, stage),
+                              self.stages, train, test, self.config, run, notes, on_epoch=on_epoch,
                               score=results.scores)
-        return training.fit(model, learn, test, self.config, run, resume, on_epoch=on_epoch, notes=notes,
+        return training.fit(model, train, test, self.config, run, resume, on_epoch=on_epoch, notes=notes,
                             score=results.scores)
 
     def notes(self) -> dict:
@@ -183,40 +183,40 @@ def what_is_in(run: Path) -> str:
     return "files that are not of a run. Name another"
 
 
-def checked(job: Job, tell: bool = True) -> Faces:
-    """The faces of the job, after a look for what is likely wrong with them (``tell``: say what).
+def load_checked(job: Job, verbose: bool = True) -> Faces:
+    """The faces of the job, after a look for what is likely wrong with them (``verbose``: say what).
 
     Raises:
         InputError: no faces, or labels that cannot be right.
     """
-    everything = job.everything()
-    lines = findings.before_training(everything, job.source, job.pixel_offset)
-    faces = job.faces(everything)
-    if len(faces) < len(everything):
+    all_faces = job.all_faces()
+    lines = findings.before_training(all_faces, job.source, job.pixel_offset)
+    faces = job.faces(all_faces)
+    if len(faces) < len(all_faces):
         also = "" if job.keypoints == "any" else " --keypoints any trains on faces with some of their points too."
-        lines.append(f"{len(faces)} of {len(everything)} faces have the points asked for; the others are left "
+        lines.append(f"{len(faces)} of {len(all_faces)} faces have the points asked for; the others are left "
                      f"out.{also}")
-    for line in lines if tell else []:
+    for line in lines if verbose else []:
         print(line, flush=True)
     return faces
 
 
 def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tensorboard: bool) -> None:
     """One model, on all faces but those held out."""
-    faces = checked(job, distributed.is_main)
-    learn, test = faces.split(job.held_out, job.config.seed)
+    faces = load_checked(job, distributed.is_main)
+    train, test = faces.split(job.held_out, job.config.seed)
     torch.manual_seed(job.config.seed)
     model = job.network(faces)
     write = training.tensorboard(run / "tensorboard") if tensorboard and distributed.is_main else None
     device = training.pick_device(job.config.device)
     if distributed.is_main:
         many = f", {distributed.size} processes" if distributed.size > 1 else ""
-        print(f"{job.model} on {len(learn)} faces, tested on {len(test)} others, on {device}{many}", flush=True)
+        print(f"{job.model} on {len(train)} faces, tested on {len(test)} others, on {device}{many}", flush=True)
         files = (Path(job.source).expanduser() / "keypoints.csv").is_file()
         if files and faces.channels == 1 and in_colour(job.source):
             print(MADE_GREY, flush=True)
         if job.init is not None:
-            print(describe_init(job, learn), flush=True)
+            print(describe_init(job, train), flush=True)
         if not faces.scheme.pairs and job.config.augment is not None and job.config.augment.flip:
             print(NO_PAIRS, flush=True)
 
@@ -226,7 +226,7 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
         if write:
             write(line)
 
-    record = job.fit(model, learn, test, run, resume, job.notes(), each_epoch)
+    record = job.fit(model, train, test, run, resume, job.notes(), each_epoch)
     if distributed.is_main:
         m = record["metrics"]
         print(f"RMSE {m['rmse']:.3f} px on held-out faces; the mean face has {m['mean_face_rmse']:.3f} px. "
@@ -234,11 +234,11 @@ def train_one(job: Job, run: Path, resume: bool, distributed: Distributed, tenso
               *findings.after_training(m, faces, job.pixel_offset), sep="\n")
 
 
-def describe_init(job: Job, learn: Faces) -> str:
+def describe_init(job: Job, train: Faces) -> str:
     """Where the weights come from, and whether they may have learnt from faces that are held out now."""
     _, record = open_run(str(job.init), "cpu")
     known = record.get("data", {}).get("train", {}).get("fingerprint")
-    if known == learn.fingerprint(job.pixel_offset):
+    if known == train.fingerprint(job.pixel_offset):
         return f"starting from {job.init}, which learnt from the same faces"
     return (f"starting from {job.init}. It may have learnt from faces that are held out now; then the error on them is "
             "too small. (The same data, seed and --held-out hold out the same faces.)")
@@ -248,7 +248,7 @@ def train_folds(job: Job, run: Path, k: int, distributed: Distributed) -> None:
     """k models, each tested on its own fold."""
     if distributed.size > 1:
         raise InputError("Expected folds in a single process; found several of torchrun. Start one fold run per GPU.")
-    faces = checked(job)
+    faces = load_checked(job)
     print(f"{job.model} on {k} folds of {len(faces)} faces, on {training.pick_device(job.config.device)}", flush=True)
 
     def each_epoch(fold: int, line: dict) -> None:

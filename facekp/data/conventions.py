@@ -119,8 +119,8 @@ def sources_of_lookup(lookup: pd.DataFrame, image_ids: np.ndarray) -> np.ndarray
     if "ImageId" not in lookup:
         raise InputError(f"Expected IdLookupTable.csv with a column ImageId; found the columns {list(lookup.columns)}. "
                          "Read it with facekp.data.kaggle.read_lookup.")
-    asked = lookup["ImageId"].value_counts().reindex(np.asarray(image_ids), fill_value=0).to_numpy()
-    return (asked <= 8).astype(np.int64)
+    requested = lookup["ImageId"].value_counts().reindex(np.asarray(image_ids), fill_value=0).to_numpy()
+    return (requested <= 8).astype(np.int64)
 
 
 def with_conventions(faces: Faces, conventions: str) -> Faces:

@@ -76,7 +76,7 @@ def download(folder: str | Path, force: bool = False) -> Path:
         source = _first(fetched, names)
         if source is None:
             found = ", ".join(sorted(p.name for p in fetched.iterdir())) if fetched.is_dir() else "no folder"
-            raise _told(OTHER, error=f"expected {' or '.join(names)} in what Kaggle sent, found {found}")
+            raise _error(OTHER, error=f"expected {' or '.join(names)} in what Kaggle sent, found {found}")
         sources.append(source)
     for source, names in zip(sources, FILES, strict=True):
         if force or _first(folder, names) is None:
@@ -95,27 +95,27 @@ def _fetch(force: bool) -> Path:
         import requests  # kagglehub's own dependency
         from kagglehub import exceptions
     except ImportError:
-        raise _told(NO_KAGGLEHUB) from None
+        raise _error(NO_KAGGLEHUB) from None
     try:
         return Path(kagglehub.competition_download(COMPETITION, force_download=force))
     except (exceptions.UnauthenticatedError, exceptions.CredentialError) as e:
-        raise _told(NO_CREDENTIALS, found=f"No credentials were found ({e}).") from None
+        raise _error(NO_CREDENTIALS, found=f"No credentials were found ({e}).") from None
     except requests.HTTPError as e:  # KaggleApiHTTPError is one
         status = getattr(e.response, "status_code", None)
         if status == 401:
-            raise _told(NO_CREDENTIALS, found="It refused the token that it was given (401).") from None
-        raise (_told(NO_RULES) if status == 403 else _told(OTHER, error=_line(e))) from None
+            raise _error(NO_CREDENTIALS, found="It refused the token that it was given (401).") from None
+        raise (_error(NO_RULES) if status == 403 else _error(OTHER, error=_line(e))) from None
     except requests.RequestException as e:
-        raise _told(NO_NETWORK, error=type(e).__name__) from None
+        raise _error(NO_NETWORK, error=type(e).__name__) from None
     except ValueError as e:  # a kaggle.json that is not JSON, or has no key
         if "redentials" in str(e):
-            raise _told(NO_CREDENTIALS, found=f"{_line(e)}.") from None
-        raise _told(OTHER, error=_line(e)) from None
+            raise _error(NO_CREDENTIALS, found=f"{_line(e)}.") from None
+        raise _error(OTHER, error=_line(e)) from None
     except Exception as e:  # noqa: BLE001  # kagglehub has many more, without a common parent
-        raise _told(OTHER, error=f"{type(e).__name__}: {_line(e)}") from None
+        raise _error(OTHER, error=f"{type(e).__name__}: {_line(e)}") from None
 
 
-def _told(text: str, **found: str) -> InputError:
+def _error(text: str, **found: str) -> InputError:
     """One of the texts above as an error; ``found``, which may hold anything, is in its first line only."""
     first, _, steps = text.partition("\n")
     return InputError(first.format(**found), steps)

@@ -140,7 +140,7 @@ class Faces:
             raise InputError(
                 f"Expected 2 to {len(np.unique(groups))} folds (the number of distinct images); found {k}."
             )
-        fold = _deal(groups, np.full(k, len(self) / k), seed)
+        fold = _assign_groups(groups, np.full(k, len(self) / k), seed)
         return [(self.select(fold != i), self.select(fold == i)) for i in range(k)]
 
     def split(self, held_out: float = 0.1, seed: int = 0, groups: np.ndarray | None = None) -> tuple["Faces", "Faces"]:
@@ -156,7 +156,7 @@ class Faces:
             raise InputError(f"A fraction of {held_out} of {len(self)} face{plural} is {n} to test "
                              f"on and {len(self) - n} to learn from; expected at least one each. {advice}.")
         groups = self.duplicates() if groups is None else groups
-        fold = _deal(groups, np.array([len(self) - n, n]), seed)
+        fold = _assign_groups(groups, np.array([len(self) - n, n]), seed)
         if len(set(fold.tolist())) < 2:
             raise InputError(f"A fraction of {held_out} of {len(self)} faces leaves one side empty, since copies of an "
                              f"image stay together and there are only {len(np.unique(groups))} images. Add others, or "
@@ -248,7 +248,7 @@ class Faces:
             ) from None
 
 
-def _deal(groups: np.ndarray, sizes: np.ndarray, seed: int) -> np.ndarray:
+def _assign_groups(groups: np.ndarray, sizes: np.ndarray, seed: int) -> np.ndarray:
     """(N,) int64: a part for each face, groups whole, part i near ``sizes[i]`` faces.
 
     Groups are shuffled, then the larger ones are assigned first, each to the part that is emptiest
@@ -259,12 +259,13 @@ def _deal(groups: np.ndarray, sizes: np.ndarray, seed: int) -> np.ndarray:
     order = order[np.argsort(-counts[order], kind="stable")]
     single = counts[order] == 1
     part_of = np.empty(len(names), np.int64)
-    room = sizes.astype(float).copy()
+    remaining = sizes.astype(float).copy()
     for g in order[~single]:
-        part_of[g] = np.argmax(room / sizes)
-        room[part_of[g]] -= counts[g]
-    # What is left are groups of one: fill each part's room in one go.
+        part_of[g] = np.argmax(remaining / sizes)
+        remaining[part_of[g]] -= counts[g]
+    # What is left are groups of one: fill what remains of each part in one go.
     rest = order[single]
-    ends = np.round(np.cumsum(np.maximum(room, 0)) / max(np.maximum(room, 0).sum(), 1e-9) * len(rest)).astype(int)
+    remaining = np.maximum(remaining, 0)
+    ends = np.round(np.cumsum(remaining) / max(remaining.sum(), 1e-9) * len(rest)).astype(int)
     part_of[rest] = np.searchsorted(ends, np.arange(len(rest)), side="right").clip(max=len(sizes) - 1)
     return part_of[group]

@@ -112,13 +112,14 @@ def in_pixels(labels: Labels, paths: list[Path], source: Path) -> tuple[Labels, 
     stored = np.array([known[path][:2] for path in paths])
     orientation = np.array([known[path][2] for path in paths])
     upright = np.where(orientation[:, None] > 4, stored[:, ::-1], stored)
-    said = np.where(labels.sizes > 0, labels.sizes, upright)
+    declared = np.where(labels.sizes > 0, labels.sizes, upright)
     if labels.fractions:
-        said = upright
-    turned = (said == stored).all(1) & (stored != upright).any(1)
-    wrong = np.flatnonzero((said != upright).any(1) & ~turned)
+        declared = upright
+    turned = (declared == stored).all(1) & (stored != upright).any(1)
+    wrong = np.flatnonzero((declared != upright).any(1) & ~turned)
     if len(wrong):
-        each = [f"{paths[i].name} ({upright[i][0]} x {upright[i][1]}, not {said[i][0]} x {said[i][1]})" for i in wrong]
+        each = [f"{paths[i].name} ({upright[i][0]} x {upright[i][1]}, not {declared[i][0]} x {declared[i][1]})"
+                for i in wrong]
         raise InputError(f"{source}: expected images of the size that the labels say; found others: {listed(each)}. "
                          "Fetch the images that were labelled.")
     scale = upright if labels.fractions else np.ones_like(upright)

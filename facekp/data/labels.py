@@ -10,7 +10,7 @@ import numpy as np
 
 from facekp.errors import InputError
 
-FARTHEST = 1e6  # pixels; no image is so large, and a position so far outside is not a point
+MAX_COORDINATE = 1e6  # pixels; no image is so large, and a position so far outside is not a point
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ def gathered(faces: Iterable[Face], source: str | Path, pixel_offset: float = 0.
     place = {name: k for k, name in enumerate(names)}
     for i, face in enumerate(found):
         for name, (x, y, hidden) in face.points.items():
-            if not (abs(x) < FARTHEST and abs(y) < FARTHEST) and not (math.isnan(x) and math.isnan(y)):
+            if not (abs(x) < MAX_COORDINATE and abs(y) < MAX_COORDINATE) and not (math.isnan(x) and math.isnan(y)):
                 raise InputError(f"{source}, '{face.file}', point '{name}': expected two coordinates in the image; "
                                  f"found {x:g}, {y:g}. Correct or remove the point.")
             points[i, place[name]], occluded[i, place[name]] = (x, y), bool(hidden) and not math.isnan(x)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from numpy.lib import format as npy
 
-PLENTY = 64 << 20  # bytes that any array may take
-RATIO = 100  # more than pixels and labels can be packed; zeros can be packed a thousandfold
+ALWAYS_ALLOWED = 64 << 20  # bytes that any array may take
+MAX_RATIO = 100  # more than pixels and labels can be packed; zeros can be packed a thousandfold
 
 
 def check_npz(path: str | Path) -> None:
@@ -19,7 +19,7 @@ def check_npz(path: str | Path) -> None:
     """
     with zipfile.ZipFile(path) as z:
         for info in z.infolist():
-            if info.file_size > max(PLENTY, RATIO * info.compress_size):
+            if info.file_size > max(ALWAYS_ALLOWED, MAX_RATIO * info.compress_size):
                 raise ValueError(f"{info.filename} claims {info.file_size >> 20} MB in {info.compress_size >> 10} KB")
             with z.open(info) as member:
                 version = npy.read_magic(member)

@@ -6,7 +6,7 @@ from typing import TextIO
 
 from facekp.errors import InputError
 
-LONGEST = 1 << 16  # characters of a line
+MAX_LINE = 1 << 16  # characters of a line
 
 
 def read_cells(text: TextIO, name: str, width: int | None = None, delimiter: str = ",") -> Iterator[list[str]]:
@@ -22,9 +22,9 @@ def read_cells(text: TextIO, name: str, width: int | None = None, delimiter: str
         InputError: not CSV, not UTF-8, a line without end, or a row with more or fewer cells.
     """
     def lines() -> Iterator[str]:
-        while line := text.readline(LONGEST):
-            if len(line) == LONGEST and line[-1] not in "\r\n":
-                raise InputError(f"{name}: expected lines of at most {LONGEST} characters; found a longer one. "
+        while line := text.readline(MAX_LINE):
+            if len(line) == MAX_LINE and line[-1] not in "\r\n":
+                raise InputError(f"{name}: expected lines of at most {MAX_LINE} characters; found a longer one. "
                                  "Check that this is the right file.")
             yield line
 

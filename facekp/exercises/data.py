@@ -16,7 +16,7 @@ def labels(rng: np.random.Generator, n: int = 40) -> np.ndarray:
     return (rng.uniform(20, 76, (15, 2)) + spread * rng.standard_normal((n, 15, 2))).astype(np.float32)
 
 
-def made_up(keypoints: np.ndarray) -> Faces:
+def faces_of(keypoints: np.ndarray) -> Faces:
     """Faces with these labels; the images are empty."""
     return Faces(np.zeros((len(keypoints), 8, 8), np.uint8), keypoints)
 
@@ -28,7 +28,7 @@ def spread(answer: Callable[[Faces], str]) -> str:
         points = labels(rng)
         points[rng.random(points.shape[:2]) < 0.2] = np.nan
         widths = np.hypot(*np.nanstd(points.astype(float), axis=0).T)
-        found = answer(made_up(points))
+        found = answer(faces_of(points))
         expect(found in KAGGLE.names, f"expected the name of a keypoint, found {found!r}.")
         least = KAGGLE.names[int(widths.argmin())]
         expect(found != least, "this is the keypoint that varies least.")
@@ -49,7 +49,7 @@ def sources(answer: Callable[[np.ndarray], np.ndarray]) -> str:
         points = points[rng.permutation(len(points))]
         found = np.asarray(answer(points))
         expect(found.shape == (len(points),), f"expected one number per face, ({len(points)},), found {found.shape}.")
-        wanted = kaggle.sources(made_up(points))
+        wanted = kaggle.sources(faces_of(points))
         count = (~np.isnan(points[..., 0])).sum(1)
         expect((found[count == 4] == 1).all(), "a face with exactly four points is of the second source (1).")
         expect((found[count > 4] == 0).all(),

@@ -46,8 +46,8 @@ class SimCCHead:
     def encode(self, keypoints: Tensor, bins: int) -> tuple[Tensor, Tensor]:
         """Labels (B, K, 2, n) that each sum to 1, or to 0 far outside the image; and the mask (B, K)."""
         points, mask = annotated(keypoints)
-        places = heatmaps.to_heatmap(points, 1 / self.split)[..., None]  # (B, K, 2, 1), in bins
-        distance = (torch.arange(bins, device=points.device) - places) / self.sigma
+        positions = heatmaps.to_heatmap(points, 1 / self.split)[..., None]  # (B, K, 2, 1), in bins
+        distance = (torch.arange(bins, device=points.device) - positions) / self.sigma
         label = torch.exp(-0.5 * distance.square())
         return label / label.sum(-1, keepdim=True).clamp_min(1e-12), mask
 
@@ -62,6 +62,6 @@ class SimCCHead:
         # 1 high where they are like the label, and maps of one row for the decoders: (B, 2K, 1, n).
         rows = raw.float().softmax(-1).flatten(1, 2)[:, :, None] * (math.sqrt(2 * math.pi) * self.sigma)
         options = {"radius": max(1, round(2 * self.sigma))} if self.decoder == "local_mean" else {}
-        places = heatmaps.DECODERS[self.decoder](rows, **options)[..., 0]
-        points = heatmaps.to_image(places.unflatten(1, (-1, 2)), 1 / self.split)
+        positions = heatmaps.DECODERS[self.decoder](rows, **options)[..., 0]
+        points = heatmaps.to_image(positions.unflatten(1, (-1, 2)), 1 / self.split)
         return points, heatmaps.peak(rows).unflatten(1, (-1, 2)).amin(-1).clamp(0, 1)

@@ -70,7 +70,7 @@ MODELS: dict[str, Callable[..., tuple[nn.Module, "Head"]]] = {
 }
 
 
-LARGEST = 4096  # pixels, height and width of an image; a face needs 96
+MAX_SIZE = 4096  # pixels, height and width of an image; a face needs 96
 
 
 def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict | None = None,
@@ -91,8 +91,8 @@ def create_model(name: str, scheme: Scheme = KAGGLE, size: int = 96, head: dict 
     """
     check_choice("network", name, MODELS)
     check_pixel_offset(pixel_offset)
-    if type(size) is not int or not 1 <= size <= LARGEST:
-        raise InputError(f"Expected an image size from 1 to {LARGEST} pixels; found {size!r}.")
+    if type(size) is not int or not 1 <= size <= MAX_SIZE:
+        raise InputError(f"Expected an image size from 1 to {MAX_SIZE} pixels; found {size!r}.")
     check_options(name, options)
     made, default_head = MODELS[name](len(scheme), size=size, **options)
     return KeypointModel(made, change_head(default_head, head or {}), scheme, name, size, options,

@@ -93,7 +93,7 @@ def keep_size(layer: nn.Sequential) -> None:
 
 
 class WideningHourglass(nn.Module):
-    """(B, c, H, W) -> (B, 2c, H, W): as :class:`facekp.models.hourglass.Hourglass`, with three residuals where
+    """(B, c, H, W) -> (B, 2c, H, W): a ``Hourglass`` with three residuals where
     that has one, twice the channels on the way up, and a learnt upsampling.
     """
 

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 class SimCC(nn.Module):
     """(B, in_channels, H, W) -> logits (B, K, 2, n), of x and of y."""
 
-    def __init__(self, num_keypoints: int, backbone: "ResNet", layers: int, places: int, bins: int) -> None:
+    def __init__(self, num_keypoints: int, backbone: "ResNet", layers: int, positions: int, bins: int) -> None:
         super().__init__()
         self.stem = nn.Sequential(backbone.conv1, backbone.bn1, backbone.relu, backbone.maxpool)
         self.layers = nn.Sequential(*[backbone.layer1, backbone.layer2, backbone.layer3, backbone.layer4][:layers])
         last = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)][-1]
         features = last.out_channels
         self.maps = nn.Conv2d(features, num_keypoints, 1)
-        self.x, self.y = (zero_init(nn.Linear(places, bins)) for _ in "xy")
+        self.x, self.y = (zero_init(nn.Linear(positions, bins)) for _ in "xy")
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.maps(self.layers(self.stem(images))).flatten(2)  # (B, K, 36)

@@ -87,7 +87,7 @@ def check_fit(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Raise InputError unless ``tensors`` are finite weights of ``model``, which may be on the device "meta"."""
     there = model.state_dict()
     for name in sorted(there.keys() | tensors.keys()):
-        wanted, found = (described(of.get(name)) for of in (there, tensors))
+        wanted, found = (describe(of.get(name)) for of in (there, tensors))
         if wanted != found:
             raise InputError(f"expected weights that fit the network that the file names; found {found} for '{name}' "
                              f"instead of {wanted}. These are another network's: train again.")
@@ -97,7 +97,7 @@ def check_fit(model: nn.Module, tensors: dict[str, Tensor]) -> None:
                              "is damaged, or its training failed: train again.")
 
 
-def described(tensor: Tensor | None) -> str:
+def describe(tensor: Tensor | None) -> str:
     """What must agree of a tensor in a file and one in a network, in words."""
     if tensor is None:
         return "nothing"

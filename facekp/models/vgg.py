@@ -91,10 +91,10 @@ def vgg16(num_keypoints: int, size: int = 96, width: float = 1.0, hidden: int = 
     check_size(size, least=32)
     head = CoordinateHead((size, size))
     backbone = VGGBackbone(width, pretrained, in_channels)
-    places = (size // 32) ** 2  # 3x3 at 96
+    positions = (size // 32) ** 2  # 3x3 at 96
     network = nn.Sequential(
         backbone, Last(), nn.Flatten(),  # (B, 512 * 3 * 3)
-        nn.Dropout(dropout), nn.Linear(backbone.channels[-1] * places, hidden), nn.ReLU(),
+        nn.Dropout(dropout), nn.Linear(backbone.channels[-1] * positions, hidden), nn.ReLU(),
         nn.Dropout(dropout), zero_init(nn.Linear(hidden, head.outputs(num_keypoints))),
     )
     return network, head

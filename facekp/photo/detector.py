@@ -29,8 +29,8 @@ from facekp.images import EYES_APART, EYES_DOWN, Box, Photo, grey, photo_of, rgb
 
 BOX_EYES_APART, BOX_EYES_DOWN = 0.385, 0.396  # of the side of a box of this cascade
 CASCADE = "haarcascade_frontalface_alt2.xml"
-LONGEST = 1600  # pixels; a larger photo is shrunk for OpenCV's search, and the boxes grow again
-LEAST = 24  # pixels, side of the smallest face; the cascade itself looks at 20 x 20
+MAX_SIDE = 1600  # pixels; a larger photo is shrunk for OpenCV's search, and the boxes grow again
+MIN_FACE = 24  # pixels, side of the smallest face; the cascade itself looks at 20 x 20
 YUNET = ("https://media.githubusercontent.com/media/opencv/opencv_zoo/47534e27c9851bb1128ccc0102f1145e27f23f98/"
          "models/face_detection_yunet/face_detection_yunet_2026may.onnx")
 YUNET_SHA256 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
@@ -52,7 +52,7 @@ def detect(photo: "Photo | np.ndarray", smallest: float = 0.05, method: str | No
     method = method or default_method()
     check_choice("face detector called", method, METHODS)
     pixels = photo_of(photo).pixels
-    least = max(LEAST, round(smallest * max(pixels.shape[:2])))
+    least = max(MIN_FACE, round(smallest * max(pixels.shape[:2])))
     if method == "network":
         from facekp.photo import face_maps  # with PyTorch
 
@@ -92,8 +92,8 @@ def _opencv(name: str, method: str):
 
 
 def _shrunk(pixels: np.ndarray, cv2) -> tuple[np.ndarray, float]:
-    """The photo with at most ``LONGEST`` pixels a side, and the factor that leads back."""
-    (height, width), scale = pixels.shape[:2], max(1.0, max(pixels.shape[:2]) / LONGEST)
+    """The photo with at most ``MAX_SIDE`` pixels a side, and the factor that leads back."""
+    (height, width), scale = pixels.shape[:2], max(1.0, max(pixels.shape[:2]) / MAX_SIDE)
     if scale > 1:
         small = max(1, round(width / scale)), max(1, round(height / scale))
         pixels = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
@@ -107,7 +107,7 @@ def _haar(pixels: np.ndarray, least: int) -> list[Box]:
         raise InputError(f"OpenCV {cv2.__version__} came without its file {CASCADE}. Install "
                          '"opencv-python-headless<5", or use method="network".')
     pixels, scale = _shrunk(grey(pixels), cv2)
-    side = max(LEAST, round(least / scale))
+    side = max(MIN_FACE, round(least / scale))
     found = cascade.detectMultiScale(pixels, 1.1, 5, minSize=(side, side))
     # A box counts from the edge, so a factor is all it takes back to the photo.
     return [as_trained(Box(*(float(v) * scale for v in box))) for box in found]

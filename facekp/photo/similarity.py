@@ -42,20 +42,20 @@ class Similarity:
         return float(np.degrees(np.arctan2(self.turn[1, 0], self.turn[0, 0])))
 
 
-def umeyama(points: np.ndarray, places: np.ndarray) -> Similarity:
-    """The similarity that minimises ``sum |places - q(points)|^2`` (Umeyama 1991).
+def umeyama(points: np.ndarray, reference: np.ndarray) -> Similarity:
+    """The similarity that minimises ``sum |reference - q(points)|^2`` (Umeyama 1991).
 
     Args:
-        points, places: (K, 2), two or more; a pair with a NaN in it is left out.
+        points, reference: (K, 2), two or more; a pair with a NaN in it is left out.
 
     Raises:
         InputError: fewer than two pairs, or all points in one position.
     """
-    points, places = np.asarray(points, np.float64), np.asarray(places, np.float64)
-    both = np.isfinite(points).all(-1) & np.isfinite(places).all(-1)
+    points, reference = np.asarray(points, np.float64), np.asarray(reference, np.float64)
+    both = np.isfinite(points).all(-1) & np.isfinite(reference).all(-1)
     if both.sum() < 2:
         raise InputError(f"Expected at least two points with a position for each; found {both.sum()}.")
-    p, q = points[both], places[both]
+    p, q = points[both], reference[both]
     p0, q0 = p - p.mean(0), q - q.mean(0)
     variance = (p0**2).sum() / len(p)
     if variance < 1e-12:
@@ -66,7 +66,7 @@ def umeyama(points: np.ndarray, places: np.ndarray) -> Similarity:
     turn = u * sign @ vt
     scale = float((d * sign).sum() / variance)
     if scale < 1e-9:
-        raise InputError("Expected places that differ as the points do; found none that a turn can reach.")
+        raise InputError("Expected reference points that differ as the points do; found none that a turn can reach.")
     return Similarity(scale, turn, q.mean(0) - scale * turn @ p.mean(0))
 
 
@@ -78,14 +78,14 @@ def standard_eyes(size: int = 96) -> np.ndarray:
 
 
 def align(
-    pixels: np.ndarray, points: np.ndarray, places: np.ndarray | None = None, size: int = 96, scheme: Scheme = KAGGLE
+    pixels: np.ndarray, points: np.ndarray, reference: np.ndarray | None = None, size: int = 96, scheme: Scheme = KAGGLE
 ) -> tuple[np.ndarray, Similarity]:
-    """The face of ``points`` brought to ``places``.
+    """The face of ``points`` brought to ``reference``.
 
     Args:
         pixels: (H, W) or (H, W, 3) uint8, the photo.
         points: (K, 2) in the photo's pixels; NaN = unknown.
-        places: (K, 2) where they belong in the result; NaN = no matter where. By default the eyes of ``scheme``
+        reference: (K, 2) where they belong in the result; NaN = anywhere. By default the eyes of ``scheme``
             belong at :func:`standard_eyes`, and only they count.
         size: side of the result.
         scheme: names the eyes.
@@ -97,12 +97,12 @@ def align(
     Raises:
         InputError: see :func:`umeyama`; the scheme has no eyes; the face is outside the photo.
     """
-    if places is None:
+    if reference is None:
         if scheme.eyes is None:
-            raise InputError(f"Expected a scheme with eyes to level; '{scheme.name}' has none. Give places.")
-        places = np.full((len(scheme), 2), np.nan)
-        places[scheme.index(*scheme.eyes)] = standard_eyes(size)
-    move = umeyama(points, places)
+            raise InputError(f"Expected a scheme with eyes to level; '{scheme.name}' has none. Give a reference.")
+        reference = np.full((len(scheme), 2), np.nan)
+        reference[scheme.index(*scheme.eyes)] = standard_eyes(size)
+    move = umeyama(points, reference)
     return warp(pixels, move, size), move
 
 

@@ -78,7 +78,7 @@ def grid(count: int, columns: int, cell: float) -> tuple[Figure, list[Axes]]:
 def draw_face(axis: Axes, image: np.ndarray, title: str = "") -> None:
     """A grey image (H, W), uint8 or [0, 1], with pixel centres at whole numbers."""
     axis.imshow(image, cmap="gray", vmin=0, vmax=255 if image.dtype == np.uint8 else 1)
-    axis.set_title(title, fontsize=8)
+    axis.set_title(title, fontsize=10)
     axis.autoscale(False)  # a point outside the image must not shrink it
 
 
@@ -173,7 +173,7 @@ def curves(records: dict[str, dict], title: str = "") -> Figure:
         axis.axhline(curve[0]["mean_face_rmse"], color=BASELINE, ls="--", lw=1)
     axis.annotate(
         "mean face",
-        (1, curve[0]["mean_face_rmse"]),
+        (0.98, curve[0]["mean_face_rmse"]),
         xycoords=("axes fraction", "data"),
         ha="right",
         va="bottom",
@@ -192,6 +192,8 @@ def log_scale(axis: Axes) -> None:
     axis.set_yscale("log")
     low, high = axis.get_ylim()
     ticks = [t for t in (0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20, 40) if low <= t <= high]
+    if len(ticks) < 2:
+        ticks = list(MaxNLocator(4).tick_values(low, high)[1:-1])
     axis.set_yticks(ticks, [f"{t:g}" for t in ticks])
     axis.minorticks_off()
 
@@ -220,28 +222,6 @@ def keypoint_errors(errors: dict[str, np.ndarray], scheme: Scheme) -> Figure:
     return figure
 
 
-def points_only(truth: np.ndarray, predicted: np.ndarray, scheme: Scheme, titles: Sequence[str], columns: int = 4,
-                cell: float = 2.0) -> Figure:
-    """Marked and predicted points on an empty ground, a stroke from one to the other: faces that may not be shown.
-
-    Args:
-        truth, predicted: (N, K, 2) in pixels of a 96x96 image.
-        scheme: of the points.
-        titles: one per face.
-        columns: how many side by side.
-        cell: size of each in inches.
-    """
-    figure, axes = grid(len(truth), columns, cell)
-    for axis, marked, found, title in zip(axes, truth, predicted, titles, strict=True):
-        both = np.stack([marked, found], axis=1)  # (K, 2, 2)
-        axis.plot(*both.transpose(2, 1, 0), color=BASELINE, lw=0.8)
-        draw_points(axis, marked, scheme, TRUTH)
-        draw_points(axis, found, scheme, PREDICTED, marker="x")
-        axis.set(xlim=(-8, 104), ylim=(104, -8), aspect="equal")
-        axis.set_title(title, fontsize=8)
-    return figure
-
-
 def calibration(found: dict[str, np.ndarray]) -> Figure:
     """RMSE over confidence, a mark per group of :func:`facekp.results.analysis.calibration`."""
     figure, axis = chart(1)
@@ -256,11 +236,11 @@ def range_test(found: dict) -> Figure:
     figure, axis = chart(1)
     axis.plot(found["lr"], found["loss"], color=BASELINE, lw=0.8, alpha=0.6, label="each step")
     axis.plot(found["lr"], found["smooth"], color=SERIES[0], label="smoothed")
-    label = f"a third of where the descent ends: {found['suggestion']:.1e}"
+    label = f"suggested: {found['suggestion']:.1e}"
     axis.axvline(found["suggestion"], color=SERIES[1], ls="--", label=label)
     limits = (0.9 * min(found["smooth"]), 1.2 * found["smooth"][0])
     axis.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=limits)
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="lower left")
     return figure
 
 

@@ -60,15 +60,15 @@ def calibration(confidence: np.ndarray, distance: np.ndarray, bins: int = 10) ->
         bins: how many groups.
 
     Returns:
-        ``confidence``, ``rmse`` (pixels per coordinate) and ``share``, the fraction of points off by more than 5 px;
-        each (bins,).
+        ``confidence``, ``rmse`` (pixels per coordinate) and ``fraction``, of points off by more than 5 px; each
+        (bins,).
     """
     keep = np.isfinite(confidence) & np.isfinite(distance)
     order = np.argsort(confidence[keep], kind="stable")
     c, d = (np.array_split(a[keep][order], bins) for a in (confidence, distance))
     return {"confidence": np.array([part.mean() for part in c]),
             "rmse": np.array([np.sqrt(np.mean(part**2) / 2) for part in d]),
-            "share": np.array([np.mean(part > 5) for part in d])}
+            "fraction": np.array([np.mean(part > 5) for part in d])}
 
 
 def worst(errors: np.ndarray, fraction: float = 0.01) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from facekp import metrics
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.files import read_json, write_json
+from facekp.files import read_json
 from facekp.keypoints import KAGGLE
 from facekp.results import records_folder
 from facekp.synthetic import cached
@@ -30,7 +30,10 @@ def board_faces() -> Faces:
 
 
 def board_truth() -> np.ndarray:
-    """(200, 15, 2) float64: the true points of the test faces, in pixels, as the repository keeps them."""
+    """(200, 15, 2) float64: the true points of the test faces, in pixels, as the repository keeps them.
+
+    ``board.json`` holds them as :func:`to_lines` writes those of :func:`board_faces`.
+    """
     return from_lines(read_json(records_folder() / "community" / "board.json")["truth"])
 
 
@@ -127,13 +130,13 @@ def check_result(record: dict, where: str) -> None:
     points = from_lines(record.get("predicted"))
     if points.shape != (BOARD_SIZE, len(KAGGLE), 2) or not (np.abs(points) < 1e4).all():  # NaN is not less either
         refuse(where, f"{BOARD_SIZE} faces with {len(KAGGLE)} points each as 'predicted'", f"the shape {points.shape}")
-    said, computed = record.get("metrics"), score(points)
-    if not isinstance(said, dict) or said.keys() != computed.keys():
-        refuse(where, f"the metrics {', '.join(computed)}", said)
+    claimed, computed = record.get("metrics"), score(points)
+    if not isinstance(claimed, dict) or claimed.keys() != computed.keys():
+        refuse(where, f"the metrics {', '.join(computed)}", claimed)
     for entry, value in computed.items():
-        if isinstance(said[entry], bool) or not isinstance(said[entry], int | float) or \
-                not abs(said[entry] - value) <= TOLERANCE:
-            refuse(where, f"{value} as '{entry}', which is what the predicted points give", said[entry])
+        if isinstance(claimed[entry], bool) or not isinstance(claimed[entry], int | float) or \
+                not abs(claimed[entry] - value) <= TOLERANCE:
+            refuse(where, f"{value} as '{entry}', which is what the predicted points give", claimed[entry])
 
 
 def read_result(path: str | Path) -> dict:
@@ -141,8 +144,3 @@ def read_result(path: str | Path) -> dict:
     record = read_json(path)
     check_result(record, str(path))
     return record
-
-
-def write_board(path: str | Path) -> None:
-    """Write ``board.json``: the true points of the test faces, rounded to a hundredth of a pixel."""
-    write_json(path, {"format": 1, "board": board_name(), "truth": to_lines(board_faces().keypoints)})

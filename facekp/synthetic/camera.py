@@ -19,7 +19,7 @@ def photograph(h: Head, rng: np.random.Generator, faults: bool = True) -> np.nda
     image = before(h, rng, glasses(h, image, depth))
     small = expose(image.reshape(SIZE, SCALE, SIZE, SCALE).mean((1, 3)), rng)
     if faults:
-        small = spoil(small, rng)
+        small = degrade(small, rng)
     return np.round(small.clip(0, 1) * 255).astype(np.uint8)
 
 
@@ -30,7 +30,7 @@ def expose(small: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return small ** rng.uniform(0.75, 1.25) * rng.uniform(0.85, 1.1) + rng.uniform(-0.04, 0.06)
 
 
-def spoil(small: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def degrade(small: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A frame of an old video, or a photo: blurred, coarse, compressed, noisy."""
     if rng.random() < 0.45:  # the video's face was smaller than this image, and its colours pale
         small = coarse(small, int(rng.uniform(28, 70)))

@@ -35,12 +35,12 @@ __all__ = ["EMA", "Busy", "Ensemble", "Interrupted", "TrainConfig", "epochs_for"
            "fit_folds", "overfit", "pick_device", "pick_precision", "quickest_threads", "shuffled_batches",
            "tensorboard", "train_epoch"]
 
-BESIDE = {"Ensemble": "folds", "fit_folds": "folds", "find_lr": "diagnostics", "overfit": "diagnostics",
+LAZY = {"Ensemble": "folds", "fit_folds": "folds", "find_lr": "diagnostics", "overfit": "diagnostics",
           "epochs_for": "pace", "quickest_threads": "pace"}
 
 
 def __getattr__(name: str) -> object:
     """What is beside the loop, imported when it is asked for."""
-    if name not in BESIDE:
+    if name not in LAZY:
         raise AttributeError(f"module 'facekp.training' has no attribute '{name}'")
-    return getattr(import_module(f"facekp.training.{BESIDE[name]}"), name)
+    return getattr(import_module(f"facekp.training.{LAZY[name]}"), name)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from facekp.errors import InputError
-from facekp.files import alone_in, replacing
+from facekp.files import locked_folder, replacing
 from facekp.models import KeypointModel, save_model
 from facekp.training.config import completed
 from facekp.training.state import Run
@@ -104,14 +104,14 @@ class Checkpointer:
             raise InputError(f"{self.file}: expected the state of this very training; found one that does not fit it "
                              f"({type(e).__name__}). {ADVICE}.") from None
 
-    def how_to_go_on(self, run: Run) -> str:
+    def resume_hint(self, run: Run) -> str:
         """For the message after Ctrl-C."""
         where = f"after step {run.done} of epoch {len(run.curve) + 1}" if run.done else f"after epoch {len(run.curve)}"
         if self.folder is None:
             return f"Interrupted {where}. Nothing was saved: fit was given no folder."
         return f"Interrupted {where}; saved in {self.file}. The same command with --resume (resume=True) goes on."
 
-    def rescue(self, model: KeypointModel) -> str:
+    def save_last_good(self, model: KeypointModel) -> str:
         """After a loss that is not a number: write the last saved weights as a separate model; says where it is."""
         if self.folder is None or not self.file.is_file():
             return "No earlier state was saved."
@@ -150,7 +150,7 @@ def finished(folder: Path) -> bool:
     """
     if not (folder / "record.json").is_file():
         return False
-    with suppress(InputError, OSError), alone_in(folder):
+    with suppress(InputError, OSError), locked_folder(folder):
         (folder / "resume.pt").unlink(missing_ok=True)
     return True
 
@@ -175,7 +175,7 @@ def check_losses(run: Run, checkpointer: Checkpointer, learning_rate: Callable[[
         rate = learning_rate((epoch - 1) * run.steps + bad[0])
         raise FloatingPointError(
             f"The loss became {losses[bad[0]]} in epoch {epoch}, step {bad[0] + 1} of {run.steps}, at learning rate "
-            f"{rate:.2g}. {checkpointer.rescue(run.ema.model)} Try a smaller rate{or_precision(run.dtype)}."
+            f"{rate:.2g}. {checkpointer.save_last_good(run.ema.model)} Try a smaller rate{or_precision(run.dtype)}."
         )
     return sum(losses) / len(losses)
 

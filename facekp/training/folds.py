@@ -135,8 +135,8 @@ def fit_folds(
             check_fold(run, train, test, config_of(i))
         else:
             torch.manual_seed(config.seed + i)
-            told_fold = partial(on_epoch, i) if on_epoch else None
-            fit(create(), train, test, config_of(i), run, resume=True, progress=progress, on_epoch=told_fold,
+            on_fold_epoch = partial(on_epoch, i) if on_epoch else None
+            fit(create(), train, test, config_of(i), run, resume=True, progress=progress, on_epoch=on_fold_epoch,
                 score=score)
         model, here = load_model(run / "model.safetensors", pick_device(config.device)), test.rows
         points[here], _ = predict(model, test)

@@ -23,7 +23,7 @@ from facekp import metrics
 from facekp.augment import augment
 from facekp.data.faces import Faces
 from facekp.errors import InputError
-from facekp.files import alone_in, write_json
+from facekp.files import locked_folder, write_json
 from facekp.models import KeypointModel, save_model
 from facekp.models.model import to_float
 from facekp.predict import check_fit, predict
@@ -207,7 +207,7 @@ def fit(
                 "train": train.fingerprint(model.pixel_offset), "val": val.fingerprint(model.pixel_offset)}
     checkpointer = Checkpointer(Path(folder) if folder else None, identity, config.save_every)
     mean = metrics.mean_face(train.keypoints)
-    with alone_in(checkpointer.folder if run.distributed.is_main else None):
+    with locked_folder(checkpointer.folder if run.distributed.is_main else None):
         if resume:
             checkpointer.load(run, len(train))
         loader = Loader(train, run.losses.device)
@@ -246,8 +246,8 @@ def train_epochs(
             except Interrupted:
                 run.seconds = time.perf_counter() - run.clock
                 checkpointer.save(run)
-                raise Interrupted(checkpointer.how_to_go_on(run)) from None
-            line = watch(run, val, mean_face, config, checkpointer)
+                raise Interrupted(checkpointer.resume_hint(run)) from None
+            line = finish_epoch(run, val, mean_face, config, checkpointer)
             bar.set_postfix_str(POSTFIX.format(**line))
             checkpointer.epoch(run)
             if on_epoch and run.distributed.is_main:
@@ -260,7 +260,7 @@ POSTFIX = ("loss {loss:.3f}, val RMSE {val_rmse:.2f} px (mean face {mean_face_rm
            "{images_per_second:.0f} images/s")
 
 
-def watch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, checkpointer: Checkpointer) -> dict:
+def finish_epoch(run: Run, val: Faces, mean_face: np.ndarray, config: TrainConfig, checkpointer: Checkpointer) -> dict:
     """Close an epoch: its line of the curve, with the averaged model's error on ``val``."""
     loss = check_losses(run, checkpointer, partial(learning_rate, steps=config.epochs * run.steps, config=config))
     trained = time.perf_counter() - run.clock

@@ -31,17 +31,17 @@ RECIPES: dict[str, dict] = {
     "simcc": {"lr": 1e-3},
 }
 
-ALIKE = {"schedule": "constant", "warmup": 0.0, "ema": 0.0, "weight_decay": 0.0, "clip": 1e9}
-BARE = Augment(flip=0, rotation=0, scale=0, shear=0, shift=0, brightness=0, contrast=0, noise=0)
+PLAIN = {"schedule": "constant", "warmup": 0.0, "ema": 0.0, "weight_decay": 0.0, "clip": 1e9}
+NO_AUGMENTATION = Augment(**{f.name: 0 for f in fields(Augment)})  # a range that comes later is off, too
 
-HOURGLASS = ALIKE | {
+HOURGLASS = PLAIN | {
     # princeton-vl/pose-hg-train. Its rotation (normal, 30 degrees, in 40 % of the faces) and scale (2 to the power of
     # a normal number, 0.25) are cut off at two standard deviations; ours are uniform, with the same deviations: 16.7
     # degrees and 0.152 in the logarithm. It multiplies each colour by 0.6 to 1.4; our contrast is the nearest to that.
     "optimizer": "rmsprop", "lr": 2.5e-4, "momentum": 0.0, "batch_size": 6, "epochs": 100,
-    "augment": replace(BARE, flip=0.5, rotation=29, scale=0.3, contrast=0.4),
+    "augment": replace(NO_AUGMENTATION, flip=0.5, rotation=29, scale=0.3, contrast=0.4),
 }
-LGCN = ALIKE | {
+LGCN = PLAIN | {
     # MatthiasRock/CNTK-PY-LGCN: 0.001 a sample at first, for its loss and its momentum. A batch of 16 has 16 samples;
     # our loss is 1/160 of the port's (0.05 * 15 points * 1.6 * 2 outputs * the kernel's squares, 66.8); CNTK's momentum
     # multiplies the gradient by 1 - 0.9; and the port's activations are a tenth of ours, so that a step of its last
@@ -52,15 +52,15 @@ LGCN = ALIKE | {
 
 # What the networks' authors wrote or published (see the networks' files); what they leave open is as torch has it.
 ORIGINAL: dict[str, dict] = {
-    "cnn3": ALIKE | {
+    "cnn3": PLAIN | {
         # His rates are for coordinates from -1 to 1: in pixels a squared error is 48^2 times as large.
         "optimizer": "sgd", "lr": 0.03 / 48**2, "final_lr": 0.0001 / 48**2, "schedule": "linear",
         "momentum": 0.9, "final_momentum": 0.999, "batch_size": 128, "epochs": 3000,
-        "augment": replace(BARE, flip=0.5),
+        "augment": replace(NO_AUGMENTATION, flip=0.5),
     },
-    "fcn24": ALIKE | {
+    "fcn24": PLAIN | {
         "optimizer": "rmsprop", "lr": 1e-3, "momentum": 0.0, "batch_size": 32, "epochs": 300,
-        "augment": replace(BARE, flip=0.5, rotation=0.01, scale=0.01, shift=2),
+        "augment": replace(NO_AUGMENTATION, flip=0.5, rotation=0.01, scale=0.01, shift=2),
     },
     **dict.fromkeys(("hourglass-s", "hourglass-1", "hourglass-2", "hourglass-4", "hourglass-8"), HOURGLASS),
     **dict.fromkeys(("lgcn-s", "lgcn"), LGCN),
@@ -95,7 +95,7 @@ def recipe(name: str, /, original_recipe: bool = False, **changes) -> TrainConfi
         settings["augment"] = PRESETS[named]
     if isinstance(named, dict):
         check_known(settings["augment"], Augment)
-        base = (ORIGINAL[name]["augment"] or BARE) if original_recipe else Augment()
+        base = (ORIGINAL[name]["augment"] or NO_AUGMENTATION) if original_recipe else Augment()
         settings["augment"] = Augment(**(vars(base) | settings["augment"]))
     return TrainConfig(**settings)
 

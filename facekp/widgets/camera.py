@@ -34,7 +34,7 @@ def camera(model: KeypointModel) -> Any:
         made.pixels, made.faces = pixels, predict_photo(model, pixels, "detect")
         drawn = io.BytesIO()
         plots.photo(pixels, made.faces, width=6.4).savefig(drawn, format="png", dpi=80)
-        made.data = {"words": in_words(made.faces), "png": base64.b64encode(drawn.getvalue()).decode()}
+        made.data = {"words": describe(made.faces), "png": base64.b64encode(drawn.getvalue()).decode()}
 
     def receive(_: Any, content: dict, buffers: list) -> None:
         try:
@@ -48,7 +48,7 @@ def camera(model: KeypointModel) -> Any:
     return made
 
 
-def in_words(faces: list[FaceResult]) -> str:
+def describe(faces: list[FaceResult]) -> str:
     """How many faces there are, in a sentence."""
     if not faces:
         return "No face was found. Come nearer, look at the camera, or make more light."

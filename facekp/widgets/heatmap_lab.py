@@ -9,7 +9,7 @@ def heatmap_lab() -> Any:
     """One heatmap of one point: drag the point, change sigma, stride, noise and background, and six decoders follow.
 
     Chapter: Heatmaps. Everything is computed by ``js/heatmap_lab.js``, in the page, with the mathematics of
-    :mod:`facekp.heatmaps`; a decoder that is added there has to be added to ``js/heatmaps.js`` too.
+    :mod:`facekp.heatmaps`; a decoder that is added there is shown here once ``js/heatmaps.js`` has it too.
 
     Raises:
         InputError: anywidget is not installed.

@@ -75,13 +75,13 @@ class Monitor:
             self.curve, self.points, self.widget = [], [], None
         self.curve.append(line)
         if in_notebook():
-            self.points.append(self.predicted(model) if self.affordable() else None)
+            self.points.append(self.predicted(model) if self.within_budget() else None)
             self.show()
         else:
             print(sentence(line, self.epochs), flush=True)
         self.spent += time.perf_counter() - began
 
-    def affordable(self) -> bool:
+    def within_budget(self) -> bool:
         """The first and the last epoch always; in between while the time spent is within the budget."""
         if len(self.curve) == 1 or self.curve[-1]["epoch"] >= self.epochs:
             return True

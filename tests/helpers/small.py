@@ -5,7 +5,7 @@ from torch import nn
 
 from facekp import heatmaps
 from facekp.keypoints import Scheme
-from facekp.models import create_model
+from facekp.models import MODELS, create_model
 
 FIVE = Scheme("five", ("a", "b", "c", "d", "e"), (("a", "b"),))
 
@@ -36,6 +36,7 @@ SMALL = {
     "simcc-s": ({"size": 32, "layers": 2}, 60, 5e-3),
     "simcc": ({"size": 32, "layers": 2, "depth": 18}, 60, 5e-3),
 }
+SMALL |= {name: ({"size": 32}, 100, 1e-2) for name in MODELS if name not in SMALL}  # where that does, no line is needed
 
 
 def small(name, scheme=FIVE, **more):

@@ -26,7 +26,7 @@ from facekp.training import TrainConfig, config, fit, loop
 from facekp.training.checkpoint import Checkpointer
 from facekp.training.folds import check_fold
 from facekp.training.loader import Loader
-from facekp.training.recipes import recipe
+from facekp.training.recipes import NO_AUGMENTATION, recipe
 
 CONFIG = TrainConfig(epochs=2, batch_size=8, device="cpu")
 
@@ -183,6 +183,8 @@ def test_each_preset_names_every_field_of_the_augmentation():
     count = sum(preset is not None for preset in PRESETS.values())
     for f in fields(Augment):
         assert presets.count(f"{f.name}=") == count, f.name
+    assert PRESETS["full"] == Augment()  # what a run without --augment has
+    assert set(vars(NO_AUGMENTATION).values()) == {0}  # an original recipe has no range that came after it
 
 
 # ---- settings that come and go --------------------------------------------------------------------

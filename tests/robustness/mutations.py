@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from profile_of_run import ALL, SEED, everyday
 
-from facekp.errors import LONGEST, InputError
+from facekp.errors import MAX_MESSAGE, InputError
 
 Test = TypeVar("Test", bound=Callable)
 
@@ -132,7 +132,7 @@ def result_or_one_line(call: Callable[[], object], folder: Path, *named: str) ->
 def one_line(error: InputError) -> str:
     """The message of an error, which is one line that says something."""
     message = str(error)
-    assert message.isprintable() and 20 < len(message) <= LONGEST + 5, message
+    assert message.isprintable() and 20 < len(message) <= MAX_MESSAGE + 5, message
     return message
 
 

@@ -6,7 +6,7 @@ import programs
 import pytest
 from kaggle_files import arrays, lookup_lines, test_lines, text, training_lines, zipped
 
-from facekp.errors import LONGEST, InputError
+from facekp.errors import MAX_MESSAGE, InputError
 
 IMAGES, KEYPOINTS = arrays(2, 96)
 TRAINING = text(training_lines(IMAGES, KEYPOINTS))
@@ -79,6 +79,6 @@ def test_debug_raises(case, monkeypatch):
 @pytest.mark.parametrize("found", ["a\nb", "\x1b[2J", "\r", "\ud800", "\u202e", "\x00", "x" * 100_000])
 def test_messages_are_one_line(found):
     message = str(InputError(f"file.csv, row 3: expected a number; found '{found}'. Repair it."))
-    assert message.isprintable() and len(message) <= LONGEST + 5
+    assert message.isprintable() and len(message) <= MAX_MESSAGE + 5
     assert message.startswith("file.csv, row 3") and message.endswith("Repair it.")
     assert str(InputError(message)) == message

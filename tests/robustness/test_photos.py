@@ -135,7 +135,7 @@ def run(place):
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (8, 8), (8, 7000), (30, 20_000), (7000, 9)])
 def test_odd_shapes(tmp_path, run, shape, box):
     Image.fromarray(np.full(shape, 99, np.uint8)).save(tmp_path / "a.png")
-    boxes = photo_reports.where([box] if box else [], False)
+    boxes = photo_reports.parse_boxes([box] if box else [], False)
     found = refused_or(lambda: photo_reports.photo_report([run], tmp_path / "a.png", tmp_path / "a.csv",
                                                           tmp_path / "seen.png", boxes, device="cpu"))
     there = sorted(p.name for p in tmp_path.iterdir())

@@ -121,7 +121,7 @@ def test_without_locks_nothing_is_cleared_or_refused(tmp_path, monkeypatch):
     left = tmp_path / ".out.abcdefg1.partial"
     left.write_text("x")
     monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError(95, "not supported")))
-    with locks.alone_in(tmp_path), replacing(tmp_path / "out") as temporary:
+    with locks.locked_folder(tmp_path), replacing(tmp_path / "out") as temporary:
         temporary.write_text("new")
     assert (tmp_path / "out").read_text() == "new" and left.exists()
 
@@ -129,14 +129,14 @@ def test_without_locks_nothing_is_cleared_or_refused(tmp_path, monkeypatch):
 @pytest.mark.tried("folders in which one process works", "the lock is asked for twice; the folder is a file",
                    "the second is refused; free again afterwards; an empty folder is not left")
 def test_a_folder_is_for_one(tmp_path):
-    with locks.alone_in(tmp_path / "run"):
-        with pytest.raises(locks.Busy, match="another process"), locks.alone_in(tmp_path / "run"):
+    with locks.locked_folder(tmp_path / "run"):
+        with pytest.raises(locks.Busy, match="another process"), locks.locked_folder(tmp_path / "run"):
             pass
         assert (tmp_path / "run").is_dir()
     assert not (tmp_path / "run").exists()
     (tmp_path / "file").write_text("x")
     for name in ("file", "file/below"):
-        with pytest.raises(InputError, match="found a file"), locks.alone_in(tmp_path / name):
+        with pytest.raises(InputError, match="found a file"), locks.locked_folder(tmp_path / name):
             pass
 
 

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facekp import load_pretrained, metrics, pretrained, runs
-from facekp.calibration import LEAST, Calibration, calibrate, file_of, from_errors, load_calibration, save_calibration
+from facekp.calibration import (
+    MIN_CONFIDENCE,
+    Calibration,
+    calibrate,
+    file_of,
+    from_errors,
+    load_calibration,
+    save_calibration,
+)
 from facekp.errors import InputError
 from facekp.models import create_model, save_model
 from facekp.photo import Box, predict_photo
@@ -54,7 +62,7 @@ def test_the_rank_is_the_one_of_the_theorem():
 def test_an_uncertain_point_gets_a_larger_radius_and_an_impossible_one_a_finite_one():
     found = from_errors(np.full((99, 1), 2.0), np.full((99, 1), 0.5), ("a",))  # scores of 1
     np.testing.assert_allclose(found.radius(np.array([[1.0], [0.5], [0.25], [0.0], [np.nan]]), 0.9).ravel(),
-                               [1, 2, 4, 1 / LEAST, 1], rtol=1e-6)
+                               [1, 2, 4, 1 / MIN_CONFIDENCE, 1], rtol=1e-6)
 
 
 def test_points_without_annotation_do_not_count():

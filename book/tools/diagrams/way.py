@@ -10,7 +10,7 @@ from traced import SIZE, K, Shape, label, trace
 
 from facekp import augment
 from facekp.data import load
-from facekp.models import MODELS, create_model
+from facekp.models import create_model
 from facekp.predict import to_float
 
 
@@ -92,7 +92,7 @@ def view(sheet: Sheet, side: Box, name: str, turn: float) -> Box:
 
 def through_network(sheet: Sheet, below: list[Point]) -> Box:
     """The network and its raw output, with the gradient's way back."""
-    network = sheet.operation(MIDDLE, below[0].y + 44, f"one of {len(MODELS)} networks", WIDE, "features")
+    network = sheet.operation(MIDDLE, below[0].y + 44, "one of the networks", WIDE, "features")
     raw = sheet.operation(MIDDLE, network.bottom.y + 52, f"raw: {batch('B', 'numbers')}", WIDE, "maps",
                           f"or maps, such as {batch('B', 'maps')}")
     for point in below:

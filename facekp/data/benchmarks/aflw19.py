@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facekp.data.benchmarks.part import Entry, Part, corners, cropped, from_folder, needed, the_one
+from facekp.data.benchmarks.part import Entry, Part, corners, cropped, first_existing, from_folder, needed
 from facekp.errors import InputError
 from facekp.keypoints import Scheme
 
@@ -28,7 +28,7 @@ POINTS_19 = Scheme("AFLW-19", tuple(map(str, range(19))),
 def read(folder: Path, split: str, size: int, widen: float, colour: bool, progress: bool,
          training: int = TRAINING) -> Part:
     """The part ``split``, "train" or "test"; ``training`` is how many faces are for training."""
-    path = the_one(folder, "the annotations", ("AFLWinfo_release.mat", "aflw-19/AFLWinfo_release.mat"))
+    path = first_existing(folder, "the annotations", ("AFLWinfo_release.mat", "aflw-19/AFLWinfo_release.mat"))
     try:
         mat = needed("scipy.io").loadmat(path, squeeze_me=True)
         boxes, data, visible, names, order = (mat[k] for k in ("bbox", "data", "mask_new", "nameList", "ra"))
@@ -41,7 +41,7 @@ def read(folder: Path, split: str, size: int, widen: float, colour: bool, progre
     order = order[:training] if split == "train" else order[training:]
     entries = [Entry(str(names[i]).strip(), data[i].reshape(2, 19).T.astype(float) - FIRST,
                      corners(boxes[i][[0, 2, 1, 3]], FIRST)) for i in order]
-    images = the_one(folder, "the images", ("flickr", "data/flickr", "aflw/data/flickr", "images"))
+    images = first_existing(folder, "the images", ("flickr", "data/flickr", "aflw/data/flickr", "images"))
     seen = np.asarray(visible, bool)[order]
     faces = cropped(entries, from_folder(images, entries), POINTS_19, size, widen, colour, progress, ~seen)
     sizes = np.sqrt([e.box.width * e.box.height for e in entries])

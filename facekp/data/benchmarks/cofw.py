@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facekp.data.benchmarks.part import Entry, Part, cropped, eye_distance, the_one
+from facekp.data.benchmarks.part import Entry, Part, cropped, eye_distance, first_existing
 from facekp.data.formats.source import Source
 from facekp.errors import InputError
 from facekp.images import Box, Photo
@@ -32,7 +32,7 @@ PUPILS = ("17", "16")
 
 def read(folder: Path, split: str, size: int, widen: float, colour: bool, progress: bool) -> Part:
     """The part ``split``, "train" or "test". Grey images of the color files stay grey."""
-    path = the_one(folder, f"the {split} file", (f"COFW_{split}_color.mat",))
+    path = first_existing(folder, f"the {split} file", (f"COFW_{split}_color.mat",))
     end = "Tr" if split == "train" else "T"
     with Source(path).hdf5() as mat:
         try:

@@ -103,11 +103,11 @@ def needed(package: str) -> ModuleType:
                          '"facekp[benchmarks]"') from None
 
 
-def the_one(folder: Path, what: str, places: Iterable[str]) -> Path:
-    """The first of ``places`` that exists in ``folder``; InputError that names them if none does."""
-    places = list(places)
-    found = next((folder / p for p in places if (folder / p).exists()), None)
+def first_existing(folder: Path, what: str, paths: Iterable[str]) -> Path:
+    """The first of ``paths`` that exists in ``folder``; InputError that names them if none does."""
+    paths = list(paths)
+    found = next((folder / p for p in paths if (folder / p).exists()), None)
     if found is None:
-        raise InputError(f"{folder}: expected {what}, as {' or '.join(places)}; found "
+        raise InputError(f"{folder}: expected {what}, as {' or '.join(paths)}; found "
                          f"{listed(sorted(p.name for p in folder.iterdir()))}. Name the folder that holds it.")
     return found

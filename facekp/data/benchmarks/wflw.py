@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facekp.data.benchmarks.part import Entry, Part, corners, cropped, eye_distance, from_folder, the_one
+from facekp.data.benchmarks.part import Entry, Part, corners, cropped, eye_distance, first_existing, from_folder
 from facekp.data.formats import expected, wflw
 from facekp.data.formats.source import Source
 from facekp.data.schemes import POINTS_98
@@ -26,11 +26,11 @@ def read(folder: Path, split: str, size: int, widen: float, colour: bool, progre
     """The part ``split``, "train" or "test"."""
     name = f"list_98pt_rect_attr_{split}.txt"
     inner = f"list_98pt_rect_attr_train_test/{name}"
-    table = the_one(folder, f"the {split} list", (f"WFLW_annotations/{inner}", inner, name))
+    table = first_existing(folder, f"the {split} list", (f"WFLW_annotations/{inner}", inner, name))
     with expected(wflw, table):
         lines = list(wflw.lines_of(Source(table)))
     entries = [Entry(image, points, corners(box, first=0)) for image, points, box, _ in lines]
-    images = the_one(folder, "the images", ("WFLW_images/WFLW_images", "WFLW_images"))
+    images = first_existing(folder, "the images", ("WFLW_images/WFLW_images", "WFLW_images"))
     faces = cropped(entries, from_folder(images, entries), POINTS_98, size, widen, colour, progress)
     subsets = dict(zip(FLAGS, np.array([f for *_, f in lines], bool).reshape(-1, len(FLAGS)).T, strict=True))
     return Part(faces, eye_distance(faces), subsets)

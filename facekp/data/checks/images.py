@@ -3,7 +3,7 @@
 import numpy as np
 
 from facekp.data.checks import Finding, beyond
-from facekp.data.checks.labels import out_of, sizes
+from facekp.data.checks.labels import outside_image, sizes
 from facekp.data.checks.shapes import pair_vectors
 from facekp.data.faces import Faces
 from facekp.data.image_files import turn
@@ -107,7 +107,7 @@ Fits = tuple[float, float, float] | None  # how badly each of the three readings
 def _outside(faces: Faces, points: np.ndarray, rows: np.ndarray, moved: np.ndarray) -> Fits:
     """The fraction of points outside the file; the third reading has those of the second."""
     some = faces.select(rows)
-    read, stored = (float(out_of(some, some.in_files(p)).sum() / max(np.isfinite(p[..., 0]).sum(), 1))
+    read, stored = (float(outside_image(some, some.in_files(p)).sum() / max(np.isfinite(p[..., 0]).sum(), 1))
                     for p in (points[rows], moved))
     return (read, stored, stored) if max(read, stored) > 0.1 else None
 

@@ -39,7 +39,7 @@ def placeholders(faces: Faces, pixel_offset: float = 0.0) -> tuple[list[Finding]
     points = faces.keypoints.astype(np.float64)
     label = np.round(faces.in_files(points) + pixel_offset, 2)  # the grid's float32 keeps that many digits
     seen = np.isfinite(label[..., 0])
-    beyond = seen & out_of(faces, label - pixel_offset)
+    beyond = seen & outside_image(faces, label - pixel_offset)
     positions, count = np.unique(label[beyond], axis=0, return_counts=True)
     candidates = [(0.0, 0.0), (-1.0, -1.0), *map(tuple, positions[count >= 3])]
     findings = []
@@ -76,7 +76,7 @@ def upper_left(faces: Faces, points: np.ndarray) -> list[Finding]:
 def outside(faces: Faces, points: np.ndarray) -> list[Finding]:
     """Points outside the file (not only outside the square that was read of it)."""
     there = faces.in_files(points)
-    out = out_of(faces, there)
+    out = outside_image(faces, there)
     if not out.any():
         return []
     far = np.maximum(-0.5 - there, there - sizes(faces)).max(-1) / sizes(faces).max(-1)  # in parts of the longer side
@@ -87,7 +87,7 @@ def outside(faces: Faces, points: np.ndarray) -> list[Finding]:
                     about={"count": int(out.sum()), "annotated": int(np.isfinite(there[..., 0]).sum())})]
 
 
-def out_of(faces: Faces, points: np.ndarray) -> np.ndarray:
+def outside_image(faces: Faces, points: np.ndarray) -> np.ndarray:
     """(N, K) bool: points (in the file's pixels) outside [-0.5, width] x [-0.5, height].
 
     The last pixel ends at width - 0.5; labels that count from edges, like Kaggle's, end at the width.

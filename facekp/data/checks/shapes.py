@@ -11,7 +11,7 @@ from facekp.data.checks import Finding, beyond
 from facekp.data.faces import Faces
 from facekp.keypoints import Scheme
 
-LEAST = 8  # faces; fewer say nothing about what is usual
+MIN_FACES = 8  # faces; fewer say nothing about what is usual
 
 
 def axes(faces: Faces) -> list[Finding]:
@@ -39,7 +39,7 @@ def shape_findings(faces: Faces) -> list[Finding]:
     if swapped.size:
         found.append(Finding("exchanged", swapped, np.full(len(swapped), 5.0)))
         z[swapped] = z[swapped][:, faces.scheme.swap]
-    if len(faces) < LEAST:
+    if len(faces) < MIN_FACES:
         return found
     seen = np.any(np.isfinite(z), axis=1)
     residual, pose = aligned(z, turn=len(faces.scheme) > 3)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from facekp.errors import InputError
 
-LARGEST = 512 << 20  # bytes; COCO's own keypoints of 2017 have 240 MB
+MAX_BYTES = 512 << 20  # bytes; COCO's own keypoints of 2017 have 240 MB
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
@@ -42,8 +42,8 @@ class Source:
 
     @cached_property
     def text(self) -> str:
-        if self.path.stat().st_size > LARGEST:
-            raise InputError(f"{self.path}: expected at most {LARGEST >> 20} MB of labels; found "
+        if self.path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{self.path}: expected at most {MAX_BYTES >> 20} MB of labels; found "
                              f"{self.path.stat().st_size >> 20} MB. Split the file.")
         return "" if b"\0" in self.start else self.path.read_text(encoding="utf-8-sig", errors="replace")
 

@@ -252,7 +252,7 @@ def test_umeyama_refuses_what_has_no_answer():
         photo.umeyama(one, one)
     with pytest.raises(InputError, match="different positions"):
         photo.umeyama(np.ones((3, 2)), np.eye(3)[:, :2])
-    with pytest.raises(InputError, match="places that differ"):
+    with pytest.raises(InputError, match="reference points that differ"):
         photo.umeyama(np.eye(3)[:, :2], np.ones((3, 2)))
     with pytest.raises(InputError, match="has none"):
         photo.align(np.zeros((96, 96), np.uint8), np.ones((1, 2)), scheme=Scheme("one", ("a",)))

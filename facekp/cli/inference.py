@@ -1,4 +1,4 @@
-"""Commands that ask a trained network."""
+"""Commands that use a trained network."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facekp.cli.arguments import Coverage, Device, FlipTTA, Format, Others, Recursive, RunFolder, Smooth, Source
+from facekp.cli.arguments import Coverage, Device, FlipTTA, Format, MoreRuns, Recursive, RunFolder, Smooth, Source
 
 
 def evaluate(
@@ -19,7 +19,7 @@ def evaluate(
     unit: Annotated[
         str | None, typer.Option(metavar="A,B", help="NME in distances between these two points, not between the eyes.")
     ] = None,
-    others: Others = None,
+    others: MoreRuns = None,
     flip_tta: FlipTTA = False,
     device: Device = "auto",
 ) -> None:
@@ -61,7 +61,7 @@ def predict(
         typer.Option(metavar="X,Y,W,H", help="Where in the photo the face is: from mid-forehead to chin, the eyes "
                                              "0.38 of the width apart. May be repeated."),
     ] = None,
-    look: Annotated[bool, typer.Option("--detect", help="Look for faces.")] = False,
+    detect: Annotated[bool, typer.Option("--detect", help="Look for faces.")] = False,
     figure: Annotated[
         Path | None, typer.Option("--out", "--picture", help="Draw the photo, or the faces, with the points here.")
     ] = None,
@@ -69,7 +69,7 @@ def predict(
     recursive: Recursive = False,
     smooth: Smooth = False,
     form: Format = "csv",
-    others: Others = None,
+    others: MoreRuns = None,
     flip_tta: FlipTTA = False,
     coverage: Coverage = None,
     device: Device = "auto",
@@ -83,12 +83,12 @@ def predict(
     from facekp.cli import labels_command, photo_reports
 
     runs: list[str | Path] = [run, *(others or [])]
-    boxes = photo_reports.where(box or [], look)
+    boxes = photo_reports.parse_boxes(box or [], detect)
     with labels_command.written_as(form, runs[0], source, out) as table:
-        text, notes = photo_reports.answer(runs, source, table, figure, boxes, as_json, device, flip_tta, coverage,
-                                           recursive, smooth)
+        text, notes = photo_reports.predict_report(runs, source, table, figure, boxes, as_json, device, flip_tta,
+                                                   coverage, recursive, smooth)
     text = text.replace(str(table), str(out))
-    for note in (*notes, *pretrained.terms(runs), *(photo_reports.detector_terms() if look else [])):
+    for note in (*notes, *pretrained.terms(runs), *(photo_reports.detector_terms() if detect else [])):
         print(note, file=sys.stderr)
     print(text)
 
@@ -99,7 +99,7 @@ def submit(
         Path, typer.Argument(metavar="DATA", help="Kaggle's folder or zip, with test.csv and IdLookupTable.csv.")
     ],
     out: Annotated[Path, typer.Argument(metavar="OUT.csv")] = Path("submission.csv"),
-    others: Others = None,
+    others: MoreRuns = None,
     flip_tta: FlipTTA = False,
     device: Device = "auto",
 ) -> None:
