@@ -19,11 +19,12 @@ from facekp import heatmaps, pretrained
 from facekp.cli import main
 from facekp.data import load
 from facekp.errors import InputError
-from facekp.export import UNKNOWN, export, to_onnx
+from facekp.export import UNKNOWN, detector_to_onnx, export, to_onnx
 from facekp.heads import HeatmapHead
 from facekp.keypoints import Scheme
 from facekp.models import MODELS, save_model
 from facekp.models.model import KeypointModel
+from facekp.photo import face_maps
 from facekp.predict import predict
 from facekp.pretrained import load_pretrained
 from facekp.training.folds import Ensemble
@@ -173,6 +174,22 @@ def test_other_heads_and_the_mean_of_models(session):
         expected, sure = predict(model, images)
         np.testing.assert_allclose(points, expected, atol=1e-3)
         np.testing.assert_allclose(confidence, sure, atol=1e-4)
+
+
+def test_the_face_detector_gives_the_maps_of_pytorch_for_images_of_any_size(tmp_path):
+    file = detector_to_onnx(tmp_path / "faces.onnx")
+    run = opened(file)
+    for height, width in ((32, 32), (64, 160), (320, 96)):
+        images = np.random.default_rng(0).integers(0, 256, (1, height, width), dtype=np.uint8)
+        score, side = run.run(None, {"images": images})
+        with torch.inference_mode():
+            maps = face_maps.load()(face_maps.scaled(torch.from_numpy(images)))[-1]
+        assert score.shape == side.shape == (1, height // 4, width // 4)
+        np.testing.assert_allclose(score, maps[:, 0].sigmoid(), atol=1e-5)
+        np.testing.assert_allclose(side, face_maps.UNIT * maps[:, 1].exp2(), atol=1e-3)
+    assert run.get_modelmeta().custom_metadata_map["licence"] == "research and teaching only"
+    with pytest.raises(InputError, match=r"ends in \.onnx"):
+        detector_to_onnx(tmp_path / "faces.bin")
 
 
 def test_the_file_says_what_it_is_and_nothing_of_the_machine(coordinates):
