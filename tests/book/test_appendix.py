@@ -192,7 +192,7 @@ def test_a_notebook_that_says_something_else_does_not_agree(elsewhere, capsys):
 def test_the_first_page_names_every_chapter_and_promises_no_less_time_than_was_measured(status):
     page = "\n".join(c.source for c in nbformat.read(ROOT / "book" / "welcome.ipynb", as_version=4).cells)
     promised = {name: int(seconds) for name, seconds in
-                re.findall(r"^\| \[[^\]]+\]\(([\w-]+)\.ipynb\) \|.*\| (\d+) s \|$", page, re.MULTILINE)}
+                re.findall(r"^\| \[[^\]]+\]\(([\w-]+)\.ipynb\) \|.*\| (\d+)\ss \|$", page, re.MULTILINE)}
     assert set(promised) == {path.stem for path in status.chapters()} - {"welcome"}
     measured = json.loads(status.RECORD.read_text())["notebooks"]
     short = {name: (seconds, measured[name]["seconds"]) for name, seconds in promised.items()
