@@ -32,7 +32,7 @@ def board_faces() -> Faces:
 def board_truth() -> np.ndarray:
     """(200, 15, 2) float64: the true points of the test faces, in pixels, as the repository keeps them.
 
-    ``board.json`` holds them as :func:`to_lines` writes those of :func:`board_faces`.
+    ``board.json`` holds them as ``to_lines`` writes those of :func:`board_faces`.
     """
     return from_lines(read_json(records_folder() / "community" / "board.json")["truth"])
 
