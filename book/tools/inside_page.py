@@ -49,15 +49,13 @@ class Widget(Directive):
     option_spec: ClassVar = {"still": directives.unchanged_required, "alt": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
-        from widget_pages import FOLDER, HEAVY, module_script, write
+        from widget_pages import FOLDER, HEAVY
 
         module, env = self.arguments[0], self.state.document.settings.env
         app, name = env.app, f"{module}-data"
         place = nodes.container(classes=["widget-cell"])
         if app.builder.name in ("html", "dirhtml"):
-            folder = Path(app.outdir) / FOLDER
-            sent = write(folder, f"{module}.js", module_script(module))
-            sent += write(folder, f"{name}.js", f"widgetHost.data({json.dumps(name)}, {json.dumps(data())});\n")
+            sent = write_files(app, module)
             up, wait = "../" * env.docname.count("/"), str(sent > HEAVY).lower()
             html = (f'<div class="widget-place" data-module="{module}" data-name="{name}" data-folder="{up}{FOLDER}/" '
                     f'data-sent="{sent}" data-wait="{wait}"></div>')
@@ -68,6 +66,27 @@ class Widget(Directive):
         caption += [child for paragraph in place_text for child in paragraph.children]
         place += nodes.figure("", image, caption)
         return [place]
+
+
+def write_files(app, module: str = "inside") -> int:
+    """Write the widget's module and its data beside the pages, and give their bytes.
+
+    In every build, also one that does not read the page anew: the folder of the pages may have been deleted.
+    """
+    from widget_pages import FOLDER, module_script, write
+
+    folder, name = Path(app.outdir) / FOLDER, f"{module}-data"
+    sent = write(folder, f"{module}.js", module_script(module))
+    return sent + write(folder, f"{name}.js", f"widgetHost.data({json.dumps(name)}, {json.dumps(data())});\n")
+
+
+def prepare(app) -> None:
+    """Make the data before autodoc puts words in the place of the functions' defaults, with which options are
+    compared.
+    """
+    data()
+    if app.builder.name in ("html", "dirhtml"):
+        write_files(app)
 
 
 def figures(app, config) -> None:
@@ -89,8 +108,7 @@ def figures(app, config) -> None:
 def setup(app) -> dict:
     app.add_directive("widget", Widget)
     app.connect("config-inited", figures, priority=100)
-    # Before autodoc puts words in the place of the functions' defaults, with which options are compared.
-    app.connect("builder-inited", lambda app: data())
+    app.connect("builder-inited", prepare)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

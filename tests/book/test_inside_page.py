@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -284,3 +285,15 @@ def test_the_page_s_figures_are_those_of_the_widget(folder):
 
     assert run("inside_state", script, inside_page.data()) == [record["sees"][size] for size in ("48", "24", "12")]
     assert np.isfinite(list(record["cut"].values())).all()
+
+
+def test_its_files_are_written_in_every_build(tmp_path):
+    """Also where Sphinx has read the page before and only its output was deleted."""
+    import inside_page
+
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(name="html"))
+    inside_page.prepare(app)
+    assert {path.name for path in tmp_path.rglob("*.js")} == {"inside.js", "inside-data.js"}
+    app = SimpleNamespace(outdir=tmp_path / "pdf", builder=SimpleNamespace(name="singlehtml"))
+    inside_page.prepare(app)
+    assert not (tmp_path / "pdf").exists()
