@@ -69,8 +69,8 @@ def to_onnx(model: KeypointModel | Ensemble, path: str | Path, maps: bool = Fals
     check(model, path, maps)
     images = torch.zeros(2, *form(model), dtype=torch.uint8)
     names = ["points", "confidence", "maps"][: 2 + maps]
-    write(OnnxModel(copy.deepcopy(model), maps), images, names, {0: torch.export.Dim("batch")},
-          metadata(model, licence), path)
+    write(OnnxModel(copy.deepcopy(model), maps), images, names, {0: torch.export.Dim("batch")}, metadata(model),
+          licence, path)
     return path
 
 
@@ -102,21 +102,19 @@ def detector_to_onnx(path: str | Path) -> Path:
     check_path(path)
     across = {axis: face_maps.MULTIPLE * torch.export.Dim(name) for axis, name in ((1, "rows"), (2, "columns"))}
     card = face_maps.card()
-    notes = {"model": card["name"], "opset": str(OPSET), "licence": card["licence"],
-             "made_by": f"facekp {facekp.__version__}"}
     write(OnnxDetector(copy.deepcopy(face_maps.load())), torch.zeros(1, 96, 128, dtype=torch.uint8),
-          ["score", "side"], across, notes, path)
+          ["score", "side"], across, {"model": card["name"]}, card["licence"], path)
     return path
 
 
-def write(whole: nn.Module, images: Tensor, names: list[str], dynamic: dict[int, Any], notes: dict[str, str],
-          path: Path) -> None:
+def write(whole: nn.Module, images: Tensor, names: list[str], dynamic: dict[int, Any], about: dict[str, str],
+          licence: str, path: Path) -> None:
     """Trace ``whole`` with ``images`` and write it, whole or not at all.
 
     Args:
         whole: bytes in, the outputs called ``names`` out.
         dynamic: the axes of the images that may have another length, and what PyTorch's exporter calls them.
-        notes: the file's metadata.
+        about, licence: the file's metadata; opset and version are added.
     """
     with replacing(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations: nothing a reader could act on
@@ -124,7 +122,8 @@ def write(whole: nn.Module, images: Tensor, names: list[str], dynamic: dict[int,
                                     opset_version=OPSET, dynamic_shapes={"images": dynamic}, dynamo=True, verbose=False)
         assert program is not None  # with dynamo=True it never is
         forget_sources(program.model)
-        program.model.metadata_props.update(notes)
+        program.model.metadata_props.update(about | {"opset": str(OPSET), "licence": licence,
+                                                      "made_by": f"facekp {facekp.__version__}"})
         program.save(temporary, external_data=False)
 
 
@@ -152,12 +151,11 @@ def check_path(path: Path) -> None:
         raise InputError('Writing ONNX needs two more packages. Run: pip install "facekp[onnx]"') from None
 
 
-def metadata(model: KeypointModel | Ensemble, licence: str) -> dict[str, str]:
+def metadata(model: KeypointModel | Ensemble) -> dict[str, str]:
     """What a reader of the file should know; ONNX keeps texts only, so lists are JSON."""
     scheme = model.scheme
     return {"model": model.name, "keypoints": json.dumps(scheme.names), "pairs": json.dumps(scheme.pairs),
-            "size": str(model.size), "pixel_offset": str(model.pixel_offset), "opset": str(OPSET), "licence": licence,
-            "made_by": f"facekp {facekp.__version__}"}
+            "size": str(model.size), "pixel_offset": str(model.pixel_offset)}
 
 
 def forget_sources(program: Any) -> None:

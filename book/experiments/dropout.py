@@ -15,7 +15,7 @@ import torch
 import typer
 from torch import nn
 
-from facekp import data, metrics
+from facekp import metrics
 from facekp.cli import main
 from facekp.data.faces import Faces
 from facekp.files import write_json
@@ -23,7 +23,7 @@ from facekp.models import KeypointModel
 from facekp.models.model import to_float
 from facekp.predict import predict
 from facekp.results import commit, environment
-from facekp.runs import fitting, held_out, open_run
+from facekp.runs import faces_for, held_out, open_run
 
 PASSES = 32  # predictions with dropout on, each with other zeros
 
@@ -68,7 +68,7 @@ def dropout(
     rows = {}
     for folder in run:
         model, record = open_run(folder, "cpu")
-        _, test = held_out(fitting(model, data.load(faces, pixel_offset=model.pixel_offset)), record)
+        _, test = held_out(faces_for(model, faces), record)
         rows[folder.name] = measured(model, test) | {"model": model.name, "epochs": record["config"]["epochs"],
                                                      "faces": len(test), "commit": record.get("commit")}
         print(folder.name, {k: round(v, 2) for k, v in rows[folder.name].items() if isinstance(v, float)})

@@ -111,7 +111,7 @@ def train(steps: int, seed: int, photographs: np.ndarray | None, start: Path | N
     curve, began, losses = [], time.perf_counter(), []
     for step in range(1, steps + 1):
         images, faces = zip(*(example(rng, crowd, photographs, shapes, backgrounds) for _ in range(16)), strict=True)
-        x = (torch.from_numpy(np.stack(images)).float()[:, None] / 255 - 0.5) / 0.25
+        x = face_maps.scaled(torch.from_numpy(np.stack(images)))
         loss = face_maps.loss(network(x)[-1], torch.from_numpy(np.stack(faces)))
         optimizer.zero_grad()
         loss.backward()

@@ -4,11 +4,9 @@
 /** Show another image, in the frame given or in its middle. */
 function put(source, frame = middleFrame(source)) {
   if (source.kind !== "camera") stopCamera();
-  Object.assign(state, { source, frame, first: { ...frame }, cover: null, faces: [], shown: -1 });
+  Object.assign(state, { source, first: frame, faces: [], shown: -1 });
   at("next").hidden = true;
-  at("blur").value = 0;
-  controlsFromFrame();
-  changed();
+  restore();
 }
 
 /** The image as it was at first. */
@@ -62,11 +60,10 @@ async function lookForFace() {
 
 /** Put the frame on the next one of the faces in the photo. */
 function showNextFace() {
-  const face = state.faces[state.shown = (state.shown + 1) % state.faces.length];
-  Object.assign(state, { frame: { ...face }, first: { ...face }, cover: null });
+  state.shown = (state.shown + 1) % state.faces.length;
+  state.first = state.faces[state.shown];
   at("next").textContent = `Next face (${state.shown + 1} of ${state.faces.length})`;
-  controlsFromFrame();
-  changed();
+  restore();
 }
 
 async function startCamera() {

@@ -127,8 +127,10 @@ class Faces:
         """(N,) int64: a number per distinct image; faces with the same number are pixel-identical."""
         pixels = self.images.reshape(len(self), -1)
         hashes = [hashlib.blake2b(p.tobytes(), digest_size=16).digest() for p in pixels]
-        if len(set(hashes)) == len(hashes):  # not in the order of the hashes: rendered faces may differ by a grey value
-            return np.arange(len(hashes))  # from one CPU to another, and would be split otherwise
+        if len(set(hashes)) == len(hashes):
+            # Splits follow these numbers. In the order of the hashes, one grey value that a renderer rounds otherwise
+            # on another CPU would change a whole split. (Sets with copies keep that order: records name their splits.)
+            return np.arange(len(hashes))
         return np.unique(np.array(hashes, dtype="S16"), return_inverse=True)[1]
 
     def folds(self, k: int, seed: int = 0, groups: np.ndarray | None = None) -> list[tuple["Faces", "Faces"]]:

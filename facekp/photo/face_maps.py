@@ -35,8 +35,9 @@ from facekp import heatmaps
 from facekp.errors import InputError
 from facekp.files import sha256
 from facekp.images import Box
-from facekp.models import stored
+from facekp.models import KeypointModel, stored
 from facekp.models.hourglass import StackedHourglass
+from facekp.models.model import to_float
 
 WEIGHTS = Path(__file__).parent / "face-maps.safetensors"
 STRIDE, MULTIPLE = 4, 32  # image pixels per pixel of the maps; sides of images that the network takes
@@ -57,8 +58,8 @@ def create_network() -> StackedHourglass:
 
 
 def scaled(images: Tensor) -> Tensor:
-    """Images (B, H, W) uint8 as the network takes them: (B, 1, H, W), 0..1 minus 0.5, over 0.25."""
-    return (images[:, None].float() / 255 - 0.5) / 0.25
+    """Images (B, H, W) uint8 as the network takes them: (B, 1, H, W), scaled as for a keypoint network."""
+    return KeypointModel.normalise(to_float(images))
 
 
 def encode(faces: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:

@@ -36,7 +36,7 @@ __all__ = ["EMA", "Busy", "Ensemble", "Interrupted", "TrainConfig", "epochs_for"
            "tensorboard", "train_epoch"]
 
 LAZY = {"Ensemble": "folds", "fit_folds": "folds", "find_lr": "diagnostics", "overfit": "diagnostics",
-          "epochs_for": "pace", "quickest_threads": "pace"}
+        "epochs_for": "pace", "quickest_threads": "pace"}
 
 
 def __getattr__(name: str) -> object:

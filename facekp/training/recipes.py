@@ -3,7 +3,7 @@
 Peak learning rates of AdamW for batches of 32. That of ``parts-s`` was found by trying several, in short runs on a CPU.
 Those of ``resnet50``, ``vgg16`` and ``vgg16-s`` are second choices: at 1e-3, the learning rate of its smaller
 relatives, ``resnet50`` put a few faces off by half the image; at 5e-4 ``vgg16`` stayed at the mean face for its first
-five epochs, and at 1e-3 so did ``vgg16-s``, at times for ten.
+five epochs; and at 1e-3 ``vgg16-s`` was still near it after ten.
 The others are customary values that were not tuned. They are a starting point, and a comparison of networks at these
 learning rates is not a comparison of tuned networks.
 

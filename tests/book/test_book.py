@@ -4,6 +4,7 @@ import importlib.util
 import json
 import pkgutil
 import re
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -208,3 +209,13 @@ def test_the_readme_shows_the_recorded_figures():
     assert tables.reader() in commands and tables.speed() in commands
     test, book = json.loads((ROOT / "book" / "results" / "first-day.json").read_text())["seconds"].values()
     assert f"`make test` {test / 60:.0f} minutes" in readme and f"\n`make book` {book / 60:.0f} minutes" in readme
+
+
+def test_on_pypi_no_link_of_the_readme_is_relative():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["metadata"]["hooks"]
+    text = (ROOT / "README.md").read_text()
+    for rule in settings["fancy-pypi-readme"]["substitutions"]:
+        text = re.sub(rule["pattern"], rule["replacement"], text)
+    targets = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(targets) > 10 and all(target.startswith(("https://", "#")) for target in targets)
+    assert re.search(r"!\[[^\]]+\]\(https://github.com/facekp/facekp/raw/v\$HFPR_VERSION/book/_static/goal.png\)", text)
