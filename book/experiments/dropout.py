@@ -18,6 +18,7 @@ from torch import nn
 from facekp import metrics
 from facekp.cli import main
 from facekp.data.faces import Faces
+from facekp.errors import InputError
 from facekp.files import write_json
 from facekp.models import KeypointModel
 from facekp.models.model import to_float
@@ -30,12 +31,18 @@ PASSES = 32  # predictions with dropout on, each with other zeros
 
 @torch.inference_mode()
 def with_dropout(model: KeypointModel, faces: Faces, passes: int, seed: int = 0) -> np.ndarray:
-    """(passes, N, K, 2) points with the dropout layers as in training, all others as in a prediction."""
+    """(passes, N, K, 2) points with the dropout layers as in training, all others as in a prediction.
+
+    Raises:
+        InputError: the network has none.
+    """
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Dropout)]
+    if not layers:
+        raise InputError(f"Expected a network with dropout, like cnn3 or vgg16-s; found {model.name}, which has none.")
     torch.manual_seed(seed)
     model.eval()
-    for layer in model.modules():
-        if isinstance(layer, nn.Dropout):
-            layer.train()
+    for layer in layers:
+        layer.train()
     images = to_float(torch.from_numpy(faces.images))
     points = np.stack([model.head.decode(model(images))[0].numpy() for _ in range(passes)])
     model.eval()

@@ -37,6 +37,8 @@ def article(page: Path, address: str) -> Tag:
     """
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     text = soup.select_one("article")
+    if text is None:
+        sys.exit(f"{page}: expected the page that 'make single' builds; found no article in it.")
     for element in text.select(BROWSER_ONLY):
         element.decompose()
     for summary in text.select("summary"):
@@ -76,7 +78,7 @@ def write_epub(page: Path, out: Path) -> None:
     """Write the book on the HTML file ``page`` to ``out``.
 
     Raises:
-        SystemExit: there is no pandoc, or no such page.
+        SystemExit: there is no pandoc, no such page, or a page of another kind.
     """
     if shutil.which("pandoc") is None:
         sys.exit("Expected pandoc, which writes the EPUB; found none. Debian: apt-get install pandoc")

@@ -155,6 +155,9 @@ def test_the_epub_needs_pandoc_and_a_page(tmp_path, monkeypatch):
     with pytest.raises(SystemExit, match="apt-get install pandoc"):
         epub.write_epub(tmp_path / "page.html", tmp_path / "book.epub")
     monkeypatch.setattr(epub.shutil, "which", lambda name: "/usr/bin/pandoc")
-    with pytest.raises(SystemExit, match="make single"):
+    with pytest.raises(SystemExit, match="there is no such page"):
         epub.write_epub(tmp_path / "page.html", tmp_path / "book.epub")
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "page.html").write_text("<html>another</html>")
+    with pytest.raises(SystemExit, match="found no article"):
+        epub.write_epub(tmp_path / "page.html", tmp_path / "book.epub")
+    assert not (tmp_path / "book.epub").exists()

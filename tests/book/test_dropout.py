@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from blobs import blob_faces
 
 from book.experiments.dropout import measured, with_dropout
+from facekp.errors import InputError
 from facekp.models import create_model
 
 RECORD = Path(__file__).parents[2] / "book" / "results" / "pitfalls" / "dropout.json"
@@ -34,6 +36,11 @@ def test_without_dropout_all_passes_are_the_prediction():
     found = measured(shaken(0.0), blob_faces(6), passes=2)
     assert np.allclose(found["off"], [found["on"], found["mean_of_passes"]], atol=1e-4)
     assert found["bias_off"] > 0
+
+
+def test_a_network_without_dropout_is_refused():
+    with pytest.raises(InputError, match="found hourglass-s, which has none"):
+        with_dropout(create_model("hourglass-s"), blob_faces(2), passes=1)
 
 
 def test_the_record_shows_the_shift():
