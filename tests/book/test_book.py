@@ -218,4 +218,5 @@ def test_on_pypi_no_link_of_the_readme_is_relative():
         text = re.sub(rule["pattern"], rule["replacement"], text)
     targets = re.findall(r"\]\(([^)]+)\)", text)
     assert len(targets) > 10 and all(target.startswith(("https://", "#")) for target in targets)
-    assert re.search(r"!\[[^\]]+\]\(https://github.com/facekp/facekp/raw/v\$HFPR_VERSION/book/_static/goal.png\)", text)
+    picture = f"{re.escape(stamp_tool().address())}/raw/v\\$HFPR_VERSION/book/_static/goal.png"
+    assert re.search(rf"!\[[^\]]+\]\({picture}\)", text)
