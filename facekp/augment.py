@@ -33,6 +33,8 @@ class Augment:
         contrast: the grey values' spread is multiplied by a factor between ``1 / (1 + contrast)``
             and ``1 + contrast``.
         blur: largest standard deviation, in pixels, of a Gaussian blur.
+        low_resolution: an image is made smaller by a whole factor from 1 to this one, and enlarged again: the crop of
+            a small face. 0 and 1 leave it as it is.
         cutout: largest side, as a fraction of the image's, of a grey rectangle laid over it (DeVries and Taylor 2017).
             The points beneath keep their labels: the rest of the face tells where they are.
         noise: largest standard deviation of Gaussian noise on the grey values.
@@ -50,6 +52,7 @@ class Augment:
     brightness: float = 0.15
     contrast: float = 0.3
     blur: float = 0.0
+    low_resolution: int = 0
     cutout: float = 0.0
     noise: float = 0.03
 
@@ -60,16 +63,22 @@ class Augment:
         for name, most in (("flip", 1), ("cutout", 1), ("elastic", 5), ("shear", 45), ("blur", 10)):
             if getattr(self, name) > most:
                 raise InputError(f"Expected at most {most} for the augmentation's {name}; found {getattr(self, name)}.")
+        if self.low_resolution > 8 or self.low_resolution != int(self.low_resolution):
+            raise InputError("Expected a whole number from 0 to 8 for the augmentation's low_resolution; found "
+                             f"{self.low_resolution}.")
 
 
 # By name. The best width depends on what the faces to come will look like: see book/plans/augmentation.toml.
 PRESETS: dict[str, Augment | None] = {
     # for crops of unknown hands: turned, off the middle, larger or smaller
     "full": Augment(flip=0.5, rotation=20.0, scale=0.2, shear=5.0, shift=6.0, elastic=0.0, brightness=0.15,
-                    contrast=0.3, blur=0.0, cutout=0.0, noise=0.03),
+                    contrast=0.3, blur=0.0, low_resolution=0, cutout=0.0, noise=0.03),
+    # for photographs of any origin: also small, out of focus, grainy, partly hidden
+    "wild": Augment(flip=0.5, rotation=25.0, scale=0.25, shear=5.0, shift=8.0, elastic=0.0, brightness=0.2,
+                    contrast=0.5, blur=1.0, low_resolution=4, cutout=0.3, noise=0.06),
     # for crops made as the training faces were: flip, light
     "photometric": Augment(flip=0.5, rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic=0.0, brightness=0.15,
-                           contrast=0.3, blur=0.0, cutout=0.0, noise=0.03),
+                           contrast=0.3, blur=0.0, low_resolution=0, cutout=0.0, noise=0.03),
     "none": None,
 }
 
@@ -240,7 +249,7 @@ def unbend(points: Tensor, field: Tensor, size: tuple[int, int], rounds: int = 1
 
 
 def photometric(images: Tensor, config: Augment, generator: torch.Generator) -> Tensor:
-    """Random contrast, brightness, blur, cutout and noise, one draw per face; grey values stay in [0, 1]."""
+    """Random contrast, brightness, blur, resolution, cutout and noise, drawn for each face; the result is in [0, 1]."""
 
     def uniform(limit: float) -> Tensor:
         return (torch.rand(len(images), 1, 1, 1, generator=generator, device=images.device) * 2 - 1) * limit
@@ -251,6 +260,9 @@ def photometric(images: Tensor, config: Augment, generator: torch.Generator) -> 
         images = (images - mean) * gain + (mean + uniform(config.brightness))
     if config.blur:
         images = blur(images, uniform(config.blur).abs().flatten(), config.blur)
+    if config.low_resolution > 1:
+        u = torch.rand(len(images), generator=generator, device=images.device)
+        images = lower_resolution(images, (1 + u * config.low_resolution).long(), int(config.low_resolution))
     if config.cutout:
         images = torch.where(rectangles(images, config.cutout, generator), uniform(0.5) + 0.5, images)
     if config.noise:
@@ -270,6 +282,20 @@ def blur(images: Tensor, sigma: Tensor, max_sigma: float) -> Tensor:
     out = F.pad(images.reshape(1, B * C, H, W), (radius,) * 4, mode="replicate")
     out = F.conv2d(F.conv2d(out, kernel[:, None, None], groups=B * C), kernel[:, None, :, None], groups=B * C)
     return out.view(B, C, H, W)
+
+
+def lower_resolution(images: Tensor, factor: Tensor, most: int) -> Tensor:
+    """Images (B, C, H, W), each made smaller by its own whole ``factor`` (B,) from 1 to ``most``, and enlarged again.
+
+    The whole batch passes through every factor, and each image keeps its own: no image is handled alone.
+    """
+    H, W = images.shape[-2:]
+    out = images
+    for f in range(2, most + 1):
+        small = F.interpolate(images, (-(-H // f), -(-W // f)), mode="bilinear", antialias=True)
+        large = F.interpolate(small, (H, W), mode="bilinear")
+        out = torch.where((factor == f)[:, None, None, None], large, out)
+    return out
 
 
 def rectangles(images: Tensor, max_fraction: float, generator: torch.Generator) -> Tensor:

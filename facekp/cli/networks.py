@@ -53,7 +53,8 @@ def train(
         str | None,
         typer.Option(
             help="How each face is changed in every epoch: full = rotated, scaled, shifted, flipped, other light (the "
-            "default); photometric = flipped, other light, best where new crops are made as these were; none."
+            "default); wild = farther, also blurred, of low resolution, partly hidden, for photographs of any origin; "
+            "photometric = flipped, other light, best where new crops are made as these were; none."
         ),
     ] = None,
     device: Device = "auto",

@@ -9,6 +9,7 @@ from facekp.augment import (
     blur,
     inside,
     inverse,
+    lower_resolution,
     random_field,
     random_matrices,
     to_unit,
@@ -131,6 +132,33 @@ def test_blur_is_a_gaussian_of_its_own_width_for_each_face():
     widths = (out.sum(2)[:, 0] * x**2).sum(1).sqrt()
     torch.testing.assert_close(widths, sigma, atol=0.05, rtol=0.02)
     assert torch.equal(out[0], images[0])
+
+
+def test_low_resolution_leaves_the_mean_and_takes_the_detail():
+    """The finest stripes vanish from the first factor on; a step that is wider than the factor stays where it is."""
+    images = torch.zeros(3, 1, 96, 96)
+    images[..., ::2] = 1
+    out = lower_resolution(images, torch.tensor([1, 2, 4]), 4)
+    assert torch.equal(out[0], images[0])
+    assert out[1:].std(dim=(1, 2, 3)).max() < 0.1 and (out.mean(dim=(1, 2, 3)) - 0.5).abs().max() < 0.01
+    step = (torch.arange(96) >= 48).float().expand(3, 1, 96, 96)
+    out = lower_resolution(step, torch.tensor([2, 3, 4]), 4)
+    for i in range(3):
+        middle = (out[i, 0, 48] > 0.5).nonzero()[0, 0]
+        assert middle == 48 and (out[i, 0, 48, 1:] >= out[i, 0, 48, :-1] - 1e-6).all()
+
+
+def test_low_resolution_draws_a_factor_for_each_face_and_needs_a_whole_number():
+    images, points = torch.rand(400, 1, 96, 96), torch.rand(400, 15, 2) * 95
+    config = Augment(**(NONE | {"low_resolution": 4}))
+    new, moved = augment(images, points, SWAP, config, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved, points)
+    each = torch.stack([lower_resolution(images, torch.full((400,), f), 4) for f in (1, 2, 3, 4)])
+    fits = (each - new).abs().amax((2, 3, 4)) < 1e-5  # (4, 400)
+    assert (fits.sum(0) == 1).all() and fits.sum(1).min() > 70
+    for wrong in (2.5, 9):
+        with pytest.raises(InputError, match="whole number from 0 to 8 for the augmentation's low_resolution"):
+            Augment(low_resolution=wrong)
 
 
 def test_cutout_lays_a_rectangle_over_each_face_and_keeps_the_labels():

@@ -116,7 +116,7 @@ def test_augmentation_presets_can_be_named():
     light = recipe("hourglass-s", augment="photometric").augment
     assert light.rotation == light.scale == light.shear == light.shift == 0 < min(light.flip, light.contrast)
     assert recipe("hourglass-s", augment="none").augment is None
-    with pytest.raises(InputError, match="full, photometric, none"):
+    with pytest.raises(InputError, match="full, wild, photometric, none"):
         recipe("hourglass-s", augment="narrow")
     with pytest.raises(InputError, match=r"no original recipe for 'vgg16'.*cnn3"):
         recipe("vgg16", original_recipe=True)
