@@ -75,7 +75,8 @@ class ChapterRun:
         """
         model = self.network()
         resume = self.folder is not None and (self.folder / "resume.pt").is_file()
-        notes = {"name": f"yours: {self.name}", "split": results.load_record(LIKE)["split"]}
+        name = f"yours: {self.name}" + (", synthetic faces" if self.mode == "synthetic" else "")
+        notes = {"name": name, "split": results.load_record(LIKE)["split"]}
         try:
             record = fit(model, self.train, self.test, self.config, self.folder, resume, score=results.scores,
                          callback=callback, notes=notes)
@@ -83,7 +84,7 @@ class ChapterRun:
             if "CUDA error" not in str(e):
                 raise
             kept = self.folder is not None and (self.folder / "resume.pt").is_file()
-            on = f"it goes on from {self.folder}" if kept else "it begins anew"
+            on = f"it continues from {self.folder}" if kept else "it begins anew"
             raise InputError(f"The GPU stopped in the middle of the run ({str(e).splitlines()[0]}). Restart the "
                              f"runtime and run the chapter again: {on}.") from None
         return model, record

@@ -243,7 +243,7 @@ def crop(pixels: np.ndarray, box: Box, size: int = 96, least: int = SMALLEST, co
     Returns:
         (size, size) uint8, grey; with ``colour`` (size, size, 3), RGB. Each new pixel is the weighted mean of all
         the old ones under it (a tent two new pixels wide), so that nothing flickers and nothing moves; where the
-        photo has fewer pixels than the crop, it is read between the nearest.
+        photo has fewer pixels than the crop, it is interpolated.
 
     Raises:
         InputError: less than ``least`` pixels of the photo are in the box, or the square has more than

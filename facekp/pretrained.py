@@ -109,7 +109,7 @@ def ship(run: str | Path, name: str, licence: str, source: str, command: str, fo
         "rmse": m["rmse"], "mean_face_rmse": m["mean_face_rmse"], "nme_inter_ocular": m.get("nme_inter_ocular"),
         "rmse_on_sample": rmse_on_sample(load_model(path)), "seed": record["seed"], "commit": record["commit"],
         "command": command, "sha256": sha256(path),
-    }
+    } | {key: record[key] for key in ("start", "kinds") if key in record}
     write_json(folder / f"{name}.json", out)
     return out
 

@@ -1,6 +1,6 @@
 """``python -m book.experiments.detectors OUT.json``: how many faces each detector finds, and how often it is wrong.
 
-Generated scenes hold 0 to 6 people, 40 to 400 pixels wide and turned up to 30 degrees, before clutter. With
+Generated scenes hold 0 to 6 people, 40 to 400 pixels wide and turned up to 30 degrees, in front of clutter. With
 ``--faces``, images of faces that the network was not trained on are pasted into the same clutter through soft ellipses.
 A detector that OpenCV lacks here, or whose weights were not downloaded, has no row.
 """
@@ -28,7 +28,7 @@ SIDES = ((40, 80), (80, 160), (160, 401))
 
 
 def pasted(images: np.ndarray, seed: int, height: int = 960, width: int = 1280) -> tuple[np.ndarray, list[Box]]:
-    """Up to six of the images (N, n, n), each the crop of a face, before clutter: the photo and the faces' crops."""
+    """Up to six of the images (N, n, n), each the crop of a face, in front of clutter: the photo and their crops."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(4,)))
     image, boxes = clutter(rng, height, width), []
     for side in sorted(np.exp(rng.uniform(*np.log((40, 400)), rng.integers(0, 7))), reverse=True):

@@ -127,7 +127,7 @@ def _shape(draw: ImageDraw.ImageDraw, rng: np.random.Generator, height: int, wid
 
 def scene(seed: int, faces: int, height: int = 960, width: int = 1280, sides: tuple[float, float] = (40, 400),
           tilt: float = 30.0) -> tuple[np.ndarray, list[Box]]:
-    """A photo of ``faces`` people who do not cover each other, before clutter.
+    """A photo of ``faces`` people who do not cover each other, in front of clutter.
 
     Args:
         seed: another seed, another photo.

@@ -38,7 +38,7 @@ def speed() -> str:
     """Images per second in training: the bare network and ours; how many times as fast as the usual way."""
     bench = json.loads((RESULTS / "bench-speed.json").read_text())
     usual = {row["network"]: row for row in bench["usual"]}
-    lines = ["| network | bare | `fit` | kept | `fit` against the usual way |", "|---|---|---|---|---|"]
+    lines = ["| network | bare | `fit` | kept | `fit` against the baseline loader |", "|---|---|---|---|---|"]
     lines += [f"| `{r['network']}` | {r['bare']:.1f} | {r['fit']:.1f} | {100 * r['ratio']:.0f} % | "
               f"{usual[r['network']]['ratio']:.2f} times |" for r in bench["training"]]
     return "\n".join(lines)

@@ -139,18 +139,12 @@ def table(record: dict) -> str:
     """What stands between the marks of the page: a line per target."""
     if not record["targets"]:
         return "Nothing has been measured yet."
-    lines = ["| | tests | CPU seconds | on the clock | before: CPU seconds | on the clock | date |",
-             "|---|---|---|---|---|---|---|"]
+    lines = ["| | tests | CPU seconds | wall-clock seconds | date |", "|---|---|---|---|---|"]
     for name, rows in record["targets"].items():
-        now, before = rows.get("now"), rows.get("before")
-        cells = [str(now["tests"] or "") if now else "", *shown(now), *shown(before)]
-        lines.append(f"| `make {name}` | {' | '.join(cells)} | {(now or before)['date']} |")
+        if row := rows.get("now"):
+            lines.append(f"| `make {name}` | {row['tests'] or ''} | {row['cpu_s']} | "
+                         f"{row['wall_s']} (load {row['load_before']:.0f}) | {row['date']} |")
     return "\n".join(lines)
-
-
-def shown(row: dict | None) -> list[str]:
-    """CPU seconds, and seconds on the clock with the load."""
-    return [str(row["cpu_s"]), f"{row['wall_s']} (load {row['load_before']:.0f})"] if row else ["", ""]
 
 
 def filled(text: str) -> str:

@@ -46,4 +46,4 @@ def way(answer: Callable) -> str:
         wanted = (mean_face - error) / (mean_face - noise)
         expect(abs(answer(error, mean_face, noise) - wanted) < 1e-6,
                "both ends are right, but between them it should be proportional to the pixels gained.")
-    return "Both ends and what lies between are right."
+    return "Both ends and the values between are right."

@@ -46,7 +46,7 @@ GAIN = 0.01
 class FixedKernel(nn.Module):
     """(B, K, n, n) -> same shape: each map convolved with the kernel of ``heatmaps.kernel_rows``.
 
-    The kernel is a mean of Gaussians, and each Gaussian is a row times a column. To convolve the rows of a map
+    The kernel is a mean of Gaussians, and each Gaussian is a row times a column. Convolving the rows of a map
     with n given numbers, zeros beyond the border, is to multiply with a banded n x n matrix. So the
     45x45 convolution is the mean of five ``band @ map @ band``: the same numbers, 60 times faster on a CPU.
     """

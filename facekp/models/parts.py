@@ -63,7 +63,7 @@ class Detector(nn.Module):
         if now != stride:
             raise InputError(f"A detector of {layers} stages can have no stride of {stride}; the nearest is {now}.")
         last = [m for m in self.layers.modules() if isinstance(m, nn.Conv2d)][-1]
-        # It begins by saying "no" (2 %) everywhere: right for nearly all pixels.
+        # Its maps begin at 2 % everywhere, which is right for nearly all pixels.
         self.score = zero_init(nn.Conv2d(last.out_channels, num_keypoints, 1), bias=-4.0)
         self.up = nn.ConvTranspose2d(num_keypoints, num_keypoints, now, stride=now)
         repeat_pixels(self.up)

@@ -73,7 +73,7 @@ class ShapeModel:
     def repair(self, points: Tensor, weight: Tensor, limit: float = 6.0) -> Tensor:
         """``points``, but those further than ``limit`` pixels from the fitted face, and NaN, are taken from the face.
 
-        A face that is not in the model is a coarse thing (a pixel or two off), so good points stay as they are.
+        A face that is not in the model is fitted only coarsely (a pixel or two off), so good points stay as they are.
         """
         fitted = self.fit(points, weight)
         far = ~((points - fitted).norm(dim=-1) <= limit)

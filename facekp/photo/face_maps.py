@@ -105,7 +105,7 @@ def loss(maps: Tensor, faces: Tensor) -> Tensor:
 
 
 def decode(maps: Tensor, threshold: float) -> Tensor:
-    """The faces in the maps (2, h, w) of one image: (N, 4) centre x, y in its pixels, side, score; the surest first."""
+    """The faces in the maps (2, h, w) of one image: (N, 4) centre x, y in its pixels, side, score; best first."""
     score = maps[0].sigmoid()
     top = F.max_pool2d(score[None, None], 3, 1, 1)[0, 0]
     rows, columns = torch.nonzero((score == top) & (score > threshold), as_tuple=True)
@@ -144,7 +144,7 @@ def from_file(path: Path) -> StackedHourglass:
 @torch.inference_mode()
 def find(pixels: np.ndarray, smallest: float, threshold: float = 0.6,
          network: StackedHourglass | None = None) -> list[tuple[Box, float]]:
-    """The crop of each face and its score, the surest first.
+    """The crop of each face and its score, best first.
 
     Args:
         pixels: (H, W) uint8, grey.

@@ -61,7 +61,7 @@ def umeyama(points: np.ndarray, reference: np.ndarray) -> Similarity:
     if variance < 1e-12:
         raise InputError("Expected points at different positions; found all of them at one.")
     u, d, vt = np.linalg.svd(q0.T @ p0 / len(p))
-    mirrored = np.linalg.det(u) * np.linalg.det(vt) < 0  # which no turn can make good
+    mirrored = np.linalg.det(u) * np.linalg.det(vt) < 0  # which no rotation can undo
     sign = np.array([1.0, -1.0 if mirrored else 1.0])
     turn = u * sign @ vt
     scale = float((d * sign).sum() / variance)

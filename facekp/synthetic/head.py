@@ -258,5 +258,5 @@ def landmarks(h: Head) -> dict[str, tuple[float, float]]:
         (u, y), mark = points[name], sum(v for ending, v in MARKS.items() if name.endswith(ending))
         named[name] = (u, y + mark)
     named["nose_base"] = (0.0, h.nose_long + 0.19)
-    named["mouth_middle"] = (0.0, (inner_top + inner_bottom) / 2)
+    named["mouth_center"] = (0.0, (inner_top + inner_bottom) / 2)
     return {name: (float(theta_at(u)), y) for name, (u, y) in named.items()}

@@ -109,7 +109,7 @@ class Checkpointer:
         where = f"after step {run.done} of epoch {len(run.curve) + 1}" if run.done else f"after epoch {len(run.curve)}"
         if self.folder is None:
             return f"Interrupted {where}. Nothing was saved: fit was given no folder."
-        return f"Interrupted {where}; saved in {self.file}. The same command with --resume (resume=True) goes on."
+        return f"Interrupted {where}; saved in {self.file}. The same command with --resume (resume=True) continues."
 
     def save_last_good(self, model: KeypointModel) -> str:
         """After a loss that is not a number: write the last saved weights as a separate model; says where it is."""

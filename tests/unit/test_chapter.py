@@ -51,6 +51,14 @@ def test_a_full_run_trains_the_papers_network_on_kaggles_faces_and_keeps_its_rec
     assert table.loc["yours: hourglass-s", "RMSE (px)"] == f"{record['metrics']['rmse']:.3f}"
 
 
+def test_a_run_on_synthetic_faces_says_so_beside_the_books_rows(quiet, tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEKP_CHAPTER", "synthetic")
+    monkeypatch.setattr(chapter, "cached", lambda count: generate(24, seed=6))
+    monkeypatch.setattr(chapter, "recipe", lambda name, **c: chapter.TrainConfig(batch_size=8, **c))
+    plan_training(paper="hourglass-s", compact="unet-s").fit()
+    assert list(growing_table(["mean face"]).index) == ["mean face", "yours: hourglass-s, synthetic faces"]
+
+
 def test_a_mode_that_does_not_exist_and_missing_files_are_one_message(quiet, monkeypatch):
     monkeypatch.setenv("FACEKP_CHAPTER", "long")
     with pytest.raises(InputError, match="full, synthetic, short"):

@@ -28,7 +28,7 @@ def lost_after(epoch):
 
 
 def test_a_run_whose_gpu_was_taken_away_goes_on_where_it_was_saved(run, tmp_path):
-    with pytest.raises(InputError, match=r"^The GPU stopped .*launch failure\)\. Restart .* it goes on from .*run\.$"):
+    with pytest.raises(InputError, match=r"^The GPU stopped .*launch failure\)\. Restart .* continues from .*run\.$"):
         run.fit(lost_after(3))
     assert (tmp_path / "run" / "resume.pt").is_file() and not (tmp_path / "run" / "record.json").exists()
     epochs = []
