@@ -1,10 +1,8 @@
 """Augmentation: every face is changed at random in every epoch, made on the device for a whole batch at once.
 
-Rotation, scale, shear, shift and flip of one face are one 2x3 matrix. It moves the points; its
-inverse says where each pixel of the new image comes from. One matrix for both: they cannot disagree.
-
-No function here waits for the device: numbers of the config reach it as arguments of kernels, never as copied
-tensors, and nothing is read back.
+Rotation, scale, shear, shift and flip of one face are one 2x3 matrix. It moves the points, and its inverse says where
+each pixel of the new image comes from. No function waits for the device: numbers of the config reach it as arguments of
+kernels, never as copied tensors, and nothing is read back.
 """
 
 import math
@@ -36,7 +34,7 @@ class Augment:
         low_resolution: an image is made smaller by a whole factor from 1 to this one, and enlarged again: the crop of
             a small face. 0 and 1 leave it as it is.
         cutout: largest side, as a fraction of the image's, of a grey rectangle laid over it (DeVries and Taylor 2017).
-            The points beneath keep their labels: the rest of the face tells where they are.
+            The points beneath keep their labels.
         noise: largest standard deviation of Gaussian noise on the grey values.
 
     Raises:
@@ -63,9 +61,8 @@ class Augment:
         for name, most in (("flip", 1), ("cutout", 1), ("elastic", 5), ("shear", 45), ("blur", 10)):
             if getattr(self, name) > most:
                 raise InputError(f"Expected at most {most} for the augmentation's {name}; found {getattr(self, name)}.")
-        if self.low_resolution > 8 or self.low_resolution != int(self.low_resolution):
-            raise InputError("Expected a whole number from 0 to 8 for the augmentation's low_resolution; found "
-                             f"{self.low_resolution}.")
+        if self.low_resolution not in range(9):
+            raise InputError(f"Expected a whole number from 0 to 8 for low_resolution; found {self.low_resolution}.")
 
 
 # By name. The best width depends on what the faces to come will look like: see book/plans/augmentation.toml.
@@ -96,8 +93,8 @@ def augment(
         generator: the source of all randomness, on the same device.
 
     Returns:
-        Images and keypoints of the same shapes. A point that leaves the image becomes NaN: it
-        can no longer be seen, and clipping it onto the border would teach a falsehood.
+        Images and keypoints of the same shapes. A point that leaves the image becomes NaN: clipped onto the border it
+        would be wrong.
     """
     B, _, H, W = images.shape
     matrix, flipped = random_matrices(B, (H, W), config, generator)
@@ -170,8 +167,7 @@ def warp_images(images: Tensor, matrix: Tensor, field: Tensor | None = None) -> 
 
     With a displacement ``field`` (B, 2, g, g) of :func:`random_field` the new pixel first moves by it, then looks up.
 
-    Beyond the border the old image is continued with its border pixels: a black wedge would be a
-    cue that no real photo gives.
+    Beyond the border the old image is continued with its border pixels.
     """
     B, _, H, W = images.shape
     back = inverse(matrix)  # new pixel -> old pixel
@@ -285,13 +281,9 @@ def blur(images: Tensor, sigma: Tensor, max_sigma: float) -> Tensor:
 
 
 def lower_resolution(images: Tensor, factor: Tensor, most: int) -> Tensor:
-    """Images (B, C, H, W), each made smaller by its own whole ``factor`` (B,) from 1 to ``most``, and enlarged again.
-
-    The whole batch passes through every factor, and each image keeps its own: no image is handled alone.
-    """
-    H, W = images.shape[-2:]
-    out = images
-    for f in range(2, most + 1):
+    """Images (B, C, H, W), each made smaller by its own whole ``factor`` (B,), from 1 to ``most``, and enlarged."""
+    out, (H, W) = images, images.shape[-2:]
+    for f in range(2, most + 1):  # the whole batch passes through every factor, and each image keeps its own
         small = F.interpolate(images, (-(-H // f), -(-W // f)), mode="bilinear", antialias=True)
         large = F.interpolate(small, (H, W), mode="bilinear")
         out = torch.where((factor == f)[:, None, None, None], large, out)

@@ -114,17 +114,25 @@ class Scheme:
 
 
 OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^A-Za-z0-9]+")
+SIDES = {
+    "left": "lt lft links linke linker linkes gauche izquierda izquierdo esquerda esquerdo sinistra sinistro vänster "
+            "venstre lewa lewe lewy левая левое левый 左 왼쪽",
+    "right": "rt rgt rechts rechte rechter rechtes droit droite derecha derecho direita direito destra destro höger "
+             "højre prawa prawe prawy правая правое правый 右 오른쪽"}
+"""Words for a side in other languages, and short forms."""
+_ENGLISH = {word: side for side, words in SIDES.items() for word in words.split()}
+_WORD = re.compile(r"左|右|왼쪽|오른쪽|[A-Z]+(?![a-z])|[A-Z]?(?:(?!左|右|왼쪽|오른쪽)[^\W\d_A-Z])+|[A-Z]|\d+|[\W_]+")
 _GLUED = re.compile(r"(left|right)([a-z]{2,})|([a-z]{3,})(left|right)|(.+)", re.DOTALL)
 
 
 def words_of(name: str) -> list[str]:
     """``leftEye1``, ``Left-eye_1`` and ``lefteye1`` -> ``["left", "eye", "1"]``: the words, a side as one of its own.
 
-    A letter alone is a side too, whichever way it is set off: ``L_eye``, ``eyeL``, ``eye.l``.
+    A letter alone is a side too, whichever way it is set off: ``L_eye``, ``eyeL``, ``eye.l``. Sides in other languages
+    (``SIDES``) become English: ``auge_links`` -> ``["auge", "left"]``.
     """
     words = [match.groups() for word in _WORD.findall(name) if (match := _GLUED.fullmatch(word.lower()))]
-    return [part for parts in words for part in parts if part and any(c.isalnum() for c in part)]
+    return [_ENGLISH.get(part, part) for parts in words for part in parts if part and any(c.isalnum() for c in part)]
 
 
 def pairs_by_name(names: Sequence[str]) -> tuple[tuple[str, str], ...]:

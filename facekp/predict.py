@@ -20,11 +20,13 @@ def check_fit(model: KeypointModel, faces: Faces) -> None:
     """Raise InputError unless there are faces, and they have the model's points and image size."""
     if not len(faces):
         raise InputError("Expected at least one face; found none.")
-    if faces.scheme.names != model.scheme.names:
-        raise InputError(
-            f"The model finds {len(model.scheme)} points of '{model.scheme.name}', but the data has "
-            f"{len(faces.scheme)} points of '{faces.scheme.name}'. Use the data it was trained for."
-        )
+    wanted, found = model.scheme.names, faces.scheme.names
+    if found != wanted:
+        missing, more = [n for n in wanted if n not in found], [n for n in found if n not in wanted]
+        what = f"without {listed(missing)}, with {listed(more)}" if missing or more else "in another order"
+        raise InputError(f"The model finds {len(wanted)} points of '{model.scheme.name}', {listed(list(wanted))}; the "
+                         f"data has {len(found)} points of '{faces.scheme.name}', {what}. Use the data it was trained "
+                         "for, or rename and sort its columns so.")
     if faces.images.shape[1:3] != (model.size, model.size):
         raise InputError(f"The model takes images of {model.size}x{model.size}; the data has "
                          f"{faces.images.shape[1:3]}.")

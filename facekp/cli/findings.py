@@ -139,6 +139,11 @@ TEXT = {
                 "them: name both sides alike, or write pairs.csv.",
     "fractions": "All points are between {low:.3g} and {high:.3g}, within the first pixel: fractions of width and "
                  "height? Expected pixels: multiply x by the width of each file, y by its height.",
+    "fractions of some": "Faces all of whose points are within the first pixel, unlike those of the others: {these}. "
+                         "Fractions of width and height, or labels of another program? Expected pixels.",
+    "rare": "Points that few faces have, in {these}: {points}. A name written in another way? Rename them, or remove "
+            "their columns.",
+    "alike": "Names that differ in capitals or separators alone, of which no face has both: {points}. Make them one.",
     "upper left": "All points are in the upper left {part:.0%} of their images (up to {high:.0f}): do they count in "
                   "smaller copies, or in percent? Expected pixels of the files: multiply the labels.",
     "12 bits": "Images of 16 bits with no value above {highest}, read as nearly black: {these}. Multiply their pixels, "
@@ -149,6 +154,10 @@ TEXT = {
     "contradicting": "Nearly the same as another image, with points up to {apart:.0f} % of the image's side apart: "
                      "{these}. Correct the wrong label, or remove one of the two.",
     "unlike": "Images that resemble no other one: {these}. Are they faces, cropped as the others?",
+    "outside square": "Many points are outside the square of the image that is the face: {these}. Boxes in fractions, "
+                      "or with their centre? Correct them, or leave them out: squares are then put round the points.",
+    "reading": "What is around the points is far more alike in all images if {way}: a correlation of {best:.2f}, not "
+               "{given:.2f}. Are the labels meant so? Then write them anew.",
     "axes": "In {fraction:.0%} of the pairs the left point is above or below the right one: are x and y exchanged, or "
             "are the images turned by 90 degrees?",
     "exchanged": "Left and right seem exchanged: {these}. Left is the subject's left, on the right of the image. "

@@ -27,6 +27,10 @@ def summary(done: Imported, out: Path) -> str:
         lines.append(f"Left out, as their images are not there: {listed(list(done.missing))}.")
     if done.turned:
         lines.append(f"The points of {done.turned} faces were turned with their images, as the EXIF entry says.")
+    lines += labels.notes
+    hidden = int(labels.occluded.sum())
+    if hidden and hidden == int(np.isfinite(labels.points[..., 0]).sum()):
+        lines.append("No point is flagged visible, all are flagged 1, occluded: visible points have a 2.")
     if done.cropped:
         lines.append("Each face is a square of its image; the columns box_x, box_y and box_side say which.")
     return "\n".join([*lines, f"Wrote {out}. Next: facekp inspect {out}"])

@@ -105,8 +105,9 @@ class Job:
         faces = self.all_faces() if all_faces is None else all_faces
         chosen = subset(faces, self.keypoints)
         if not len(chosen) and self.keypoints == "15" and faces.annotated.any():
-            raise InputError(f"{self.source}: none of the {len(faces)} faces has all {len(faces.scheme)} points. "
-                             "--keypoints any trains on the points that there are.")
+            least, name = min(zip(faces.annotated.sum(0).tolist(), faces.scheme.names, strict=True))
+            raise InputError(f"{self.source}: none of the {len(faces)} faces has all {len(faces.scheme)} points; the "
+                             f"rarest is '{name}', in {least}. --keypoints any trains on the points that there are.")
         return with_conventions(chosen, self.conventions)
 
     def network(self, faces: Faces, stage: str | None = None) -> KeypointModel:

@@ -3,8 +3,9 @@
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PureWindowsPath
+from urllib.parse import unquote
 
 from facekp.errors import InputError
 from facekp.images import ENDINGS
@@ -14,19 +15,29 @@ def find_images(names: Sequence[str], folder: Path) -> list[Path | None]:
     """The image that each name means, None where there is none; it is always in ``folder``.
 
     A name is looked up in the folder, then in its ``images`` folder. If it is not there, it may be written in other
-    letters (``A.JPG`` for ``a.jpg``, composed or decomposed accents), be an absolute path or one from another folder,
-    or lack its ending: then it is the one image in the folder, or below, that agrees in the most last parts of
-    the path.
+    letters (``A.JPG`` for ``a.jpg``, composed or decomposed accents) or for an address (``a%20b.png``), be an absolute
+    path or one from another folder, or lack its ending: then it is the one image in the folder, or below, that agrees
+    in the most last parts of the path.
 
     Raises:
         InputError: several images agree equally well.
     """
-    found: list[Path | None] = [_exactly(name, folder) for name in names]
+    found = [_first(_exactly(way, folder) for way in _spellings(name)) for name in names]
     if None in found:
         known = _below(folder)
         for i, name in enumerate(names):
-            found[i] = found[i] or _nearest(name, known)
+            found[i] = found[i] or _first(_nearest(way, known) for way in _spellings(name))
     return found
+
+
+def _first(paths: Iterable[Path | None]) -> Path | None:
+    return next((path for path in paths if path), None)
+
+
+def _spellings(name: str) -> list[str]:
+    """A name as it is; what an address or one written for addresses means: ``https://x.org/a%20b.png?raw=1``."""
+    plain = unquote(re.sub(r"[?#].*", "", name) if re.match("[a-z0-9]+://", name) else name)
+    return [name, plain] if plain != name else [name]
 
 
 def _exactly(name: str, folder: Path) -> Path | None:
@@ -71,5 +82,6 @@ def _nearest(name: str, known: dict[str, list[tuple[tuple[str, ...], Path]]]) ->
     most = max((agreeing(other) for other, _ in candidates), default=0)
     best = [path for other, path in candidates if agreeing(other) == most]
     if len(best) > 1:
-        raise InputError(f"'{name}' may mean {best[0]} or {best[1]}. Write the path from the folder.")
+        raise InputError(f"'{name}' may mean {best[0]} or {best[1]}. Write the path from the folder, or import "
+                         "each folder by itself.")
     return best[0] if best else None

@@ -72,7 +72,7 @@ def coco(**changes):
     ("a.xml", "<annotations><image name='a' width='9' height='9'><points label='n' points='1;2'/></image>"
               "</annotations>"),
     ("a.json", "[" * 1_000_000), ("a.json", '{"a":' * 1_000_000), ("a.json", "{}"), ("a.json", "[1]"),
-    ("a.json", json.dumps(COCO)[:-9]), ("a.json", coco(keypoints=[1, 2])), ("a.json", coco(keypoints="abc")),
+    ("a.json", json.dumps(COCO)[:-9]), ("a.json", coco(keypoints=[1, 2, 2, 2])), ("a.json", coco(keypoints="abc")),
     ("a.json", coco(keypoints=[1e300, 2, 2])), ("a.json", coco(keypoints=[10**400, 2, 2])),
     ("a.json", coco(keypoints=[None, 2, 2])), ("a.json", coco(keypoints={"x": 1})), ("a.json", coco(image_id=7)),
     ("a.json", coco(image_id=[1])), ("a.json", coco(keypoints=[float("inf"), 2, 2])),

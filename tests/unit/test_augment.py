@@ -157,7 +157,7 @@ def test_low_resolution_draws_a_factor_for_each_face_and_needs_a_whole_number():
     fits = (each - new).abs().amax((2, 3, 4)) < 1e-5  # (4, 400)
     assert (fits.sum(0) == 1).all() and fits.sum(1).min() > 70
     for wrong in (2.5, 9):
-        with pytest.raises(InputError, match="whole number from 0 to 8 for the augmentation's low_resolution"):
+        with pytest.raises(InputError, match="whole number from 0 to 8 for low_resolution"):
             Augment(low_resolution=wrong)
 
 

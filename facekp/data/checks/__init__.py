@@ -3,9 +3,10 @@
 :func:`check` asks every question below of a data set and gives the answers as :class:`Finding`; the sentences are
 written by the commands. A question is one function; all work on arrays alone:
 
-    labels      a position that stands for "missing", fractions, another scale, points outside the file, points that no
-                face has, names of one side without the other
+    labels      a position that stands for "missing", fractions, another scale, points outside the file or the face's
+                square, points that no face has or few, names of one side without the other or alike but for capitals
     images      files named twice, turned images, nearly black ones, images unlike all others, copies that disagree
+    readings    labels that fit the pixels better when read in another way: y from below, in percent, a line too far
     shapes      exchanged sides, exchanged axes, a point out of place, a face that is elsewhere than the others
 """
 
@@ -65,24 +66,28 @@ def check(faces: Faces, pixel_offset: float = 0.0) -> list[Finding]:
             named as the labels have them.
     """
     from facekp.data.checks import images, labels, shapes
+    from facekp.data.checks.readings import readings
 
     if not len(faces) or not faces.annotated.any():
         return []
-    found = labels.nowhere(faces) + labels.one_side(faces)
+    found = labels.nowhere(faces) + labels.one_side(faces) + labels.alike(faces) + labels.rare(faces)
     placeholders, points = labels.placeholders(faces, pixel_offset)
     found += placeholders
     whole_set = labels.fractions(faces, points) or labels.upper_left(faces, points)
     if whole_set:  # nothing else can be said of such labels
         return sorted(found + whole_set + images.faint(faces), key=lambda f: not f.certain)
+    fractions, points = labels.some_fractions(faces, points)
     turned, points = images.turned(faces, points)
-    found += labels.outside(faces, points) + turned
+    found += labels.outside(faces, points) + labels.outside_square(faces, points) + turned + fractions
     left = replace(faces, keypoints=points.astype(np.float32))
     left = split_conventions(left) if of_kaggle(faces.scheme) else left
     found += images.faint(faces) + images.twice(left)
     if len(faces) > 1:
         near, alike = closest(faces.images)
         found += images.contradicting(left, near, alike) + images.unlike(alike)
-    found += shapes.axes(left) + shapes.shape_findings(left)
+    axes = shapes.axes(left)
+    found += axes or readings(faces, points)
+    found += shapes.shape_findings(left)
     return sorted(found, key=lambda f: not f.certain)
 
 

@@ -27,10 +27,10 @@ def faint(faces: Faces) -> list[Finding]:
 
 
 def twice(faces: Faces) -> list[Finding]:
-    """Files named twice with labels that are far apart: two people in one photo, mostly."""
+    """Files, or the same square of one, named twice with labels that are far apart: two people in one photo, mostly."""
     if faces.files is None:
         return []
-    names = faces.files.names
+    names = list(zip(faces.files.names, map(tuple, faces.files.squares), strict=True))
     first = {name: i for i, name in reversed(list(enumerate(names)))}
     other = np.array([first[name] for name in names])
     far = _apart(faces, other)
@@ -117,16 +117,16 @@ def _pixels(faces: Faces, points: np.ndarray, rows: np.ndarray, moved: np.ndarra
     others = np.delete(np.arange(len(faces)), rows)[:500]
     if len(others) < 3:
         return None
-    usual = _patches(faces.images[others], points[others])
+    usual = patches(faces.images[others], points[others])
     usual = np.nansum(usual, 0) / np.maximum(np.isfinite(usual[..., :1, :1]).sum(0), 1)  # (K, h, w)
     images, way = faces.images[rows], faces.files.orientation[rows]  # type: ignore[union-attr]  # they have files
-    at = _patches(images, moved)
+    at = patches(images, moved)
     stored = np.stack([_stored(patch, o) for patch, o in zip(at, way, strict=True)])
-    fits = [1 - float(np.nanmean((p * usual).sum((-1, -2)))) for p in (_patches(images, points[rows]), at, stored)]
+    fits = [1 - float(np.nanmean((p * usual).sum((-1, -2)))) for p in (patches(images, points[rows]), at, stored)]
     return (fits[0], fits[1], fits[2]) if min(fits) < 0.8 else None
 
 
-def _patches(images: np.ndarray, points: np.ndarray, reach: int = 8) -> np.ndarray:
+def patches(images: np.ndarray, points: np.ndarray, reach: int = 8) -> np.ndarray:
     """(N, K, 17, 17) pixels around points (N, K, 2), of mean 0 and length 1; NaN for a missing point."""
     grey = images if images.ndim == 3 else images.mean(-1)
     grey = np.pad(grey.astype(np.float32), ((0, 0), (reach, reach), (reach, reach)), mode="edge")

@@ -63,6 +63,43 @@ def fractions(faces: Faces, points: np.ndarray) -> list[Finding]:
     return [Finding("fractions", certain=True, about={"low": float(np.nanmin(label)), "high": float(np.nanmax(label))})]
 
 
+def some_fractions(faces: Faces, points: np.ndarray) -> tuple[list[Finding], np.ndarray]:
+    """Faces all of whose points, two or more, are within the first pixel, as those of the others are not.
+
+    Returns:
+        The finding, and the points (N, K, 2) without them.
+    """
+    label = faces.in_files(points)
+    far = np.max(np.nan_to_num(np.abs(label)), axis=(1, 2))  # (N,)
+    some = np.isfinite(label[..., 0]).sum(1) > 1
+    rows = np.flatnonzero(some & (far <= 1.5) & (sizes(faces).min((1, 2)) >= 8))
+    if not rows.size:
+        return [], points
+    points = points.copy()
+    points[rows] = np.nan
+    return [Finding("fractions of some", rows, np.full(len(rows), 5.0), certain=True)], points
+
+
+def rare(faces: Faces) -> list[Finding]:
+    """Points that few faces have where nearly all have most of the others: misspelt names."""
+    count, N = np.asarray(faces.annotated.sum(0)), len(faces)
+    few = (count > 0) & (count <= max(1, N // 20))
+    if N < 8 or not few.any() or np.median(count) < N / 2:
+        return []
+    rows = np.flatnonzero(faces.annotated[:, few].any(1))
+    names = [faces.scheme.names[k] for k in np.flatnonzero(few)]
+    return [Finding("rare", rows, np.full(len(rows), 3.0), about={"points": names})]
+
+
+def alike(faces: Faces) -> list[Finding]:
+    """Names that differ in capitals and separators alone, of which no face has both: one point, written in two ways."""
+    names, there = faces.scheme.names, faces.annotated
+    plain = ["".join(c for c in name.casefold() if c.isalnum()) for name in names]
+    same = [(i, k) for k in range(len(names)) for i in range(k)
+            if plain[i] == plain[k] and not (there[:, i] & there[:, k]).any()]
+    return [Finding("alike", about={"points": [f"{names[i]} / {names[k]}" for i, k in same]})] if same else []
+
+
 def upper_left(faces: Faces, points: np.ndarray) -> list[Finding]:
     """Whether the points of all faces keep to the upper left corner of their files: labels of smaller copies, or
     percentages."""
@@ -83,8 +120,23 @@ def outside(faces: Faces, points: np.ndarray) -> list[Finding]:
     worst = np.where(out, far, 0).max(1)
     rows = np.flatnonzero(out.any(1))
     rows = rows[np.argsort(-worst[rows], kind="stable")]
-    return [Finding("outside", rows, 1 + 20 * worst[rows],
-                    about={"count": int(out.sum()), "annotated": int(np.isfinite(there[..., 0]).sum())})]
+    annotated = int(np.isfinite(there[..., 0]).sum())
+    return [Finding("outside", rows, 1 + 20 * worst[rows], certain=bool(out.sum() > annotated / 2),
+                    about={"count": int(out.sum()), "annotated": annotated})]
+
+
+def outside_square(faces: Faces, points: np.ndarray) -> list[Finding]:
+    """Points far outside the square that is the face, where squares are cut out: boxes that are written otherwise."""
+    size = faces.images.shape[2]
+    if faces.files is None:
+        return []
+    cut = ~faces.files.whole[:, None] & np.isfinite(points[..., 0])
+    with np.errstate(invalid="ignore"):
+        out = cut & ((points < -0.1 * size) | (points > 1.1 * size)).any(-1)
+    if out.sum() <= cut.sum() / 4:
+        return []
+    rows = np.flatnonzero(out.any(1))
+    return [Finding("outside square", rows, np.full(len(rows), 5.0), certain=bool(out.sum() > cut.sum() / 2))]
 
 
 def outside_image(faces: Faces, points: np.ndarray) -> np.ndarray:

@@ -2,23 +2,38 @@
 
 A format is a module with ``NAME``, ``PIXEL_OFFSET`` (what its labels call the centre of the first pixel),
 ``recognises(source)``, which looks at a file's content, not at its name, and ``faces(source)``. Optional: ``FRACTIONS``
-(its points are fractions of width and height), ``pairs(source)``, and ``write(path, labels)``.
+(its points are fractions of width and height), ``pairs(source)``, ``remarks(sources)``, sentences for the user, and
+``write(path, labels)``.
 """
 
 import os
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from xml.etree.ElementTree import ParseError
 
-from facekp.data.formats import coco, community, cvat, deeplabcut, label_studio, labelme, pts, sleap, table, wflw, yolo
+from facekp.data.formats import (
+    coco,
+    community,
+    cvat,
+    deeplabcut,
+    label_studio,
+    labelme,
+    long,
+    pts,
+    sleap,
+    table,
+    wflw,
+    yolo,
+)
 from facekp.data.formats.source import Source
 from facekp.data.labels import Labels, gathered
 from facekp.errors import InputError, listed
 
-FORMATS = (coco, label_studio, labelme, cvat, pts, deeplabcut, wflw, yolo, sleap, community, table)
+FORMATS = (coco, label_studio, labelme, cvat, pts, deeplabcut, wflw, yolo, sleap, community, long, table)
 """In the order in which they are tried."""
 WRITERS = {"coco": coco, "pts": pts, "labelstudio": label_studio}
 """What ``facekp predict --format`` writes, besides a table."""
@@ -40,7 +55,7 @@ def read_labels(path: str | Path) -> tuple[Labels, str]:
         InputError: there are none, several formats, or they are damaged.
     """
     path = Path(path).expanduser()
-    files = _files(path)
+    files, others = _files(path)
     form = recognise(files[0]) or table  # whose message says what is missing
     sources = [Source(file) for file in files]
     with expected(form, path):
@@ -48,13 +63,17 @@ def read_labels(path: str | Path) -> tuple[Labels, str]:
             return form.read(files[0]), form.NAME
         pairs = form.pairs(sources[0]) if hasattr(form, "pairs") else None
         faces = (face for source in sources for face in _faces(form, source))
-        return gathered(faces, path, form.PIXEL_OFFSET, getattr(form, "FRACTIONS", False), pairs), form.NAME
+        labels = gathered(faces, path, form.PIXEL_OFFSET, getattr(form, "FRACTIONS", False), pairs)
+        notes = form.remarks(sources) if hasattr(form, "remarks") else []
+    if others:
+        notes.append(f"Passed over, as they are not {form.NAME}: {listed([str(file) for file in others])}.")
+    return replace(labels, notes=tuple(notes)), form.NAME
 
 
 def hint(path: Path) -> str:
     """A sentence for who gives such labels where a data set is wanted; empty for anything else."""
     try:
-        files = _files(path)
+        files, _ = _files(path)
     except (InputError, OSError):
         return ""
     form = recognise(files[0])
@@ -64,6 +83,7 @@ def hint(path: Path) -> str:
 
 def _faces(form: ModuleType, source: Source) -> Iterable:
     """The faces of one of many files; what is wrong with it names the file."""
+    source.check_encoding()
     with expected(form, source.path):
         yield from form.faces(source)
 
@@ -80,31 +100,36 @@ def expected(form: ModuleType, path: Path) -> Iterator[None]:
                          "remove the file.") from None
 
 
-def _files(path: Path) -> list[Path]:
-    """The files of labels at ``path``: itself, or those of one format in the folder."""
+def _files(path: Path) -> tuple[list[Path], list[Path]]:
+    """(the files of labels at ``path``: itself, or those of one format in the folder; others that end like them)."""
     if path.is_file():
         if recognise(path) is None and path.suffix.lower() not in (".csv", ".tsv"):
-            raise InputError(f"{path}: expected labels as {', '.join(form.NAME for form in FORMATS)}; found something "
-                             "else, or a damaged file. Export the labels again, in one of these.")
-        return [path]
+            raise InputError(f"{path}: expected labels as {', '.join(form.NAME for form in FORMATS)}; found " + (
+                "a ZIP archive or an Excel file. Unpack it, or save the sheet as CSV." if zipfile.is_zipfile(path) else
+                "something else, or a damaged file. Export the labels again, in one of these."))
+        return [path], []
     if not path.is_dir():
         raise InputError(f"{path}: there is no such file or folder. Check the path.")
     if (path / "keypoints.csv").is_file():
-        return [path / "keypoints.csv"]
+        return [path / "keypoints.csv"], []
     files = sorted(Path(place, name) for place, _, names in os.walk(path) for name in names
-                   if os.path.splitext(name)[1].lower() in ENDINGS
+                   if os.path.splitext(name)[1].lower() in ENDINGS and not name.startswith("._")  # of a Mac
                    and not (name.endswith(".h5") and f"{name[:-2]}csv" in names))  # DeepLabCut writes both
     found: dict[ModuleType, list[Path]] = {}
+    others = []
     for file in files:
         form = recognise(file)
         if form:
             found.setdefault(form, []).append(file)
+        elif file.stat().st_size:
+            others.append(file)
     if len(found) != 1 or (hasattr(next(iter(found)), "read") and len(next(iter(found.values()))) > 1):
         each = [f"{files[0]} ({form.NAME})" for form, files in found.items()]
         several = listed(each if len(each) != 1 else [str(f) for f in next(iter(found.values()))])
         raise InputError(f"{path}: expected labels of one format, {', '.join(form.NAME for form in FORMATS)}; found "
                          f"{several}. Name the file.")
-    return next(iter(found.values()))
+    (taken,) = found.values()
+    return taken, [file for file in others if file.suffix.lower() == taken[0].suffix.lower()]
 
 
 def write(form: str, path: Path, labels: Labels) -> None:

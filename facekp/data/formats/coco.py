@@ -14,6 +14,7 @@ import numpy as np
 from facekp.data.formats.source import Source
 from facekp.data.labels import Face, Labels
 from facekp.data.schemes import scheme_of
+from facekp.errors import InputError, listed
 from facekp.files import write_json
 
 NAME, PIXEL_OFFSET = "COCO keypoints", 0.0
@@ -27,20 +28,57 @@ def recognises(source: Source) -> bool:
 
 def faces(source: Source) -> Iterator[Face]:
     """A face for each annotation with a point."""
-    images = {image["id"]: image for image in source.json["images"]}
-    names = {c["id"]: c["keypoints"] for c in source.json.get("categories", []) if c.get("keypoints")}
+    images = {str(image["id"]): image for image in source.json["images"]}
+    names = _names(source)
     for annotation in source.json["annotations"]:
-        points = np.array(annotation.get("keypoints") or [], float).reshape(-1, 3)
+        named = names.get(str(annotation.get("category_id")))
+        points = _triples(annotation["keypoints"], named) if annotation.get("keypoints") else np.empty((0, 3))
         if not (points[:, 2] > 0).any():
             continue
-        image = images[annotation["image_id"]]
-        named = names.get(annotation.get("category_id"), [str(k) for k in range(len(points))])
-        box = annotation.get("bbox")
+        image = images.get(str(annotation["image_id"]))
+        if image is None:
+            raise InputError(f"{source.path}: expected the image of each annotation among the images; found none with "
+                             f"the id {annotation['image_id']}. Export the labels again, whole.")
+        box = [float(v) for v in annotation.get("bbox") or []]
         yield Face(image["file_name"],
-                   {name: (x, y, v == 1) if v > 0 else (np.nan, np.nan, False)
-                    for name, (x, y, v) in zip(named, points.tolist(), strict=True)},
-                   (float(box[0]), float(box[1]), float(box[2]), float(box[3])) if box and min(box[2:]) > 0 else None,
-                   (image["width"], image["height"]) if "width" in image and "height" in image else None)
+                   [(name, (x, y, v == 1) if v > 0 else (np.nan, np.nan, False))
+                    for name, (x, y, v) in zip(named or map(str, range(len(points))), points.tolist(), strict=True)],
+                   (box[0], box[1], box[2], box[3]) if box and min(box[2:]) > 0 else None,
+                   (image["width"], image["height"]) if "width" in image and "height" in image else None, not named)
+
+
+def remarks(sources: list[Source]) -> list[str]:
+    """The categories, where there are several; InputError where two of them have no point in common."""
+    used: dict[str, list[str]] = {}
+    for source in sources:
+        names, titles = _names(source), {str(c["id"]): c.get("name") for c in source.json.get("categories", [])}
+        for key in dict.fromkeys(str(a.get("category_id")) for a in source.json["annotations"] if a.get("keypoints")):
+            used[f"{titles.get(key)}"] = names.get(key, [])
+    (first, points), *others = used.items() or [("", [])]
+    for other, more in others:
+        if points and set(points).isdisjoint(more):
+            raise InputError(f"{sources[0].path}: expected the points of one kind of thing; found categories without a "
+                             f"common point, '{first}' and '{other}'. Keep the annotations of one.")
+    return [f"Read as one kind of face: the categories {listed(list(used))}."] if others else []
+
+
+def _names(source: Source) -> dict[str, list[str]]:
+    """The points' names of each category that has some, by its id as text: tools mix 1 and "1"."""
+    return {str(c["id"]): c["keypoints"] for c in source.json.get("categories", []) if c.get("keypoints")}
+
+
+def _triples(numbers: list, names: list[str] | None) -> np.ndarray:
+    """(K, 3) x, y, flag of a list of numbers; where ``names`` or the numbers tell that there are no flags, all are 2.
+
+    Raises:
+        ValueError: another count of numbers than the names ask for.
+    """
+    flat = np.array(numbers, float).ravel()
+    flags = flat[2::3]
+    pairs = flat.size == 2 * len(names) if names else bool(flat.size % 3 or ((flags > 2) | (flags < 0)).any())
+    if flat.size % (2 if pairs else 3) or (names and flat.size != (2 if pairs else 3) * len(names)):
+        raise ValueError(f"{flat.size} numbers for {len(names) if names else 'unnamed'} points")
+    return np.insert(flat.reshape(-1, 2), 2, 2.0, axis=1) if pairs else flat.reshape(-1, 3)
 
 
 def write(path: Path, labels: Labels) -> None:

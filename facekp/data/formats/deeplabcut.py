@@ -7,32 +7,36 @@ with the names of rows and columns beside them (``pandas/io/pytables.py``). It i
 execute code that a file contains.
 """
 
-import csv
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from facekp.data.formats.source import Source
+from facekp.data.formats.table import read_table
 from facekp.data.labels import Face
-from facekp.errors import InputError
+from facekp.errors import InputError, listed
 
 NAME, PIXEL_OFFSET = "DeepLabCut", 0.0
+SINGLE = "single"
+"""What DeepLabCut calls the individual of points that belong to none, in a set of several individuals."""
 
 
 def recognises(source: Source) -> bool:
     """Whether it is one."""
     if source.tables:
         return any(name.endswith(("/axis0_level2", "/table")) for name in source.tables)
-    return source.first.lower().startswith("scorer,") and b"bodyparts," in source.start
+    return re.match(r'"?scorer"?[,;\t]', source.first, re.IGNORECASE) is not None and b"bodyparts" in source.start
 
 
 def faces(source: Source) -> Iterator[Face]:
-    """A face for each image and individual with a point."""
+    """A face for each image and individual with a point, but not for ``SINGLE`` beside others."""
     columns, rows = _of_csv(source) if source.tables is None else _of_hdf5(source)
+    several = len({individual for *_, individual, _, _ in columns}) > 1
     for file, numbers in rows:
         cells: dict[str, dict[str, dict[str, float]]] = {}
         for (*_, individual, part, axis), value in zip(columns, numbers, strict=True):
-            if axis in ("x", "y"):
+            if axis in ("x", "y") and not (several and individual == SINGLE):
                 cells.setdefault(individual, {}).setdefault(part, {})[axis] = value
         for animal in cells.values():
             points = {name: (point["x"], point["y"], False) for name, point in animal.items()}
@@ -40,19 +44,29 @@ def faces(source: Source) -> Iterator[Face]:
                 yield Face(file, points)
 
 
+def remarks(sources: list[Source]) -> list[str]:
+    """What is no label by hand, and what is of no individual."""
+    columns = [column for source in sources for column in (_of_csv(source) if source.tables is None else
+                                                           _of_hdf5(source))[0]]
+    single = list(dict.fromkeys(part for *_, individual, part, _ in columns if individual == SINGLE))
+    several = len({individual for *_, individual, _, _ in columns}) > 1
+    return [*(["The points have a likelihood, so a network found them. See that they are right."]
+              if any(axis == "likelihood" for *_, axis in columns) else []),
+            *([f"Left out, as they are of no individual: {listed(single)}."] if single and several else [])]
+
+
 Rows = tuple[list[tuple[str, ...]], list[tuple[str, list[float]]]]
 """The names of each column, and for each row the image and its numbers. Without individuals, the scorer is the one."""
 
 
 def _of_csv(source: Source) -> Rows:
-    lines = [line for line in csv.reader(source.text.splitlines(), strict=True) if line]
+    first, others = read_table(source.path)
+    lines = [first, *others]
     header = [line for line in lines[:4] if line[0].lower() in ("scorer", "individuals", "bodyparts", "coords")]
     index, *_ = (i for i, axis in enumerate(header[-1]) if axis in ("x", "y"))  # one column with the path, or its parts
     rows = []
     for line in lines[len(header):]:
-        if len(line) != len(header[0]):
-            raise ValueError(f"a line with {len(line)} cells, not {len(header[0])}")
-        numbers = [float(cell) if cell.strip() else math.nan for cell in line[index:]]
+        numbers = [float(cell) if cell else math.nan for cell in line[index:]]
         rows.append(("/".join(part for part in line[:index] if part), numbers))
     return list(zip(*(level[index:] for level in header), strict=True)), rows
 

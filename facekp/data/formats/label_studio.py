@@ -2,19 +2,21 @@
 
 Percentages count from the image's edge (https://labelstud.io/tags/keypointlabels), so the centre of the first of W
 columns is at 50 / W. Points in one rectangle or have one parent are one face; there is no flag for occluded
-points. Of several annotations of an image the first that was not cancelled counts, without one the first prediction.
+points. Of several annotations of an image that were not cancelled, the one marked as ground truth counts, else the
+first; without one, the first prediction. The image is the entry of a task with an image's ending.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 import numpy as np
 
 from facekp.data.formats.source import Source
-from facekp.data.labels import Face, Labels
+from facekp.data.labels import Face, Labels, grouped
 from facekp.errors import InputError
 from facekp.files import write_json
+from facekp.images import ENDINGS
 
 NAME, PIXEL_OFFSET, FRACTIONS = "Label Studio", 0.5, True
 IMAGE = "image"
@@ -35,36 +37,59 @@ def faces(source: Source) -> Iterator[Face]:
     for task in source.json:
         file, results = _parts(task)
         boxes = {r.get("id"): _box(r["value"]) for r in results if "width" in r["value"] and "height" in r["value"]}
-        groups: dict[str | None, dict] = {}
+        points = []
         for r in results:
             value = r["value"]
             label = next((value[key] for key in ("keypointlabels", "labels") if value.get(key)), None)
-            if label is None or "height" in value:
+            if label is None or "height" in value or "x" not in value:
                 continue
             if r.get("image_rotation"):
                 raise InputError(f"{source.path}, '{file}': expected an image that is not turned; found one that was "
                                  f"turned by {r['image_rotation']} degrees in Label Studio. Turn the file instead.")
             parent = r.get("parentID") or _around(boxes, value)
-            groups.setdefault(parent, {})[label[0]] = (value["x"] / 100, value["y"] / 100, False)
-        for parent, points in groups.items():
-            yield Face(file, points, boxes.get(parent))
+            points.append((parent, label[0], (value["x"] / 100, value["y"] / 100, False)))
+        for parent, some in grouped(points, f"{source.path}, '{file}'").items():
+            yield Face(file, some, boxes.get(parent))
+
+
+def remarks(sources: list[Source]) -> list[str]:
+    """What of the tasks was not taken, and what was not made by hand."""
+    tasks = [task for source in sources for task in source.json if "data" in task]
+    several = sum(len(_made(task)) > 1 for task in tasks)
+    guessed = sum(not _made(task) and any(p.get("result") for p in task.get("predictions") or []) for task in tasks)
+    found = [(several, "Annotated more than once: {} images. The annotation marked as ground truth was taken, else the "
+                       "first."),
+             (guessed, "Without an annotation: {} images, whose predictions were taken. See that they are right.")]
+    return [sentence.format(count) for count, sentence in found if count]
 
 
 def _is_points(value: object) -> bool:
     return isinstance(value, list) and any(isinstance(v, dict) and "keypointlabels" in v for v in value)
 
 
+def _made(task: dict) -> list[dict]:
+    """The annotations of a task that were not cancelled, those marked as ground truth first."""
+    made = [a for a in task.get("annotations") or task.get("completions") or [] if not a.get("was_cancelled")]
+    return sorted(made, key=lambda a: not a.get("ground_truth"))
+
+
 def _parts(task: dict) -> tuple[str, list[dict]]:
     """(the image's name, its regions) of a task in either form."""
     if "data" in task:
-        made = [a for a in task.get("annotations") or task.get("completions") or [] if not a.get("was_cancelled")]
-        result = [r for r in (made or task.get("predictions") or [{}])[0].get("result", []) if "value" in r]
-        name = next((v for v in task["data"].values() if isinstance(v, str)), "")
+        result = [r for r in (_made(task) or task.get("predictions") or [{}])[0].get("result", []) if "value" in r]
+        values = task["data"]
     else:  # JSON-MIN: the regions of each tag under its name
         lists = [v for v in task.values() if isinstance(v, list)]
         result = [{"value": r, **r} for values in lists for r in values if isinstance(r, dict) and "x" in r]
-        name = next((v for v in task.values() if isinstance(v, str)), "")
-    return unquote(name.rpartition("?d=")[2].partition("?")[0]), result
+        values = task
+    names = [_name(v) for v in values.values() if isinstance(v, str)]
+    images = [name for name in names if PurePosixPath(name).suffix.lower() in ENDINGS]
+    return (images or names or [""])[0], result
+
+
+def _name(text: str) -> str:
+    """``/data/local-files/?d=a%20b.png`` or an address -> the path of a file."""
+    return unquote(text.rpartition("?d=")[2].partition("?")[0])
 
 
 def _box(value: dict) -> tuple[float, float, float, float]:

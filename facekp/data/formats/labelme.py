@@ -8,7 +8,7 @@ wkentaro/labelme#1973). Shapes with one ``group_id`` are one face; a
 from collections.abc import Iterator
 
 from facekp.data.formats.source import Source
-from facekp.data.labels import Face
+from facekp.data.labels import Face, grouped
 
 NAME, PIXEL_OFFSET = "labelme", 0.5
 
@@ -22,15 +22,15 @@ def faces(source: Source) -> Iterator[Face]:
     """A face for each group of shapes."""
     found = source.json
     size = (found["imageWidth"], found["imageHeight"]) if found.get("imageWidth") and found.get("imageHeight") else None
-    groups: dict[object, dict] = {}
-    boxes = {}
+    points, boxes = [], {}
     for shape in found["shapes"]:
         group, corners = shape.get("group_id"), [(float(x), float(y)) for x, y in shape["points"]]
         if shape.get("shape_type") == "point":
             hidden = bool((shape.get("flags") or {}).get("occluded"))
-            groups.setdefault(group, {})[shape["label"]] = (*corners[0], hidden)
+            points.append((group, shape["label"], (*corners[0], hidden)))
         elif shape.get("shape_type") == "rectangle":
             (x0, y0), (x1, y1) = map(min, *corners), map(max, *corners)
             boxes[group] = (x0, y0, x1 - x0, y1 - y0)
-    for group, points in groups.items():
-        yield Face(f"{source.path.parent.as_posix()}/{found['imagePath']}", points, boxes.get(group), size)
+    file = f"{source.path.parent.as_posix()}/{found['imagePath']}"
+    for group, some in grouped(points, str(source.path)).items():
+        yield Face(file, some, boxes.get(group), size)

@@ -21,13 +21,14 @@ NAME, PIXEL_OFFSET = "300-W .pts", 1.0
 
 def recognises(source: Source) -> bool:
     """Whether it is one."""
-    return re.match(rb"\s*(version:\s*\d|n_points:\s*\d)", source.start) is not None
+    return re.match(rb"(\s*(#|//).*\n)*\s*(version:\s*\d|n_points:\s*\d)", source.start) is not None
 
 
 def points_of(source: Source) -> np.ndarray:
     """(K, 2) float64: the points as the file counts them; ValueError where it does not say K points."""
     head, _, rest = source.text.partition("{")
-    points = np.array([line.split() for line in rest.partition("}")[0].splitlines() if line.strip()], float)
+    lines = filter(None, map(str.strip, rest.partition("}")[0].splitlines()))
+    points = np.array([re.split(r"\s*,\s*|\s+", line) for line in lines], float)
     count = re.search(r"n_points:\s*(\d+)", head)
     if not rest.rstrip().endswith("}") or points.shape != (int(count[1]) if count else len(points), 2):
         raise ValueError(f"{len(points)} points of {count[1] if count else 'many'}")
@@ -37,7 +38,7 @@ def points_of(source: Source) -> np.ndarray:
 def faces(source: Source) -> Iterator[Face]:
     """The one face of the file; its image has the same name."""
     yield Face(source.path.with_suffix("").as_posix(),
-               {str(k): (x, y, False) for k, (x, y) in enumerate(points_of(source).tolist())})
+               {str(k): (x, y, False) for k, (x, y) in enumerate(points_of(source).tolist())}, numbered=True)
 
 
 def write(path: Path, labels: Labels) -> None:

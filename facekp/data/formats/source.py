@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from facekp.data.table import encoding_of
 from facekp.errors import InputError
 
 MAX_BYTES = 512 << 20  # bytes; COCO's own keypoints of 2017 have 240 MB
@@ -25,7 +26,7 @@ class Source:
 
     Attributes:
         path: the file.
-        text: all of it.
+        text: all of it, in UTF-8 or in the UTF-16 that Excel calls Unicode.
         json: its content as JSON, None if it is not JSON.
         xml: its root as XML, None if it is not XML.
         tables: the names of its HDF5 entries (none without h5py), None if it is not HDF5.
@@ -45,12 +46,25 @@ class Source:
         if self.path.stat().st_size > MAX_BYTES:
             raise InputError(f"{self.path}: expected at most {MAX_BYTES >> 20} MB of labels; found "
                              f"{self.path.stat().st_size >> 20} MB. Split the file.")
-        return "" if b"\0" in self.start else self.path.read_text(encoding="utf-8-sig", errors="replace")
+        encoding = encoding_of(self.start)
+        binary = b"\0" in self.start and encoding != "utf-16"
+        return "" if binary else self.path.read_text(encoding=encoding, errors="replace")
+
+    @cached_property
+    def head(self) -> str:
+        """The first bytes as text."""
+        return self.start.decode(encoding_of(self.start), "replace")
 
     @cached_property
     def first(self) -> str:
         """The first line that is not empty."""
-        return next((line for line in self.start.decode("utf-8-sig", "replace").splitlines() if line.strip()), "")
+        return next((line for line in self.head.splitlines() if line.strip()), "")
+
+    def check_encoding(self) -> None:
+        """Raise InputError where the file holds other bytes than its encoding has: names would be read wrong."""
+        if self.tables is None and "\ufffd" in self.text and "\ufffd".encode() not in self.path.read_bytes():
+            raise InputError(f"{self.path}: expected a text in UTF-8; found other bytes: an older encoding, or damage. "
+                             "Save the file as UTF-8.")
 
     @cached_property
     def tables(self) -> set[str] | None:

@@ -5,14 +5,14 @@ each line; ``<name>_v``, COCO's flag (2 visible, 1 occluded, 0 not annotated); `
 the image that is the face, from the image's edge. Points are in each file's own pixels; the centre of the first one is
 0, unless ``--pixel-offset`` says otherwise.
 
-Taken as well: ``;`` or a tab between cells, with decimal commas; a byte order mark; an index column; ``image`` and the
-like for ``file``; ``nose.x``, ``noseX``, ``x_nose``; numbered columns (2k and 2k + 1 are x and y of point k, as in a
+Taken as well: ``;``, ``|`` or a tab between cells, with decimal commas; a byte order mark; Excel's line ``sep=;``;
+lines of comment above, and empty rows; an index column; ``image`` and the like for ``file``; ``nose.x``, ``noseX``,
+``x_nose``; both numbers in one cell, ``(12, 3.5)``; numbered columns (2k and 2k + 1 are x and y of point k, as in a
 well-known course's 68-point table); what ``facekp predict`` adds to a table of its own (``confidence``, radii).
 """
 
 import csv
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -22,16 +22,18 @@ import numpy as np
 from facekp.data.formats.source import Source
 from facekp.data.labels import Labels
 from facekp.data.pixels import number
-from facekp.data.table import read_cells
+from facekp.data.table import NOTHING, layout, read_table, split_pairs
 from facekp.errors import InputError
 from facekp.files import replacing
+from facekp.images import ENDINGS
 
 FILE = ("file", "filename", "file_name", "file name", "filepath", "file_path", "image", "imagename", "image_name",
-        "image name", "image_path", "img", "img_name", "picture", "photo", "path", "name")
+        "image name", "image_path", "img", "img_name", "picture", "photo", "path", "name", "image_id", "imageid")
+NUMBERS_TOO = ("image_id", "imageid")  # beside another column of ``FILE`` a number of the image
 NAME, PIXEL_OFFSET = "a table with a line per image", 0.0
 PASSED_OVER = ("", "row", "index", "id", "confidence", "score")
 BOX = ("box_x", "box_y", "box_side")
-NOTHING = ("nan", "na", "n/a", "null", "none")
+CORNERS = ("min", "max", "bbox")  # of a box: x_min, bbox_x
 POINT = (re.compile(r"(?P<name>.+)[_. \-](?P<axis>[xyXYvV])"), re.compile(r"(?P<name>.*[a-z0-9])(?P<axis>[XY])"),
          re.compile(r"(?P<axis>[xyXY])[_. \-]?(?P<name>.+)"))
 """How the column of a coordinate is written, the first way that all of them share."""
@@ -47,38 +49,16 @@ class Columns(NamedTuple):
     points: dict[str, tuple[int, int, int | None]]
 
 
-def read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """(column names, the cells of each row); empty lines are passed over. With ``;`` or tabs, ``1,5`` becomes ``1.5``.
-
-    Raises:
-        InputError: the file cannot be read, or has no header.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8-sig", errors="replace") as f:
-            first = f.readline(1 << 16)
-        mark = _mark(first)
-        with open(path, newline="", encoding="utf-8-sig") as f:
-            lines = [[cell.strip() for cell in line] for line in read_cells(f, str(path), delimiter=mark)]
-    except OSError as e:
-        raise InputError(f"{path}: cannot be read ({e.strerror or e}).") from None
-    if not lines:
-        raise InputError(f"{path}: expected a line of column names; found an empty file.")
-    header, *rows = lines
-    if mark != ",":
-        rows = [[re.sub(r"^([+-]?[0-9]*),([0-9]+)$", r"\1.\2", cell) for cell in row] for row in rows]
-    return [unicodedata.normalize("NFC", name) for name in header], rows
-
-
-def _mark(header: str) -> str:
-    """The separator of two cells: a comma, a semicolon or a tab."""
-    return max(",;\t", key=lambda c: (header.count(c), c == ","))
-
-
 def recognises(source: Source) -> bool:
     """Whether it is one: its columns make sense."""
-    lines = source.start.decode("utf-8-sig", "replace").splitlines()[:2]
+    mark, above = layout(source.head)
+    lines = [line for line in source.head.splitlines()[above:] if line.strip()][:2]
     try:
-        header, first = ([cell.strip() for cell in line] for line in csv.reader(lines, delimiter=_mark(lines[0])))
+        header, first = ([cell.strip() for cell in line] for line in csv.reader(lines, delimiter=mark))
+        if len(header) != len(first):
+            return False
+        header[0] = header[0].lstrip("# ")
+        header, (first,) = split_pairs(header, [first])
         return len(first[columns_of(header, first, source.path).file]) < 1000  # Kaggle's Image is longer
     except (InputError, ValueError, IndexError, csv.Error):
         return False
@@ -94,6 +74,7 @@ def read(path: Path) -> Labels:
     if not rows:
         raise InputError(f"{path}: expected a line for each image below the header; found none.")
     columns = columns_of(header, rows[0], path)
+    _check_thousands([row[j] for row in rows for x, y, _ in columns.points.values() for j in (x, y)], path)
     numbers = [_points(line, i, header, columns, path) for i, line in enumerate(rows)]
     points = np.array([[p[:2] for p in face] for face in numbers]).reshape(len(rows), len(columns.points), 2)
     flags = np.array([[p[2] for p in face] for face in numbers]).reshape(points.shape[:2])
@@ -117,19 +98,22 @@ def columns_of(header: Sequence[str], first: Sequence[str], path: Path) -> Colum
     header = ["" if re.fullmatch(r"Unnamed: [0-9]+", name) else name for name in header]  # pandas' name for no name
     twice = sorted({c for c in header if c and header.count(c) > 1})
     if twice:
-        raise InputError(f"{path}: expected each column once; found twice: {', '.join(twice)}.")
+        raise InputError(f"{path}: expected each column once; found twice: {', '.join(twice)}. Rename or remove one.")
     files = [i for i, name in enumerate(header) if name.lower() in FILE]
+    numbers = [i for i in files if header[i].lower() in NUMBERS_TOO]
+    passed = numbers if len(files) > len(numbers) else []
+    files = [i for i in files if i not in passed]
     if not files and header[0] == "" and not re.fullmatch(r"[0-9.]*", first[0]):
         files = [0]
     box = tuple(header.index(name) for name in BOX) if set(BOX) <= set(header) else ()
-    rest = [i for i, name in enumerate(header) if i not in files[:1] and name.lower() not in PASSED_OVER]
+    rest = [i for i, name in enumerate(header)
+            if i not in (*files[:1], *passed) and name.lower() not in PASSED_OVER]
     kept = [i for i in rest if header[i] not in BOX] if {"box_x", "box_y"} <= set(header) else rest
     rest = kept or rest  # a table with no other point than one called box
     points, other = _points_of(header, rest)
     if not files or other or not points:
-        found = f"'{other[0]}'" if other else "no column 'file'" if not files else "no keypoint"
         raise InputError(f"{path}: expected the columns file, row (or not), and <name>_x with <name>_y for each "
-                         f"keypoint; found {found}. Rename or remove it.")
+                         f"keypoint; {_instead(header, files, other)}")
     alone = sorted(name for name, axes in points.items() if not {"x", "y"} <= axes.keys())
     if alone:
         raise InputError(f"{path}: expected both {alone[0]}_x and {alone[0]}_y; found only one of them. Add the other.")
@@ -137,9 +121,21 @@ def columns_of(header: Sequence[str], first: Sequence[str], path: Path) -> Colum
                    {name: (axes["x"], axes["y"], axes.get("v")) for name, axes in points.items()})
 
 
+def _instead(header: Sequence[str], files: list[int], other: list[str]) -> str:
+    """What was found in place of a table's columns, and what to do."""
+    if any(Path(name).suffix.lower() in ENDINGS for name in header):
+        return f"found a line of values ('{header[0]}', ...). Write the column names above it."
+    if {"x", "y"} <= {name.lower() for name in header}:
+        return ("found x and y of no name. For a line per point (file, point, x, y), use facekp import; remove the "
+                "columns of a box.")
+    found = ", ".join(f"'{name}'" for name in other[:8]) if other else "no keypoint" if files else "no column 'file'"
+    return f"found {found}. Rename or remove {'it' if len(other) < 2 else 'them'}."
+
+
 def _points_of(header: Sequence[str], rest: list[int]) -> tuple[dict[str, dict[str, int]], list[str]]:
     """(positions of each point's x, y and v; columns that belong to no point), in the order of the x columns."""
-    if rest and [header[i] for i in rest] == [str(n) for n in range(len(rest))] and len(rest) % 2 == 0:
+    if rest and len(rest) % 2 == 0 and any([header[i] for i in rest] == [str(n + first) for n in range(len(rest))]
+                                           for first in (0, 1)):
         return {str(k): {"x": rest[2 * k], "y": rest[2 * k + 1]} for k in range(len(rest) // 2)}, []
     for form in POINT:
         points: dict[str, dict[str, int]] = {}
@@ -153,6 +149,8 @@ def _points_of(header: Sequence[str], rest: list[int]) -> tuple[dict[str, dict[s
         if points:
             break
     other = [c for c in other if c.removesuffix("_radius") not in points]
+    if len(points) > 1:
+        other += [header[i] for name in list(points) if name.lower() in CORNERS for i in points.pop(name).values()]
     flags_alone = [f"{name}_v" for name, axes in points.items() if set(axes) == {"v"}]
     return dict(sorted(points.items(), key=lambda item: item[1].get("x", -1))), other + flags_alone
 
@@ -181,6 +179,15 @@ def _points(line: list[str], i: int, header: Sequence[str], columns: Columns, pa
     return found
 
 
+def _check_thousands(cells: list[str], path: Path) -> None:
+    """Raise InputError where 1.234 seems to mean 1234: all decimal points are like that, and others are 100 to 999."""
+    dotted = [cell for cell in cells if "." in cell]
+    whole = next((cell for cell in cells if re.fullmatch("[1-9][0-9]{2}", cell)), None)
+    if whole and dotted and all(re.fullmatch(r"[1-9][.][0-9]{3}", cell) for cell in dotted):
+        raise InputError(f"{path}: expected numbers without separators of thousands; found '{dotted[0]}' beside "
+                         f"'{whole}'. Save the table without them; if it is a decimal point, write '{dotted[0]}0'.")
+
+
 def _number(line: list[str], i: int, column: int, header: Sequence[str], path: Path) -> float:
     """The number in one cell, NaN for an empty one."""
     text = line[column]
@@ -188,7 +195,8 @@ def _number(line: list[str], i: int, column: int, header: Sequence[str], path: P
         return number(b"" if text.lower() in NOTHING else text.encode())
     except ValueError:
         raise InputError(f"{path}, row {i + 1}, column '{header[column]}': expected a number, or nothing where the "
-                         f"point is not annotated; found '{text}'.") from None
+                         f"point is not annotated; found '{text}'. Write a decimal point, and no thousands separator."
+                         ) from None
 
 
 def text_of(value: float) -> str:

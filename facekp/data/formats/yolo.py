@@ -13,43 +13,55 @@ from pathlib import Path
 
 from facekp.data.formats.source import Source
 from facekp.data.labels import Face
+from facekp.errors import InputError, listed
 
 NAME, PIXEL_OFFSET, FRACTIONS = "YOLO-pose", 0.5, True
 ABSENT = (math.nan, math.nan, False)
 
 
 def recognises(source: Source) -> bool:
-    """Whether it is one: numbers alone, the box within the image."""
+    """Whether it is one: numbers alone, the box within the image but for what a tool rounds or lets overlap."""
     words = source.first.split()
     if len(words) < 7 or not all(re.fullmatch(r"-?\d*\.?\d+(e-?\d+)?", word) for word in words):
         return False
-    return words[0].isdigit() and all(0 <= float(word) <= 1 for word in words[1:5])
+    return words[0].isdigit() and all(-0.1 <= float(word) <= 1.1 for word in words[1:5])
 
 
 def faces(source: Source) -> Iterator[Face]:
-    """A face for each line; its image has the file's name."""
+    """A face for each line; its image has the file's name, in the folder ``images`` where the file is in ``labels``."""
     settings = _settings(source.path)
+    image = re.sub(r"(^|.*/)labels/", r"\1images/", source.path.with_suffix("").as_posix())
     for line in filter(str.strip, source.text.splitlines()):
-        _, x, y, width, height, *numbers = map(float, line.split())
+        kind, x, y, width, height, *numbers = map(float, line.split())
         shape = settings.get("kpt_shape")
         step = int(shape[1]) if shape else _step(numbers)
         if len(numbers) % step or (shape and len(numbers) != int(shape[0]) * step):
-            raise ValueError(f"{len(numbers)} numbers behind the box")
-        names = settings.get("kpt_names") or [str(k) for k in range(len(numbers) // step)]
+            wanted = f", not the {int(shape[0]) * step} of kpt_shape" if shape else ""
+            raise ValueError(f"{len(numbers)} numbers behind the box{wanted}")
+        names = _names(settings, int(kind)) or [str(k) for k in range(len(numbers) // step)]
         points = {}
         for name, k in zip(names, range(0, len(numbers), step), strict=True):
             px, py, v = (*numbers[k:k + 2], numbers[k + 2] if step == 3 else 2 * any(numbers[k:k + 2]))
             points[name] = (px, py, v == 1) if v else ABSENT
-        yield Face(source.path.with_suffix("").as_posix(), points,
-                   (x - width / 2, y - height / 2, width, height))
+        yield Face(image, points, (x - width / 2, y - height / 2, width, height), None, not _names(settings, int(kind)))
 
 
 def pairs(source: Source) -> list[tuple[str, str]] | None:
-    """Those of ``flip_idx``."""
+    """Those of ``flip_idx``; InputError where it is no exchange of pairs of points."""
     settings = _settings(source.path)
     flip = [int(i) for i in settings.get("flip_idx", [])]
-    names = settings.get("kpt_names") or [str(k) for k in range(len(flip))]
+    count = int(settings.get("kpt_shape", [str(len(flip))])[0])
+    if flip and (sorted(flip) != list(range(count)) or any(flip[j] != i for i, j in enumerate(flip))):
+        raise InputError(f"{source.path}: expected flip_idx to exchange pairs of {count} points, each number from 0 to "
+                         f"{count - 1} once; found [{', '.join(map(str, flip))}]. Correct the YAML file.")
+    names = _names(settings, 0) or [str(k) for k in range(len(flip))]
     return [(names[i], names[j]) for i, j in enumerate(flip) if i < j] or None
+
+
+def remarks(sources: list[Source]) -> list[str]:
+    """The classes, where there are several."""
+    found = {line.split()[0] for source in sources for line in source.text.splitlines() if line.strip()}
+    return [f"Read as one kind of face: the classes {listed(sorted(found))}."] if len(found) > 1 else []
 
 
 def _step(numbers: list[float]) -> int:
@@ -58,15 +70,33 @@ def _step(numbers: list[float]) -> int:
     return 3 if flags else 2
 
 
+def _names(settings: dict[str, list[str]], kind: int) -> list[str] | None:
+    """The points' names of a class: its own, or those of the only list."""
+    return settings.get(f"kpt_names {kind}", settings.get("kpt_names"))
+
+
 def _settings(path: Path) -> dict[str, list[str]]:
-    """The lists in the nearest YAML file above, as far as they are needed."""
+    """The lists in the nearest YAML file above, as far as they are needed; those of one class as ``kpt_names 0``."""
     for folder in path.absolute().parents[:4]:
         for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
             text = file.read_text(encoding="utf-8", errors="replace")[:1 << 20]
             if "kpt_shape" in text:
-                found = {key: re.findall(r"[^\s,\[\]'\"]+", inner)
-                         for key, inner in re.findall(r"^(kpt_shape|flip_idx):\s*(\[[^\]]*\])", text, re.MULTILINE)}
-                block = re.search(r"^kpt_names:\s*\n((?:[ -].*\n?)+)", text, re.MULTILINE)
-                named = re.findall(r"^\s*-\s*['\"]?(.+?)['\"]?\s*$", block[1], re.MULTILINE) if block else []
-                return found | ({"kpt_names": named} if named else {})
+                return _lists(text)
     return {}
+
+
+def _lists(text: str) -> dict[str, list[str]]:
+    """The lists of numbers or words under the keys of a YAML text, written ``[1, 2]`` or a line each."""
+    found: dict[str, list[str]] = {}
+    top = key = ""
+    for line in re.sub(r"(^|\s)#.*", "", re.sub(r"\[[^\]]*\]", lambda m: " ".join(m[0].split()), text)).splitlines():
+        head = re.fullmatch(r"(\s*)['\"]?(\w+)['\"]?:\s*(.*?)\s*", line)
+        item = re.fullmatch(r"\s*-\s*(.+?)\s*", line)
+        if head:
+            top = top if head[1] else head[2]
+            key = f"{top} {head[2]}" if head[1] else top
+            if head[3].startswith("["):
+                found[key] = [word.strip(" '\"") for word in head[3].strip("[]").split(",") if word.strip()]
+        elif item and key:
+            found.setdefault(key, []).append(item[1].strip("'\""))
+    return found

@@ -180,7 +180,7 @@ def test_any_setting_can_be_changed_and_wrong_ones_are_refused(work):
             recipe("hourglass-s", **settings([wrong]))
     both = facekp("train", work / "faces", work / "never", "--augment", "photometric", "--set", "augment.flip=0")
     assert "found both" in refused(both)
-    assert "found 'wild'" in refused(facekp("train", work / "faces", work / "never", "--augment", "wild"))
+    assert "found 'strong'" in refused(facekp("train", work / "faces", work / "never", "--augment", "strong"))
     own = facekp("train", work / "faces", work / "never", "--model", "unet-s", "--original-recipe")
     assert "no original recipe for 'unet-s'" in refused(own)
     assert "is called --original-recipe now" in refused(facekp("train", work / "faces", work / "never", "--authors"))

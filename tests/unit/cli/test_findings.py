@@ -84,7 +84,7 @@ def test_how_many_faces_are_left_out(tmp_path):
         points[:12, 0] = np.nan
 
     error = refused(facekp("train", made(tmp_path / "none", none), tmp_path / "r1", *TRAIN))
-    assert "none of the 16 faces has all 3 points" in error and "--keypoints any" in error
+    assert "has all 3 points; the rarest is 'left_ear', in 10." in error and "--keypoints any" in error
     trained = facekp("train", made(tmp_path / "most", most), tmp_path / "r2", *TRAIN, "--held-out", "0.3")
     assert "4 of 16 faces have the points asked for; the others are left out. --keypoints any" in trained.stdout
     trained = facekp("train", tmp_path / "most", tmp_path / "r3", *TRAIN, "--keypoints", "any")
@@ -115,7 +115,8 @@ def test_every_kind_of_finding_has_its_sentence():
 
     faces, some = dots(4), np.array([1, 2])
     about = {"position": (0, 0), "points": ["nose"], "annotated": 4, "low": 0.1, "high": 0.9, "part": 0.3,
-             "highest": 4000, "count": 2, "fraction": 0.9, "orientations": [6], "turn labels": True, "each": [3, 3]}
+             "highest": 4000, "count": 2, "fraction": 0.9, "orientations": [6], "turn labels": True, "each": [3, 3],
+             "way": "x", "given": 0.1, "best": 0.5}
     for kind in [*findings.TEXT, "placeholder", "turned", "outside"]:
         said = findings.sentence(Finding(kind, some, np.array([2.0, 1.0]), about=about), faces)
         assert "{" not in said and said.endswith((".", "?")), kind

@@ -36,6 +36,21 @@ def test_import_says_what_it_found_and_inspect_reads_it(tmp_path):
     assert result.returncode == 2 and "expected a new or empty folder" in result.stderr
 
 
+def test_import_says_what_is_odd_in_the_labels(tmp_path):
+    """Flags without a visible point, and what was passed over; evaluate says which points are others than a model's."""
+    faces = Set(tmp_path / "photos", 4, gaps=False)
+    path = label_files.coco(faces, tmp_path / "photos")
+    path.write_text(re.sub(r", 2(, |\])", r", 1\1", path.read_text()))
+    (tmp_path / "photos" / "cut.json").write_text('{"images": [')
+    result = facekp("import", tmp_path / "photos", tmp_path / "out")
+    assert result.returncode == 0 and "all are flagged 1, occluded: visible points have a 2" in result.stdout
+    assert f"Passed over, as they are not COCO keypoints: {tmp_path / 'photos' / 'cut.json'}." in result.stdout
+    model = create_model("cnn3", Scheme("mine", ("left_eye", "right_eye", "nose")), channels=8, hidden=16)
+    save_model(model, tmp_path / "model.safetensors")
+    result = facekp("evaluate", tmp_path / "model.safetensors", tmp_path / "out", "--all")
+    assert result.returncode == 2 and "without nothing, with mouth_left, mouth_right. Use the data" in result.stderr
+
+
 def test_evaluate_tells_visible_and_occluded_points_apart(tmp_path):
     """As the labels of the import have them, in the network's pixels and in the files'."""
     faces = Set(tmp_path / "photos", 6)

@@ -87,6 +87,55 @@ def test_fractions_are_certain(high):
     assert found.certain and found.about["high"] < high
 
 
+def test_faces_with_fractions_among_others_are_certain():
+    faces = dots(24)
+    faces.keypoints[[4, 7]] /= 96
+    found = only(faces, "fractions of some")
+    assert found.certain and found.faces.tolist() == [4, 7]
+
+
+def test_a_name_written_in_another_way():
+    """In one face 'Nose' and in another 'nos' stand for 'nose': said before training on three points."""
+    faces = dots(24)
+    points = np.full((24, 5, 2), np.nan, np.float32)
+    points[:, :3] = faces.keypoints
+    points[3, [2, 3]], points[5, [2, 4]] = points[3, [3, 2]], points[5, [4, 2]]
+    found = check(replace(faces, keypoints=points, scheme=replace(EARS, names=(*EARS.names, "Nose", "nos"))))
+    assert [(f.kind, f.faces.tolist(), f.about["points"]) for f in found] == [
+        ("alike", [], ["nose / Nose"]), ("rare", [3, 5], ["Nose", "nos"])]
+
+
+READINGS = {
+    "y counts from the lower edge": lambda p, size: np.stack([p[..., 0], size[..., 1] - 1 - p[..., 1]], -1),
+    "x counts from the right edge": lambda p, size: np.stack([size[..., 0] - 1 - p[..., 0], p[..., 1]], -1),
+    "in percent": lambda p, size: (p + 0.5) / size * 100,
+    "of about 256 x 256 pixels": lambda p, size: (p + 0.5) / size * 256 - 0.5,
+    "of half the size": lambda p, size: (p + 0.5) / 2 - 0.5,
+    "of the line below": lambda p, size: np.roll(p, 1, 0),
+    "of the line above": lambda p, size: np.roll(p, -1, 0),
+    "all x, then all y": lambda p, size: np.moveaxis(p, 2, 1).reshape(p.shape),
+    "": lambda p, size: p}
+
+
+@pytest.mark.parametrize("way", READINGS)
+def test_labels_that_fit_the_pixels_when_read_otherwise(way, tmp_path, sample):
+    """Faces at a place of its own in each file, of four sizes."""
+    rng = np.random.default_rng(0)
+    images, points, sizes = {}, [], []
+    for i, face in enumerate(sample.images[:24]):
+        width, height = [(180, 140), (150, 190), (220, 160), (140, 150)][i % 4]
+        x, y = rng.integers(0, (width - 95, height - 95))
+        images[f"{i:02d}.png"] = np.full((height, width), face.mean(), np.uint8)
+        images[f"{i:02d}.png"][y:y + 96, x:x + 96] = face
+        points.append(sample.keypoints[i] + [x, y])
+        sizes.append([[width, height]])
+    points = READINGS[way](np.array(points), np.array(sizes))
+    header = ",".join(["file", *KAGGLE.columns])
+    faces = load(on_disk(tmp_path, images, list(zip(images, points, strict=True)), header))
+    found = [f.about["way"] for f in check(faces) if f.kind == "reading"]
+    assert [way in said for said in found] == [True] * bool(way), found
+
+
 def test_labels_of_smaller_copies(tmp_path):
     images = {f"{i}.png": np.kron(image, np.ones((3, 3), np.uint8)) for i, image in enumerate(dots().images)}
     labels = [(name, p) for name, p in zip(images, dots().keypoints, strict=True)]
@@ -118,6 +167,27 @@ def test_a_file_named_twice_with_other_points(tmp_path):
     assert found.faces.tolist() == [8] and found.about["each"] == pytest.approx([np.hypot(20, 10)], abs=0.1)
     again = on_disk(tmp_path / "b", images, [*labels, ("0.png", faces.keypoints[0] + (0.5, -0.5))])  # a second opinion
     assert kinds(load(again)) == []
+
+
+def test_faces_cut_out_of_one_file_are_no_contradiction_and_boxes_have_to_hold_them(tmp_path):
+    """Two faces in a file, each in its square; then squares as tools write them that give centres, or fractions."""
+    rng, lines = np.random.default_rng(0), {1: [], 0.05: [], "centre": []}
+    left, right = dots(12), dots(12, seed=1)
+    for i in range(12):
+        Image.fromarray(np.hstack([left.images[i], right.images[i]])).save(tmp_path / f"{i}.png")
+        for j, points in enumerate((left.keypoints[i], right.keypoints[i])):
+            shift = rng.uniform(-9, 9, 2)  # the faces are at a place of their own in each square
+            for how in lines:
+                x, y, side = 96 * j + shift[0], shift[1], 96
+                box = (x + 48, y + 48, side) if how == "centre" else (how * max(x, 0), how * max(y, 0), how * side)
+                lines[how].append(",".join(map(str, [f"{i}.png", *np.add(points, (96 * j, 0)).ravel(), *box])))
+    kinds_of = {}
+    for how, rows in lines.items():
+        header = "file,left_ear_x,left_ear_y,right_ear_x,right_ear_y,nose_x,nose_y,box_x,box_y,box_side"
+        (tmp_path / "keypoints.csv").write_text("\n".join([header, *rows]) + "\n")
+        kinds_of[how] = {(f.kind, f.certain) for f in check(load(tmp_path))}
+    assert {kind for kind, _ in kinds_of[1]} <= {"elsewhere"}
+    assert ("outside square", True) in kinds_of[0.05] and "outside square" in dict(kinds_of["centre"])
 
 
 def test_copies_of_an_image_that_disagree(sample):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from facekp.data import load
 from facekp.data.folder import read_folder, read_labels
+from facekp.data.importing import import_labels
 from facekp.data.schemes import FIVE, POINTS_68, POINTS_98, POINTS_106, SCHEMES, scheme_of
 from facekp.errors import InputError
 from facekp.keypoints import KAGGLE, eyes_of, pairs_by_name, sides_alone
@@ -68,9 +69,40 @@ def changed(edit):
     .replace("left_eye_x", "x_left_eye").replace("left_eye_y", "y_left_eye"),
     TABLE.replace("0.png", "images/0.png").replace("1.png", "/home/me/faces/1.png").replace("2.png", "C:\\a\\2.png"),
     TABLE.replace("0.png", "./0.png").replace("1.png", "1.PNG").replace("2.png", "2"),
+    TABLE.replace("0.png", "https://x.org/a/0.png?raw=1").replace("1.png", "s3://me/1.png").replace("2.png", "%32.png"),
+    TABLE.replace(",", "|"),
+    "sep=;\n" + TABLE.replace(",", ";"),
+    "# labelled by Ann, 2024\n# in pixels\n" + TABLE,
+    "# " + TABLE,
+    TABLE + ",,,,\n\n,,,,\n",
+    TABLE.replace("file,", "image_id,", 1),
+    TABLE.replace("\n", ",7\n").replace(",7", ",image_id", 1),
+    "file,right_eye,left_eye\n0.png,40.5 40,60.25 40\n1.png,41.5 40,60.25 41\n2.png,42 40.125,\n",
+    'file,right_eye,left_eye\n0.png,"(40.5, 40)","[60.25, 40]"\n1.png,(41.5 40),60.25  41\n2.png,"42, 40.125",nan\n',
 ])
 def test_a_table_as_the_world_saves_it(csv, tmp_path):
     same_as_table(folder_of(tmp_path / "set", csv))
+
+
+def test_a_table_in_excels_unicode(tmp_path):
+    same_as_table(folder_of(tmp_path / "set", TABLE.replace(",", "\t").replace(".5", ",5"), encoding="utf-16"))
+
+
+@pytest.mark.parametrize("csv", [
+    "file,point,x,y,score\n" + "".join(f"{i}.png,{name},{x},{y},1\n" for i, (right, left) in enumerate(POINTS)
+                                       for name, (x, y) in (("left_eye", left), ("right_eye", right)) if x == x),
+    "\ufeff ;Label;Area;X;Y\n" + "".join(f"{i};{n}.png;0;{x};{y}\n".replace(".5", ",5").replace(".25", ",25")
+                                        for i, (n, (x, y)) in enumerate((n, p) for n in (0, 1) for p in POINTS[n]))])
+def test_a_line_per_point(csv, tmp_path):
+    """With names; and as ImageJ saves it, without, on a European computer."""
+    path = folder_of(tmp_path / "set", "")
+    (path / "keypoints.csv").rename(path / "points.csv").write_text(csv)
+    labels = import_labels(path, tmp_path / "out").labels
+    order = [labels.names.index(name) for name in (("right_eye", "left_eye") if "right_eye" in csv else ("0", "1"))]
+    np.testing.assert_array_equal(labels.points[:, order], POINTS[: len(labels)])
+    (path / "points.csv").write_text(csv + csv.splitlines()[-1].replace("40", "4") + "\n")
+    with pytest.raises(InputError, match=r"'right_eye' twice|found 2 in '0\.png' and 3 in '1\.png'"):
+        import_labels(path, tmp_path / "again")
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
@@ -131,6 +163,9 @@ def test_136_numbered_columns_are_68_points(tmp_path):
     points = np.random.default_rng(0).uniform(5, 90, (4, 68, 2)).round(1)
     table = pd.DataFrame(points.reshape(4, -1), columns=[str(i) for i in range(136)])
     table.insert(0, "Unnamed: 0", [f"A B {i}.jpg" for i in range(4)])
+    path = folder_of(tmp_path / "from-one", table.rename(columns=lambda name: str(int(name) + 1) if name.isdigit() else
+                                                         name).to_csv(index=False), table["Unnamed: 0"])
+    np.testing.assert_array_equal(read_labels(path).points, points)
     path = folder_of(tmp_path / "set", table.to_csv(index=False), table["Unnamed: 0"])
     faces = read_folder(path)
     np.testing.assert_array_equal(faces.keypoints, points.astype(np.float32))
@@ -147,7 +182,13 @@ def test_pandas_index_in_kaggles_own_file_is_named(tmp_path):
 def test_what_cannot_be_meant_is_refused(tmp_path):
     for csv, message in {"file,a_x,a_y,age\n0.png,1,2,3\n": "found 'age'", "file,a_v\n0.png,1\n": "found 'a_v'",
                          "file\n0.png\n": "no keypoint",
-                         "file,0,1,2\n0.png,1,2,3\n": "found '0'",
+                         "file,0,1,2\n0.png,1,2,3\n": "found '0', '1', '2'. Rename or remove them",
+                         "0.png,1,2\n1.png,3,4\n": r"a line of values \('0\.png', \.\.\.\)\. Write the column",
+                         "file,point,x,y\n0.png,nose,1,2\n": "For a line per point .*, use facekp import",
+                         "file,x,y,w,h,a_x,a_y\n0.png,1,2,3,4,5,6\n": "remove the columns of a box",
+                         "file,x_a,y_a,x_min,y_min\n0.png,1,2,3,4\n": "found 'x_min', 'y_min'. Rename",
+                         "file;a_x;a_y\n0.png;1.204;990\n": "found '1.204' beside '990'. Save the table without",
+                         'file,a_x,a_y\n0.png,"1,204",990\n': "found '1,204'. Write a decimal point, and no thousands",
                          "file;a_x;a_y\n0.png;1.000,5;2\n": r"row 1, column 'a_x': expected a number.*1\.000,5",
                          "file,box_x,box_y\n0.png,4,": "only one is there"}.items():
         with pytest.raises(InputError, match=message):
@@ -196,6 +237,16 @@ def test_pairs_are_symmetric_and_flipping_twice_is_the_identity(parts, mark):
 @given(st.lists(st.text(string.printable + "é左", max_size=12), unique=True, max_size=8))
 def test_no_name_is_an_error(names):
     assert len(sides_alone(names, pairs_by_name(names))) <= len(names)
+
+
+@pytest.mark.parametrize("names", [
+    ("auge_links", "auge_rechts"), ("linkes Auge", "rechtes Auge"), ("oeil_gauche", "oeil_droit"),
+    ("œilGauche", "œilDroit"), ("bouche_gauche", "bouche_droite"), ("ojo_izquierdo", "ojo_derecho"),
+    ("olho_esquerdo", "olho_direito"),
+    ("occhio-sinistro", "occhio-destro"), ("左眼", "右眼"), ("嘴角左", "嘴角右"), ("левый глаз", "правый глаз"),
+    ("vänster_öga", "höger_öga"), ("왼쪽눈", "오른쪽눈"), ("eye_lt", "eye_rt"), ("lft_ear", "rgt_ear")])
+def test_sides_in_other_languages(names):
+    assert pairs_by_name([*names, "nose"]) == (names,) and sides_alone(["nose", *names[:1]], ()) == [names[0]]
 
 
 def test_two_sides_in_a_name():
