@@ -285,8 +285,8 @@ def test_each_face_of_a_photo_is_a_button_away(running, tmp_path):
         errors = np.sqrt(((found - points) ** 2).mean((1, 2)))
         seen.append(int(errors.argmin()))
         assert errors.min() < 2 * running.evaluate("state.frame.side") / 96
-        running.get_by_role("slider", name="Turn").fill("20")
-        running.get_by_role("button", name="As it was").click()
+        running.get_by_role("slider", name="Rotate").fill("20")
+        running.get_by_role("button", name="Reset").click()
         following.click()
     assert sorted(seen) == [0, 1, 2] and following.inner_text() == "Next face (1 of 3)"
     running.get_by_role("button", name="Synthetic face 1").click()
@@ -334,22 +334,22 @@ def test_what_to_watch_happens(running):
         return float(error), float(sure)
 
     error, sure = numbers()
-    running.get_by_role("slider", name="Turn").fill("75")
+    running.get_by_role("slider", name="Rotate").fill("75")
     turned, lost = numbers()
     assert turned > 10 * error and lost < 0.6 * sure and running.locator("output[for=turn]").inner_text() == "75°"
-    running.get_by_role("button", name="As it was").click()
+    running.get_by_role("button", name="Reset").click()
     assert numbers() == (error, sure)
-    running.get_by_role("button", name="Mirror").click()
-    assert numbers()[0] < error + 0.3 and running.get_by_role("button", name="Mirror", pressed=True).count() == 1
-    running.get_by_role("button", name="As it was").click()
+    running.get_by_role("button", name="Flip").click()
+    assert numbers()[0] < error + 0.3 and running.get_by_role("button", name="Flip", pressed=True).count() == 1
+    running.get_by_role("button", name="Reset").click()
     running.get_by_role("button", name="Cover an eye").click()
     still(running)
     eye, other = running.evaluate("[answer.confidence[1], answer.confidence[0]]")
     assert eye < 0.6 < other
-    running.get_by_role("button", name="As it was").click()
+    running.get_by_role("button", name="Reset").click()
     running.get_by_role("slider", name="Blur").fill("6")
     assert numbers()[1] < sure - 0.1
-    running.get_by_role("button", name="As it was").click()
+    running.get_by_role("button", name="Reset").click()
     assert numbers() == (error, sure)
 
 
@@ -389,7 +389,7 @@ def test_keys_and_the_mouse_move_the_image(running):
         running.keyboard.press(key)
     assert running.locator("output[for=turn]").inner_text() == "5°"
     assert running.locator("output[for=size]").inner_text() == "100 %"
-    running.get_by_role("button", name="As it was").click()
+    running.get_by_role("button", name="Reset").click()
     box = view.bounding_box()
     running.mouse.move(box["x"] + 100, box["y"] + 100)
     running.mouse.down()
