@@ -1,14 +1,14 @@
 """``python -m book.experiments.any_origin PHOTOGRAPHS OUT_DIR``: one network for photographs of any origin.
 
-The shipped part network learnt from 1926 photographs that are as clean as the ones it was tested on. Here it goes on
-from its own weights with three kinds of faces at once: those photographs, photographs of the second source, whose
+The shipped part network learnt from 1926 photographs that are as clean as the ones it was tested on. Here it is
+fine-tuned on three kinds of faces at once: those photographs, photographs of the second source, whose
 points are of another convention but for the two eye centres, and synthetic faces. The augmentation is ``wild``:
 small, blurred, grainy, partly hidden.
 
 The record holds the errors of the network before and after on the same held-out photographs, as they are and changed
-in four ways, and on synthetic faces. It also has those of networks whose weights lie between the two (Wortsman et al.
-2022, "Robust fine-tuning of zero-shot models"). The one half-way is written to ``OUT_DIR/half``, calibrated, as a run
-of its own.
+in four ways, and on synthetic faces. It also has those of networks whose weights are interpolated between the two
+(Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"). Their mean is written to ``OUT_DIR/half``, calibrated,
+as a run of its own.
 """
 
 import copy
@@ -25,7 +25,7 @@ from PIL import Image
 
 from book.experiments.unseen import unseen
 from facekp import metrics
-from facekp.augment import PRESETS
+from facekp.augment import PRESETS, Augment, augment
 from facekp.calibration import calibrate, save_calibration
 from facekp.cli import main
 from facekp.cli.arguments import Source
@@ -43,7 +43,7 @@ START = "parts-s"
 BOTH = ("left_eye_center", "right_eye_center")  # what the second source marks as the first one does
 SECOND, SYNTHETIC = 1200, 900  # faces of these kinds, beside 1926 photographs with all points
 SYNTHETIC_SEED, TEST_SEED = 1200, 90001
-FRACTIONS, SHIPPED = (0.3, 0.5, 0.7), 0.5  # of the way from the weights before to those after
+ALPHAS, SHIPPED = (0.3, 0.5, 0.7), 0.5  # 0 is the weights before, 1 those after
 
 
 def mixture(photographs: Faces, test: Faces) -> tuple[Faces, dict[str, int]]:
@@ -96,8 +96,6 @@ def darker(images: np.ndarray) -> np.ndarray:
 
 def moved(faces: Faces) -> Faces:
     """Each crop turned by up to 25 degrees, up to 15 % larger or smaller, up to 8 px off: another face detector."""
-    from facekp.augment import Augment, augment
-
     images, points = augment(
         torch.from_numpy(faces.images)[:, None] / 255, torch.from_numpy(faces.keypoints),
         torch.from_numpy(faces.scheme.swap), Augment(flip=0, rotation=25, scale=0.15, shear=0, shift=8, brightness=0,
@@ -130,10 +128,10 @@ def measure(model: KeypointModel, tests: dict[str, Faces], mean_face: np.ndarray
     return out
 
 
-def between(before: KeypointModel, after: KeypointModel, fraction: float) -> KeypointModel:
-    """A network whose weights and batch statistics lie at ``fraction`` (0..1) of the way between those of two."""
+def interpolated(before: KeypointModel, after: KeypointModel, alpha: float) -> KeypointModel:
+    """A network whose weights and batch statistics are (1 - alpha) times one's plus alpha times the other's."""
     model, a, b = copy.deepcopy(after), before.state_dict(), after.state_dict()
-    model.load_state_dict({k: torch.lerp(a[k].to(b[k]), b[k], fraction) if b[k].is_floating_point() else b[k]
+    model.load_state_dict({k: torch.lerp(a[k].to(b[k]), b[k], alpha) if b[k].is_floating_point() else b[k]
                            for k in b})
     return model.eval()
 
@@ -151,7 +149,7 @@ def any_origin(
     precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of the order and the augmentation.")] = 0,
 ) -> None:
-    """Go on training the shipped part network on photographs of two sources and on synthetic faces."""
+    """Fine-tune the shipped part network on photographs of two sources and on synthetic faces."""
     photographs = load(data, progress=True, pixel_offset=pixel_offset)
     test = unseen(START, photographs)
     train, kinds = mixture(photographs, test)
@@ -164,19 +162,19 @@ def any_origin(
         fit(load_pretrained(START), train, test, config, out, resume=True, notes=notes)
     record, after = read_json(out / "record.json"), load_model(out / "model.safetensors")
     measured = {"before": measure(start, tests, mean_face), "after": measure(after, tests, mean_face)}
-    measured["between"] = {str(f): measure(between(start, after, f), tests, mean_face) for f in FRACTIONS}
+    measured["interpolated"] = {str(f): measure(interpolated(start, after, f), tests, mean_face) for f in ALPHAS}
     write_json(out / "record.json", record | measured)
-    half = between(start, after, SHIPPED)
+    half = interpolated(start, after, SHIPPED)
     path = save_model(half, out / "half" / "model.safetensors")
     save_calibration(calibrate(half, test), path)
     write_json(out / "half" / "record.json",
-               record | {"metrics": measured["between"][str(SHIPPED)]["as they are"], "fraction": SHIPPED})
+               record | {"metrics": measured["interpolated"][str(SHIPPED)]["as they are"], "alpha": SHIPPED})
     print(table(measured))
 
 
 def table(measured: dict) -> str:
-    """RMSE in pixels on each set: before, between and after, as Markdown."""
-    columns = {"0": measured["before"], **measured["between"], "1": measured["after"]}
+    """RMSE in pixels on each set, a column for each alpha, as Markdown."""
+    columns = {"0": measured["before"], **measured["interpolated"], "1": measured["after"]}
     lines = [f"| | {' | '.join(columns)} |", "|---" * (1 + len(columns)) + "|"]
     lines += [f"| {kind} | {' | '.join(format(c[kind]['rmse'], '.2f') for c in columns.values())} |"
               for kind in measured["before"]]

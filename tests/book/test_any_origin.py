@@ -75,21 +75,21 @@ def test_the_command_goes_on_from_the_shipped_network_and_measures_before_and_af
     assert record["start"] == "parts-s" and record["kinds"]["synthetic"] == 2
     before, after = (record[when]["as they are"]["rmse"] for when in ("before", "after"))
     assert before != after == pytest.approx(record["metrics"]["rmse"]) and after == pytest.approx(before, rel=0.5)
-    assert list(record["between"]) == ["0.3", "0.5", "0.7"] and "| as they are | " in called.output
+    assert list(record["interpolated"]) == ["0.3", "0.5", "0.7"] and "| as they are | " in called.output
     model = load_model(tmp_path / "run" / "half" / "model.safetensors")
     points, _, radius = predict(open_run(tmp_path / "run" / "half", "cpu")[0], test, coverage=0.5)
     assert rmse(predict(model, test)[0], test.keypoints) == pytest.approx(
         read_json(tmp_path / "run" / "half" / "record.json")["metrics"]["rmse"], abs=1e-4)
-    assert radius.shape == points.shape[:2] and read_json(tmp_path / "run" / "half" / "record.json")["fraction"] == 0.5
+    assert radius.shape == points.shape[:2] and read_json(tmp_path / "run" / "half" / "record.json")["alpha"] == 0.5
 
 
-def test_weights_between_two_networks_are_their_mean_and_both_ends_are_the_networks():
+def test_interpolated_weights_are_a_mean_and_both_ends_are_the_networks():
     torch.manual_seed(0)
     one, two = (create_model("hourglass-s", channels=16, depth=2).eval() for _ in range(2))
     images = generate(2, seed=3).images
-    for fraction, end in ((0.0, one), (1.0, two)):
-        np.testing.assert_array_equal(predict(any_origin.between(one, two, fraction), images)[0],
+    for alpha, end in ((0.0, one), (1.0, two)):
+        np.testing.assert_array_equal(predict(any_origin.interpolated(one, two, alpha), images)[0],
                                       predict(end, images)[0])
     key = next(iter(one.state_dict()))
-    half = any_origin.between(one, two, 0.5).state_dict()[key]
+    half = any_origin.interpolated(one, two, 0.5).state_dict()[key]
     torch.testing.assert_close(half, (one.state_dict()[key] + two.state_dict()[key]) / 2)
