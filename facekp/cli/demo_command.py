@@ -25,7 +25,7 @@ def run(out: Path, seconds: float = 60.0, count: int = 600) -> dict:
     train, test = generate(count, seed=1, progress=True).split(0.1)
     torch.manual_seed(0)
     model = create_model("hourglass-s")
-    config = TrainConfig(batch_size=16, lr=3e-3)
+    config = TrainConfig(batch_size=4, lr=3e-3)  # a minute is few epochs: many small steps learn most
     torch.set_num_threads(quickest_threads(model, train, config))  # otherwise a busy machine takes minutes
     config = replace(config, epochs=max(2, epochs_for(seconds, model, train, config)))
     parameters = sum(p.numel() for p in model.parameters())
