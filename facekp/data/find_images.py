@@ -10,14 +10,17 @@ from urllib.parse import unquote
 from facekp.errors import InputError
 from facekp.images import ENDINGS
 
+CONVERTED = (".heic", ".heif", ".dng", ".cr2", ".nef", ".arw", ".tif", ".tiff")
+"""Endings of photos that people convert to JPEG or PNG: the labels may still have the old names."""
+
 
 def find_images(names: Sequence[str], folder: Path) -> list[Path | None]:
     """The image that each name means, None where there is none; it is always in ``folder``.
 
     A name is looked up in the folder, then in its ``images`` folder. If it is not there, it may be written in other
     letters (``A.JPG`` for ``a.jpg``, composed or decomposed accents) or for an address (``a%20b.png``), be an absolute
-    path or one from another folder, or lack its ending: then it is the one image in the folder, or below, that agrees
-    in the most last parts of the path.
+    path or one from another folder, lack its ending, or have that of a photo before it was converted (``a.HEIC``): then
+    it is the one image in the folder, or below, that agrees in the most last parts of the path.
 
     Raises:
         InputError: several images agree equally well.
@@ -73,6 +76,8 @@ def _nearest(name: str, known: dict[str, list[tuple[tuple[str, ...], Path]]]) ->
     parts = _parts(name)
     if parts and parts[0] not in known:  # Label Studio puts such a number before the name of a file it was given
         parts = (re.sub("^[0-9a-f]{8}-", "", parts[0]), *parts[1:])
+    if parts and parts[0] not in known and os.path.splitext(parts[0])[1] in CONVERTED:
+        parts = (os.path.splitext(parts[0])[0], *parts[1:])
     candidates = known.get(parts[0], []) if parts else []
 
     def agreeing(other: tuple[str, ...]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from facekp.data.find_images import find_images
+from facekp.data.find_images import CONVERTED, find_images
 from facekp.data.formats import read_labels, table
 from facekp.data.image_files import turn
 from facekp.data.labels import Labels
@@ -96,6 +96,11 @@ def _with_images(labels: Labels, folder: Path, frames: Path, source: Path, skip_
         raise InputError(f"{source}: expected {len(set(labels.files))} images in {folder}; {len(missing)} are not "
                          f"there: {', '.join(missing)}. Name their folder{''.join(videos)} with "
                          "--images, or leave them out with --skip-missing.")
+    converted = [f"{f} ({p.name})" for f, p in zip(labels.files, found, strict=True)
+                 if p and Path(f).suffix.lower() in CONVERTED and p.suffix.lower() != Path(f).suffix.lower()]
+    if converted:
+        labels = replace(labels, notes=(*labels.notes, "Taken for copies of the images that were labelled, of the same "
+                                        f"size: {listed(converted)}."))
     return labels.select(np.array([p is not None for p in found])), [p for p in found if p], missing
 
 

@@ -64,8 +64,15 @@ def layout(text: str) -> tuple[str, int]:
 
 
 def _mark(header: str) -> str:
-    """The separator of two cells: a comma, a semicolon, a bar or a tab."""
-    return max(",;\t|", key=lambda c: (header.count(c), c == ","))
+    """The separator of two cells: a comma, a semicolon, a bar or a tab; a space for any number of spaces and tabs."""
+    mark = max(",;\t|", key=lambda c: (header.count(c), c == ","))
+    spaces = len(header.split()) > 2 if mark not in header else mark == "\t" and re.search(r"\s\t|\t\s", header.strip())
+    return " " if spaces else mark
+
+
+def evenly_spaced(line: str) -> str:
+    """A line of cells with any number of spaces and tabs between them, with one; NumPy's ``#`` before a header goes."""
+    return " ".join(line.lstrip("# \t").split()) + "\n"
 
 
 def split_pairs(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
@@ -97,7 +104,7 @@ def read_cells(text: TextIO, name: str, width: int | None = None, delimiter: str
             if len(line) == MAX_LINE and line[-1] not in "\r\n":
                 raise InputError(f"{name}: expected lines of at most {MAX_LINE} characters; found a longer one. "
                                  "Check that this is the right file.")
-            yield line
+            yield line if delimiter != " " else evenly_spaced(line)
 
     row = 0 if width is None else 1  # the row being read; the header is row 0
     try:
@@ -107,8 +114,9 @@ def read_cells(text: TextIO, name: str, width: int | None = None, delimiter: str
                 continue
             width = len(found) if width is None else width
             if len(found) != width:
+                quote = "" if delimiter != " " else " Write names that hold spaces in quotation marks."
                 raise InputError(f"{name}, row {row}: expected {width} cells, as the header has; found {len(found)}. "
-                                 "Repair the row.")
+                                 f"Repair the row.{quote}")
             row += 1
             yield found
     except UnicodeDecodeError as e:

@@ -24,6 +24,7 @@ from facekp.data.formats import (
     labelme,
     long,
     pts,
+    records,
     sleap,
     table,
     wflw,
@@ -33,11 +34,12 @@ from facekp.data.formats.source import Source
 from facekp.data.labels import Labels, gathered
 from facekp.errors import InputError, listed
 
-FORMATS = (coco, label_studio, labelme, cvat, pts, deeplabcut, wflw, yolo, sleap, community, long, table)
+FORMATS = (coco, label_studio, labelme, cvat, pts, deeplabcut, wflw, yolo, sleap, community, records, long,
+           table)
 """In the order in which they are tried."""
 WRITERS = {"coco": coco, "pts": pts, "labelstudio": label_studio}
 """What ``facekp predict --format`` writes, besides a table."""
-ENDINGS = {".json", ".xml", ".pts", ".csv", ".tsv", ".txt", ".slp", ".h5"}
+ENDINGS = {".json", ".jsonl", ".ndjson", ".xml", ".pts", ".csv", ".tsv", ".txt", ".slp", ".h5"}
 FAULTS = (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, OverflowError, ParseError,
           zipfile.BadZipFile)
 

@@ -1,11 +1,14 @@
-"""Label Studio's JSON and JSON-MIN: key points as percentages of the image's width and height.
+"""Label Studio's JSON, JSON-MIN and CSV: key points as percentages of the image's width and height.
 
 Percentages count from the image's edge (https://labelstud.io/tags/keypointlabels), so the centre of the first of W
 columns is at 50 / W. Points in one rectangle or have one parent are one face; there is no flag for occluded
 points. Of several annotations of an image that were not cancelled, the one marked as ground truth counts, else the
-first; without one, the first prediction. The image is the entry of a task with an image's ending.
+first; without one, the first prediction. The image is the entry of a task with an image's ending. In the CSV a cell
+holds the regions of an image, as JSON-MIN has them.
 """
 
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -25,6 +28,8 @@ IMAGE = "image"
 
 def recognises(source: Source) -> bool:
     """Whether it is one."""
+    if source.json is None:
+        return '""keypointlabels""' in source.head and "," in source.first
     found = source.json
     task = found[0] if isinstance(found, list) and found else None
     if not isinstance(task, dict):
@@ -34,7 +39,7 @@ def recognises(source: Source) -> bool:
 
 def faces(source: Source) -> Iterator[Face]:
     """A face for each group of points."""
-    for task in source.json:
+    for task in _tasks(source):
         file, results = _parts(task)
         boxes = {r.get("id"): _box(r["value"]) for r in results if "width" in r["value"] and "height" in r["value"]}
         points = []
@@ -54,13 +59,23 @@ def faces(source: Source) -> Iterator[Face]:
 
 def remarks(sources: list[Source]) -> list[str]:
     """What of the tasks was not taken, and what was not made by hand."""
-    tasks = [task for source in sources for task in source.json if "data" in task]
+    tasks = [task for source in sources for task in _tasks(source) if "data" in task]
     several = sum(len(_made(task)) > 1 for task in tasks)
     guessed = sum(not _made(task) and any(p.get("result") for p in task.get("predictions") or []) for task in tasks)
     found = [(several, "Annotated more than once: {} images. The annotation marked as ground truth was taken, else the "
                        "first."),
              (guessed, "Without an annotation: {} images, whose predictions were taken. See that they are right.")]
     return [sentence.format(count) for count, sentence in found if count]
+
+
+def _tasks(source: Source) -> list[dict]:
+    """The tasks of the file, those of a CSV as JSON-MIN has them."""
+    if source.json is not None:
+        return source.json
+    import pandas as pd  # as elsewhere: only who reads such a table waits for it
+
+    rows = pd.read_csv(io.StringIO(source.text), dtype=str, keep_default_na=False).to_dict("records")
+    return [{name: json.loads(cell) if cell.startswith("[{") else cell for name, cell in row.items()} for row in rows]
 
 
 def _is_points(value: object) -> bool:

@@ -27,7 +27,7 @@ class Source:
     Attributes:
         path: the file.
         text: all of it, in UTF-8 or in the UTF-16 that Excel calls Unicode.
-        json: its content as JSON, None if it is not JSON.
+        json: its content as JSON, a list if each line is JSON of its own (JSON lines), None if it is not JSON.
         xml: its root as XML, None if it is not XML.
         tables: the names of its HDF5 entries (none without h5py), None if it is not HDF5.
     """
@@ -92,10 +92,11 @@ class Source:
     def json(self) -> Any:
         if self.first.lstrip()[:1] not in ("{", "["):
             return None
-        try:
+        with suppress(ValueError, RecursionError):  # none, cut off, or brackets in brackets in brackets
             return json.loads(self.text)
-        except (ValueError, RecursionError):  # none, cut off, or brackets in brackets in brackets
-            return None
+        with suppress(ValueError, RecursionError):
+            return [json.loads(line) for line in self.text.split("\n") if line.strip()]
+        return None
 
     @cached_property
     def xml(self) -> ElementTree.Element | None:

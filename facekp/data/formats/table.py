@@ -5,10 +5,11 @@ each line; ``<name>_v``, COCO's flag (2 visible, 1 occluded, 0 not annotated); `
 the image that is the face, from the image's edge. Points are in each file's own pixels; the centre of the first one is
 0, unless ``--pixel-offset`` says otherwise.
 
-Taken as well: ``;``, ``|`` or a tab between cells, with decimal commas; a byte order mark; Excel's line ``sep=;``;
-lines of comment above, and empty rows; an index column; ``image`` and the like for ``file``; ``nose.x``, ``noseX``,
-``x_nose``; both numbers in one cell, ``(12, 3.5)``; numbered columns (2k and 2k + 1 are x and y of point k, as in a
-well-known course's 68-point table); what ``facekp predict`` adds to a table of its own (``confidence``, radii).
+Taken as well: ``;``, ``|``, a tab or any number of spaces between cells, with decimal commas; a byte order mark;
+Excel's line ``sep=;``; lines of comment above, and empty rows; an index column; ``image`` and the like for ``file``;
+``nose.x``, ``noseX``, ``x_nose``; both numbers in one cell, ``(12, 3.5)``; numbered columns (2k and 2k + 1 are x and y
+of point k, as in a well-known course's 68-point table); what ``facekp predict`` adds to a table of its own
+(``confidence``, radii).
 """
 
 import csv
@@ -22,7 +23,7 @@ import numpy as np
 from facekp.data.formats.source import Source
 from facekp.data.labels import Labels
 from facekp.data.pixels import number
-from facekp.data.table import NOTHING, layout, read_table, split_pairs
+from facekp.data.table import NOTHING, evenly_spaced, layout, read_table, split_pairs
 from facekp.errors import InputError
 from facekp.files import replacing
 from facekp.images import ENDINGS
@@ -53,12 +54,14 @@ def recognises(source: Source) -> bool:
     """Whether it is one: its columns make sense."""
     mark, above = layout(source.head)
     lines = [line for line in source.head.splitlines()[above:] if line.strip()][:2]
+    lines = [evenly_spaced(line) for line in lines] if mark == " " else lines
     try:
         header, first = ([cell.strip() for cell in line] for line in csv.reader(lines, delimiter=mark))
-        if len(header) != len(first):
+        if len(header) != len(first) and mark != " ":  # there it may be a name with a space; reading says so
             return False
         header[0] = header[0].lstrip("# ")
-        header, (first,) = split_pairs(header, [first])
+        if len(header) == len(first):
+            header, (first,) = split_pairs(header, [first])
         return len(first[columns_of(header, first, source.path).file]) < 1000  # Kaggle's Image is longer
     except (InputError, ValueError, IndexError, csv.Error):
         return False

@@ -5,6 +5,7 @@ import zipfile
 
 import label_files
 import numpy as np
+import pandas as pd
 import pytest
 from label_files import NAMES, Set
 
@@ -267,3 +268,125 @@ def test_an_archive_or_a_workbook_is_named(tmp_path):
         archive.writestr("xl/workbook.xml", "")
     with pytest.raises(InputError, match=r"found a ZIP archive or an Excel file\. Unpack it, or save"):
         formats.read_labels(tmp_path / "labels.xlsx")
+
+
+# ---- tables with spaces, JSON with a record per image, converted photos ------------------------------
+
+
+def spaced(faces, path, between, comment=""):
+    """A table with any number of spaces and tabs between its cells; file names with a space are quoted."""
+    lines = [[f"{comment}file", *(f"{n}_{a}" for n in faces.names for a in "xy")]]
+    lines += [[f'"{file}"', *(repr(v) for _, *xy, _ in points for v in xy)] for file, _, points in faces]
+    path.write_text("\n".join(between.join(line) for line in lines) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(("between", "comment"), [(" ", ""), ("   ", "# "), (" \t ", "")])
+def test_a_table_with_spaces_between_its_cells(between, comment, faces, tmp_path):
+    assert imported(spaced(faces, tmp_path / "set/points.txt", between, comment), tmp_path, faces).names == NAMES
+
+
+def test_a_name_with_a_space_wants_quotation_marks(faces, tmp_path):
+    path = spaced(faces, tmp_path / "set/points.txt", " ")
+    path.write_text(path.read_text().replace('"', ""))
+    with pytest.raises(InputError, match="quotation marks"):
+        imported(path, tmp_path, faces)
+
+
+def flat(faces):
+    return [{"file": file} | {n: [x, y] for n, x, y, _ in points} for file, _, points in faces]
+
+
+def with_flags(faces):
+    return [{"image_path": f, "size": size, "keypoints": {n: [x, y, v] for n, x, y, v in points}, "image_id": "7"}
+            for f, size, points in faces]
+
+
+def as_objects(faces):
+    return [{"img": file, "points": {n: {"x": x, "y": y} for n, x, y, _ in points}} for file, _, points in faces]
+
+
+def by_name(faces):
+    return {file: {n: [x, y] for n, x, y, _ in points} for file, _, points in faces}
+
+
+def halves(faces):
+    return [{"file": f, "width": 9} | {f"{n}_{a}": v for n, *xy, _ in points for a, v in zip("xy", xy, strict=True)}
+            for f, _, points in faces]
+
+
+def in_an_entry(faces):
+    return {"info": {}, "images": [{"file": file, "landmarks": [{"name": n, "x": x, "y": y} for n, x, y, _ in points]}
+                                   for file, _, points in faces]}
+
+
+@pytest.mark.parametrize("lines", [True, False])
+@pytest.mark.parametrize("form", [flat, with_flags, as_objects, by_name, halves, in_an_entry])
+def test_json_with_a_record_for_each_image(form, lines, faces, tmp_path):
+    records = form(faces)
+    whole = "\n".join(json.dumps(r) for r in records) + "\n" if lines and isinstance(records, list) else json.dumps(
+        records)
+    (path := tmp_path / "set/points.json").write_text(whole)
+    done = imported(path, tmp_path, faces)
+    assert done.names == NAMES and done.occluded.sum() == (faces.occluded.sum() if form is with_flags else 0)
+
+
+def test_json_records_with_null_and_the_flag_0_have_points_that_are_not_annotated(tmp_path):
+    faces = Set(tmp_path / "set", 9)
+    kept = [{"file": file, "points": {n: None if v == 0 and i % 2 else [0, 0, 0] if v == 0 else [x, y, v]
+                                      for i, (n, x, y, v) in enumerate(points)}} for file, _, points in faces]
+    (path := tmp_path / "set/points.jsonl").write_text("\n".join(map(json.dumps, kept)))
+    assert np.isnan(imported(path, tmp_path, faces).points).any()
+
+
+@pytest.mark.parametrize("of", [lambda xy: xy, lambda xy: [v for point in xy for v in point],
+                                lambda xy: [v for point in xy for v in (*point, 2)]])
+def test_points_in_a_list_are_called_by_their_numbers(of, faces, tmp_path):
+    records = [{"image": file, "center": [1, 2], "joints": of([[x, y] for _, x, y, _ in points])}
+               for file, _, points in faces]
+    (path := tmp_path / "set/points.json").write_text(json.dumps(records))
+    assert imported(path, tmp_path, faces, tuple("01234")).names == tuple("01234")
+
+
+@pytest.mark.parametrize(("record", "said"), [
+    ({"nose": [1, 2, 0.9]}, "a flag"), ({"points": [{"name": "eye", "x": 1, "y": 2}] * 2}, "twice"),
+    ({"a": {"nose": [1, 2]}, "b": {"eye": [3, 4]}}, "in one entry")])
+def test_json_records_that_cannot_be_meant(record, said, faces, tmp_path):
+    (path := tmp_path / "set/points.json").write_text(json.dumps([{"file": faces.files[0]} | record]))
+    with pytest.raises(InputError, match=said):
+        import_labels(path, tmp_path / "out")
+
+
+def test_a_record_without_an_image_is_named(faces, tmp_path):
+    (path := tmp_path / "set/points.json").write_text(json.dumps([*flat(faces), {"nose": [1, 2]}]))
+    with pytest.raises(InputError, match="nose"):
+        import_labels(path, tmp_path / "out")
+
+
+def as_lines(path):
+    path.write_text("\n".join(map(json.dumps, json.loads(path.read_text()))))
+    return path
+
+
+def as_csv(path):
+    pd.DataFrame([{k: json.dumps(v) if isinstance(v, list) else v for k, v in task.items()}
+                  for task in json.loads(path.read_text())]).to_csv(path.with_suffix(".csv"), index=False)
+    path.unlink()
+    return path.with_suffix(".csv")
+
+
+@pytest.mark.parametrize(("mini", "save"), [(True, as_lines), (False, as_lines), (True, as_csv)])
+def test_label_studio_as_lines_and_as_csv(mini, save, faces, tmp_path):
+    path = save(label_files.label_studio(faces, tmp_path / "set", mini))
+    assert formats.recognise(path) is formats.label_studio
+    imported(path, tmp_path, faces)
+
+
+def test_a_converted_photo_is_found_by_its_old_name_and_said(faces, tmp_path):
+    path = label_files.coco(faces, tmp_path / "set")
+    path.write_text(path.read_text().replace("face 01.png", "face 01.HEIC"))
+    done = imported(path, tmp_path, faces)
+    assert "face 01.HEIC" in " ".join(done.notes)
+    (tmp_path / "set/face 01.jpg").write_bytes((tmp_path / "set/face 01.png").read_bytes())
+    with pytest.raises(InputError, match="may mean"):
+        import_labels(path, tmp_path / "again")
