@@ -95,48 +95,6 @@ def stored_person(who: Person) -> Person:
     return Person(half[0], half[1], who.centre / 2, who.side / 2)
 
 
-def encode(faces: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-    """The targets of a batch.
-
-    Args:
-        faces: (B, N, 3) centre x, y (pixel-index) and side in image pixels; NaN = there is no such face.
-        size: (h, w) of the maps.
-
-    Returns:
-        The target of the first map (B, h, w); that of the second; and how much each pixel of the first counts.
-    """
-    side = faces[..., 2]  # (B, N)
-    right = (side >= face_maps.SMALLEST) & (side <= face_maps.LARGEST)
-    unsure = ~right & (side >= face_maps.SMALLEST / UNSURE) & (side <= face_maps.LARGEST * UNSURE)
-    centres = heatmaps.to_heatmap(faces[..., :2], face_maps.STRIDE)
-    peaks = heatmaps.gaussian(centres, size, SIGMA) * right[..., None, None]  # (B, N, h, w)
-    target, nearest = peaks.max(1)
-    sides = (side / face_maps.UNIT).log2().nan_to_num(0.0)[..., None, None].expand_as(peaks).gather(1, nearest[:, None])[:, 0]
-    reach = side.nan_to_num(0.0) / face_maps.STRIDE / 3
-    h, w = size
-    x, y = torch.arange(w, device=faces.device), torch.arange(h, device=faces.device)
-    dx2, dy2 = (x - centres[..., 0:1]).square(), (y - centres[..., 1:2]).square()
-    inside = dy2[..., :, None] + dx2[..., None, :] <= reach.square()[..., None, None]  # False where NaN
-    counts = ~(inside & unsure[..., None, None]).any(1)
-    return target, sides, counts.float()
-
-
-def loss_of(maps: Tensor, faces: Tensor) -> Tensor:
-    """Quality focal loss of the centres, and the absolute error of log2 of the size near each centre; a scalar.
-
-    Args:
-        maps: (B, 2, h, w).
-        faces: see :func:`encode`.
-    """
-    target, sides, counts = encode(faces, (maps.shape[2], maps.shape[3]))
-    logits, found = maps[:, 0], maps[:, 1]
-    cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    centre = (cross_entropy * (logits.sigmoid() - target).square() * counts).sum()
-    near = target * (target > 0.3)
-    size = ((found - sides).abs() * near).sum()
-    return (centre + 0.3 * size) / near.sum().clamp(min=1)
-
-
 def train(steps: int, seed: int, photographs: np.ndarray | None, start: Path | None, people: int, lr: float
           ) -> tuple[torch.nn.Module, list[dict]]:
     """The network after ``steps`` batches of 16 crops, and its losses."""
@@ -154,7 +112,7 @@ def train(steps: int, seed: int, photographs: np.ndarray | None, start: Path | N
     for step in range(1, steps + 1):
         images, faces = zip(*(example(rng, crowd, photographs, shapes, backgrounds) for _ in range(16)), strict=True)
         x = face_maps.scaled(torch.from_numpy(np.stack(images)))
-        loss = loss_of(network(x)[-1], torch.from_numpy(np.stack(faces)))
+        loss = face_maps.loss(network(x)[-1], torch.from_numpy(np.stack(faces)))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

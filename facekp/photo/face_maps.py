@@ -41,8 +41,10 @@ from facekp.models.model import to_float
 
 WEIGHTS = Path(__file__).parent / "face-maps.safetensors"
 STRIDE, MULTIPLE = 4, 32  # image pixels per pixel of the maps; sides of images that the network takes
+SIGMA = 1.0  # of the target, in pixels of the maps
 UNIT = 40.0  # pixels; the size map is 0 for a face of this side
 SMALLEST, LARGEST = 24.0, 56.0  # sides that the network learns
+UNSURE = 1.42  # up to this factor beyond them a face is neither right nor wrong
 
 
 def create_network() -> StackedHourglass:
@@ -58,6 +60,48 @@ def create_network() -> StackedHourglass:
 def scaled(images: Tensor) -> Tensor:
     """Images (B, H, W) uint8 as the network takes them: (B, 1, H, W), scaled as for a keypoint network."""
     return KeypointModel.normalise(to_float(images))
+
+
+def encode(faces: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """The targets of a batch.
+
+    Args:
+        faces: (B, N, 3) centre x, y (pixel-index) and side in image pixels; NaN = there is no such face.
+        size: (h, w) of the maps.
+
+    Returns:
+        The target of the first map (B, h, w); that of the second; and how much each pixel of the first counts.
+    """
+    side = faces[..., 2]  # (B, N)
+    right = (side >= SMALLEST) & (side <= LARGEST)
+    unsure = ~right & (side >= SMALLEST / UNSURE) & (side <= LARGEST * UNSURE)
+    centres = heatmaps.to_heatmap(faces[..., :2], STRIDE)
+    peaks = heatmaps.gaussian(centres, size, SIGMA) * right[..., None, None]  # (B, N, h, w)
+    target, nearest = peaks.max(1)
+    sides = (side / UNIT).log2().nan_to_num(0.0)[..., None, None].expand_as(peaks).gather(1, nearest[:, None])[:, 0]
+    reach = side.nan_to_num(0.0) / STRIDE / 3
+    h, w = size
+    x, y = torch.arange(w, device=faces.device), torch.arange(h, device=faces.device)
+    dx2, dy2 = (x - centres[..., 0:1]).square(), (y - centres[..., 1:2]).square()
+    inside = dy2[..., :, None] + dx2[..., None, :] <= reach.square()[..., None, None]  # False where NaN
+    counts = ~(inside & unsure[..., None, None]).any(1)
+    return target, sides, counts.float()
+
+
+def loss(maps: Tensor, faces: Tensor) -> Tensor:
+    """Quality focal loss of the centres, and the absolute error of log2 of the size near each centre; a scalar.
+
+    Args:
+        maps: (B, 2, h, w).
+        faces: see :func:`encode`.
+    """
+    target, sides, counts = encode(faces, (maps.shape[2], maps.shape[3]))
+    logits, found = maps[:, 0], maps[:, 1]
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    centre = (cross_entropy * (logits.sigmoid() - target).square() * counts).sum()
+    near = target * (target > 0.3)
+    size = ((found - sides).abs() * near).sum()
+    return (centre + 0.3 * size) / near.sum().clamp(min=1)
 
 
 def decode(maps: Tensor, threshold: float) -> Tensor:
